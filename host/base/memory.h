@@ -1,0 +1,40 @@
+/* Checked size arithmetic and allocation. */
+#ifndef GP_BASE_MEMORY_H
+#define GP_BASE_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+/* True where the result fits; *out is written only then. */
+static inline bool gp_mul_u64(uint64_t a, uint64_t b, uint64_t *out)
+{
+    return !__builtin_mul_overflow(a, b, out);
+}
+
+static inline bool gp_add_u64(uint64_t a, uint64_t b, uint64_t *out)
+{
+    return !__builtin_add_overflow(a, b, out);
+}
+
+static inline uint64_t gp_min_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
+static inline uint64_t gp_max_u64(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+/* a / b rounded up; b > 0. Does not overflow. */
+static inline uint64_t gp_ceil_div(uint64_t a, uint64_t b) { return a / b + (a % b != 0); }
+
+/* calloc with checked multiplication: count elements of size bytes, zeroed.
+ * Never asks for 0 bytes, so NULL always means "out of memory". */
+void *gp_calloc(size_t count, size_t size);
+
+/* Grows *array (elements of `size` bytes) to hold at least `need` elements,
+ * doubling *capacity. On failure returns false and leaves both as they are. */
+bool gp_grow(void *array, size_t *capacity, size_t need, size_t size);
+
+/* Page-aligned memory for staging, not touched yet; NULL when out of memory.
+ * Free with gp_pages_free and the same size. */
+void *gp_pages_alloc(size_t bytes);
+void gp_pages_free(void *pages, size_t bytes);
+
+#endif

@@ -1,0 +1,98 @@
+/* The small interface to what runs a pass's kernel: the CPU, an OpenCL device, or
+ * a fake one in tests. Three objects by lifetime: device > program > slot.
+ *
+ *   device   found once per session
+ *   program  one pass made ready for one device
+ *   slot     the buffers of one chunk under way: host staging that reads fill and
+ *            writes drain, and whatever the device needs behind it
+ *
+ * Only the loop thread calls these functions, except where noted; a device reports the end
+ * of a submission from any thread through gp_chunk.done, which posts to the loop.
+ * "Cannot do this" (DEVICE_UNSUPPORTED from program_new) is a normal answer. */
+#ifndef GP_DEVICE_DEVICE_H
+#define GP_DEVICE_DEVICE_H
+
+#include "emit/pass.h"
+#include "emit/reduce.h"
+
+typedef struct gp_device gp_device;
+typedef struct gp_device_program gp_device_program;
+typedef struct gp_slot gp_slot;
+typedef struct gp_chunk gp_chunk;
+
+/* When a stage of a chunk ran, by gp_now_ns's clock; 0, 0: it did not run. */
+typedef struct gp_span {
+    uint64_t begin_ns, end_ns;
+} gp_span;
+
+/* One chunk to compute. Owned by the stream; lives until `done` was called. */
+struct gp_chunk {
+    uint64_t first, count;  /* elements of the pass; first is a multiple of GP_BLOCK */
+    /* Per pass->input: where its bytes are: element `first` of a streamed one,
+     * the whole operand of a resident one. Native byte order, C order, aligned
+     * to the dtype. Either the slot's staging or memory that stays readable until done. */
+    const void *const *input;
+    /* Per pass->output: where element `first` goes: the slot's staging or the caller's memory. */
+    void *const *output;
+    const uint64_t *uniform; /* per pass->uniform: 64 bits (double bits for floats) */
+    /* Called once, from any thread, when outputs and partials are complete on the host. */
+    void (*done)(gp_chunk *chunk);
+    void *ctx;
+
+    /* Filled by the device before `done`. */
+    gpuproc_status status;
+    gpuproc_error error; /* where status is not OK */
+    uint32_t flags;      /* GP_CL_FLAG_* that were seen */
+    gp_span upload, kernel, download;
+};
+
+/* A slot as the stream sees it. Staging pointers are NULL where the device takes
+ * the bytes from wherever they are and none was asked for. */
+struct gp_slot {
+    gp_device_program *program;
+    void **input;         /* per pass->input: staging for max_count elements + slack, or NULL */
+    void **output;        /* per pass->output: staging for max_count elements, or NULL */
+    const void **partial; /* per pass->reduce: partials of the last chunk */
+    size_t partials;      /* unordered partials per reduction (ordered: one per block) */
+};
+
+typedef struct gp_device_api {
+    /* Makes `pass` ready (compiles or loads from the cache). */
+    gpuproc_status (*program_new)(gp_device *device, const gp_pass *pass,
+                                  gp_device_program **program, gpuproc_error *err);
+    void (*program_free)(gp_device_program *program);
+
+    /* Memory that one slot takes for chunks of max_count elements: on the host and on the device. */
+    void (*slot_bytes)(const gp_device_program *program, uint64_t max_count, uint64_t *host,
+                       uint64_t *device);
+    /* want_input[i], want_output[i]: give staging for it (a device that always
+     * stages gives it anyway). Each staging area is page-aligned, has GP_STAGING_SLACK
+     * bytes more than the elements need, and is touched already. */
+    gpuproc_status (*slot_new)(gp_device_program *program, uint64_t max_count,
+                               const bool *want_input, const bool *want_output, gp_slot **slot,
+                               gpuproc_error *err);
+    void (*slot_free)(gp_slot *slot);
+
+    /* Starts a chunk on a free slot and returns at once. An error here means that
+     * `done` will not be called. */
+    gpuproc_status (*submit)(gp_slot *slot, gp_chunk *chunk, gpuproc_error *err);
+
+    void (*close)(gp_device *device);
+} gp_device_api;
+
+/* Alignment that a direct read may need on both sides of a chunk. */
+#define GP_STAGING_SLACK 8192u
+
+struct gp_device {
+    const gp_device_api *api;
+    gpuproc_device_info info;
+    /* The device reads inputs where they are and writes outputs where they go (the
+     * CPU): no staging is needed for memory and for views. */
+    bool in_place;
+    uint64_t memory_budget; /* device bytes that slots may take */
+    /* How getting the last program went. */
+    uint64_t program_ns;
+    bool program_cached;
+};
+
+#endif

@@ -1,0 +1,55 @@
+/* Where the bytes of a result go. A file sink writes to a temporary sibling and
+ * appears under its name only with gp_sink_commit. */
+#ifndef GP_IO_SINK_H
+#define GP_IO_SINK_H
+
+#include "array/dtype.h"
+#include "array/shape.h"
+#include "io/engine.h"
+
+typedef struct gp_sink gp_sink;
+
+typedef enum gp_target_kind { GP_TARGET_FILE, GP_TARGET_STREAM, GP_TARGET_MEMORY } gp_target_kind;
+
+typedef struct gp_target {
+    gp_target_kind kind;
+    const char *path;      /* FILE; STREAM: for messages */
+    int fd;                /* STREAM; not owned */
+    void *data;            /* MEMORY; borrowed */
+    const void *header;    /* bytes before the data, or NULL; borrowed during open */
+    size_t header_bytes;
+    bool overwrite;        /* FILE: an existing one may be replaced; else IO_EXISTS at open */
+} gp_target;
+
+/* Opens it for data_bytes of data. A file's space is reserved where the filesystem
+ * can (no space: an error here, before any work). */
+gpuproc_status gp_sink_open(const gp_target *target, uint64_t data_bytes, gp_io_engine *engine,
+                            gp_sink **sink, gpuproc_error *err);
+
+bool gp_sink_is_stream(const gp_sink *sink);
+
+/* MEMORY: where byte `offset` of the data is, so that a device may write there
+ * itself; NULL for the others. */
+void *gp_sink_place(gp_sink *sink, uint64_t offset);
+
+typedef struct gp_write gp_write;
+struct gp_write {
+    gp_sink *sink;
+    uint64_t offset;      /* in the data; streams: must be written in order, one at a time */
+    const void *data;
+    size_t bytes;
+    void (*done)(gp_write *write); /* from an engine thread */
+    void *ctx;
+    gpuproc_status status;
+    gpuproc_error error;
+    uint64_t begin_ns, end_ns;
+    gp_io_request request; /* the sink's */
+};
+void gp_sink_write(gp_write *write);
+
+/* Flushes, syncs and renames a file to its name. The sink must still be closed. */
+gpuproc_status gp_sink_commit(gp_sink *sink, gpuproc_error *err);
+/* Frees; a file that was not committed is removed, what stood there before is untouched. */
+void gp_sink_close(gp_sink *sink);
+
+#endif

@@ -1,0 +1,71 @@
+/* Where the bytes of an array come from. A source always serves elements in C
+ * order of the array's shape, in native byte order, whatever the file has: it
+ * swaps bytes and gathers from Fortran order on the way. */
+#ifndef GP_IO_SOURCE_H
+#define GP_IO_SOURCE_H
+
+#include "array/dtype.h"
+#include "array/shape.h"
+#include "io/engine.h"
+
+typedef struct gp_source gp_source;
+
+/* What an array says of itself; the session keeps one per gpuproc_array. */
+typedef enum gp_origin_kind { GP_ORIGIN_FILE, GP_ORIGIN_STREAM, GP_ORIGIN_MEMORY, GP_ORIGIN_FUNCTION } gp_origin_kind;
+
+typedef struct gp_origin {
+    gp_origin_kind kind;
+    gp_dtype dtype;
+    gp_shape shape;
+    uint64_t count;
+    char *path;           /* FILE, STREAM ("-"): owned */
+    int fd;               /* STREAM: positioned at the first element; not owned. else -1 */
+    uint64_t data_offset; /* FILE */
+    bool big_endian, fortran;
+    const void *data;     /* MEMORY: borrowed */
+    gpuproc_generate_fn generate; /* FUNCTION */
+    void *generate_ctx;
+} gp_origin;
+
+/* Opens it. `name` is for messages (borrowed until close). keep_cached: the data will be
+ * wanted again soon and fits into memory: cold reads go through the page cache. */
+gpuproc_status gp_source_open(const gp_origin *origin, gp_io_engine *engine, bool keep_cached,
+                              gp_source **source, gpuproc_error *err);
+void gp_source_close(gp_source *source);
+
+/* True for a stream: chunks must be read in order, one read at a time. */
+bool gp_source_is_stream(const gp_source *source);
+
+/* A range of elements used where it is. */
+typedef struct gp_view {
+    const void *data; /* element `first` */
+    void *map;        /* what to unmap, or NULL */
+    size_t map_bytes;
+} gp_view;
+
+/* Maps elements [first, first+count) without copying, where that is possible and
+ * pays: memory always, a file whose range is in the page cache, native order and
+ * aligned. False: read it. Looks at residency and at the file's size each time. */
+bool gp_source_view(gp_source *source, uint64_t first, uint64_t count, gp_view *view);
+void gp_source_unview(gp_source *source, gp_view *view);
+
+/* One read of a range into a buffer; the caller keeps it until `done`. */
+typedef struct gp_read gp_read;
+struct gp_read {
+    gp_source *source;
+    uint64_t first, count;
+    void *buffer;         /* room for count elements + GP_STAGING_SLACK; page-aligned */
+    void (*done)(gp_read *read); /* from an engine thread */
+    void *ctx;
+    /* Filled. */
+    void *data;           /* where element `first` is: in `buffer`, not always at its start */
+    gpuproc_status status;
+    gpuproc_error error;
+    uint64_t bytes;       /* that came from the file */
+    uint64_t begin_ns, end_ns;
+    void *private_data;
+};
+/* Starts it; everything, failure too, comes through `done`. */
+void gp_source_read(gp_read *read);
+
+#endif

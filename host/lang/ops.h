@@ -1,0 +1,143 @@
+/* The operator table: every operation that the typed IR knows. The checker, both
+ * emitters, the function reference and the conformance test are made from it.
+ *
+ * X(NAME, arity, operand kinds, result, OpenCL spelling, CPU ULP, OpenCL ULP f32, OpenCL ULP f64)
+ *
+ * operand kinds: which dtypes the operands may have (all operands of one
+ *   operation have the same dtype T, except WHERE, whose first is bool, and CAST).
+ *   B bool, I integers, F floats.
+ * result: T (the operands' dtype), B (bool), U8, or TO (CAST: the node's dtype).
+ * OpenCL spelling: a function of kernels/elementwise.cl, which has one overload
+ *   per dtype (the spelling is completed with the dtype's suffix: gp_add_f4).
+ * ULP: the largest error that is allowed, in units in the last place of the
+ *   correctly rounded result; 0 means the same bits everywhere. CPU values hold for
+ *   float32 and float64; OpenCL's are the limits of OpenCL 1.2's full profile. */
+#ifndef GP_LANG_OPS_H
+#define GP_LANG_OPS_H
+
+#include <stdbool.h>
+
+#define GP_B 1
+#define GP_I 2
+#define GP_F 4
+
+/* clang-format off */
+#define GP_OPS_BINARY(X) \
+    X(ADD,         2, GP_I|GP_F,      T, "add",       0, 0, 0) \
+    X(SUB,         2, GP_I|GP_F,      T, "sub",       0, 0, 0) \
+    X(MUL,         2, GP_I|GP_F,      T, "mul",       0, 0, 0) \
+    X(DIV,         2, GP_F,           T, "div",       0, 0, 0) \
+    X(FLOORDIV,    2, GP_I|GP_F,      T, "floordiv",  0, 0, 0) \
+    X(MOD,         2, GP_I|GP_F,      T, "mod",       0, 0, 0) \
+    X(FMOD,        2, GP_I|GP_F,      T, "fmod",      0, 0, 0) \
+    X(POW,         2, GP_I|GP_F,      T, "pow",       1, 16, 16) \
+    X(ARCTAN2,     2, GP_F,           T, "arctan2",   1, 6, 6) \
+    X(HYPOT,       2, GP_F,           T, "hypot",     1, 4, 4) \
+    X(LOGADDEXP,   2, GP_F,           T, "logaddexp", 4, 8, 8) \
+    X(LOGADDEXP2,  2, GP_F,           T, "logaddexp2",4, 8, 8) \
+    X(COPYSIGN,    2, GP_F,           T, "copysign",  0, 0, 0) \
+    X(NEXTAFTER,   2, GP_F,           T, "nextafter", 0, 0, 0) \
+    X(HEAVISIDE,   2, GP_F,           T, "heaviside", 0, 0, 0) \
+    X(MINIMUM,     2, GP_B|GP_I|GP_F, T, "minimum",   0, 0, 0) \
+    X(MAXIMUM,     2, GP_B|GP_I|GP_F, T, "maximum",   0, 0, 0) \
+    X(FMIN,        2, GP_F,           T, "fmin",      0, 0, 0) \
+    X(FMAX,        2, GP_F,           T, "fmax",      0, 0, 0) \
+    X(BITAND,      2, GP_B|GP_I,      T, "bitand",    0, 0, 0) \
+    X(BITOR,       2, GP_B|GP_I,      T, "bitor",     0, 0, 0) \
+    X(BITXOR,      2, GP_B|GP_I,      T, "bitxor",    0, 0, 0) \
+    X(SHL,         2, GP_I,           T, "shl",       0, 0, 0) \
+    X(SHR,         2, GP_I,           T, "shr",       0, 0, 0) \
+    X(GCD,         2, GP_I,           T, "gcd",       0, 0, 0) \
+    X(LCM,         2, GP_I,           T, "lcm",       0, 0, 0) \
+    X(EQ,          2, GP_B|GP_I|GP_F, B, "eq",        0, 0, 0) \
+    X(NE,          2, GP_B|GP_I|GP_F, B, "ne",        0, 0, 0) \
+    X(LT,          2, GP_B|GP_I|GP_F, B, "lt",        0, 0, 0) \
+    X(LE,          2, GP_B|GP_I|GP_F, B, "le",        0, 0, 0) \
+    X(GT,          2, GP_B|GP_I|GP_F, B, "gt",        0, 0, 0) \
+    X(GE,          2, GP_B|GP_I|GP_F, B, "ge",        0, 0, 0)
+
+#define GP_OPS_UNARY(X) \
+    X(NEG,         1, GP_I|GP_F,      T, "neg",       0, 0, 0) \
+    X(ABS,         1, GP_I|GP_F,      T, "abs",       0, 0, 0) \
+    X(SIGN,        1, GP_I|GP_F,      T, "sign",      0, 0, 0) \
+    X(SQUARE,      1, GP_I|GP_F,      T, "square",    0, 0, 0) \
+    X(RECIPROCAL,  1, GP_I|GP_F,      T, "reciprocal",0, 0, 0) \
+    X(INVERT,      1, GP_B|GP_I,      T, "invert",    0, 0, 0) \
+    X(BITCOUNT,    1, GP_I,           U8,"bitcount",  0, 0, 0) \
+    X(SQRT,        1, GP_F,           T, "sqrt",      0, 0, 0) \
+    X(CBRT,        1, GP_F,           T, "cbrt",      1, 2, 2) \
+    X(EXP,         1, GP_F,           T, "exp",       1, 3, 3) \
+    X(EXP2,        1, GP_F,           T, "exp2",      1, 3, 3) \
+    X(EXPM1,       1, GP_F,           T, "expm1",     1, 3, 3) \
+    X(LOG,         1, GP_F,           T, "log",       1, 3, 3) \
+    X(LOG2,        1, GP_F,           T, "log2",      1, 3, 3) \
+    X(LOG10,       1, GP_F,           T, "log10",     1, 3, 3) \
+    X(LOG1P,       1, GP_F,           T, "log1p",     1, 2, 2) \
+    X(SIN,         1, GP_F,           T, "sin",       1, 4, 4) \
+    X(COS,         1, GP_F,           T, "cos",       1, 4, 4) \
+    X(TAN,         1, GP_F,           T, "tan",       1, 5, 5) \
+    X(ARCSIN,      1, GP_F,           T, "arcsin",    1, 4, 4) \
+    X(ARCCOS,      1, GP_F,           T, "arccos",    1, 4, 4) \
+    X(ARCTAN,      1, GP_F,           T, "arctan",    1, 5, 5) \
+    X(SINH,        1, GP_F,           T, "sinh",      1, 4, 4) \
+    X(COSH,        1, GP_F,           T, "cosh",      1, 4, 4) \
+    X(TANH,        1, GP_F,           T, "tanh",      1, 5, 5) \
+    X(ARCSINH,     1, GP_F,           T, "arcsinh",   1, 4, 4) \
+    X(ARCCOSH,     1, GP_F,           T, "arccosh",   1, 4, 4) \
+    X(ARCTANH,     1, GP_F,           T, "arctanh",   1, 5, 5) \
+    X(ERF,         1, GP_F,           T, "erf",       1, 16, 16) \
+    X(FLOOR,       1, GP_F,           T, "floor",     0, 0, 0) \
+    X(CEIL,        1, GP_F,           T, "ceil",      0, 0, 0) \
+    X(TRUNC,       1, GP_F,           T, "trunc",     0, 0, 0) \
+    X(RINT,        1, GP_F,           T, "rint",      0, 0, 0) \
+    X(SPACING,     1, GP_F,           T, "spacing",   0, 0, 0) \
+    X(ISNAN,       1, GP_F,           B, "isnan",     0, 0, 0) \
+    X(ISINF,       1, GP_F,           B, "isinf",     0, 0, 0) \
+    X(ISFINITE,    1, GP_F,           B, "isfinite",  0, 0, 0) \
+    X(SIGNBIT,     1, GP_F,           B, "signbit",   0, 0, 0)
+
+/* CAST: any to any; float to integer saturates, NaN gives 0; anything to bool is x != 0.
+ * WHERE: (bool, T, T). */
+#define GP_OPS_OTHER(X) \
+    X(CAST,        1, GP_B|GP_I|GP_F, TO, "cast",     0, 0, 0) \
+    X(WHERE,       3, GP_B|GP_I|GP_F, T,  "where",    0, 0, 0)
+
+/* Whole-array reductions: X(NAME, accumulator of emit/reduce.h, operand kinds). The
+ * node's dtype is the result's. */
+#define GP_OPS_REDUCE(X) \
+    X(SUM,           SUM,     GP_I|GP_F) \
+    X(MEAN,          SUM,     GP_I|GP_F) \
+    X(PROD,          PROD,    GP_I|GP_F) \
+    X(MIN,           MIN,     GP_B|GP_I|GP_F) \
+    X(MAX,           MAX,     GP_B|GP_I|GP_F) \
+    X(ARGMIN,        ARGMIN,  GP_B|GP_I|GP_F) \
+    X(ARGMAX,        ARGMAX,  GP_B|GP_I|GP_F) \
+    X(VAR,           MOMENTS, GP_F) \
+    X(STD,           MOMENTS, GP_F) \
+    X(ANY,           COUNT,   GP_B) \
+    X(ALL,           COUNT,   GP_B) \
+    X(COUNT_NONZERO, COUNT,   GP_B)
+/* clang-format on */
+
+#define GP_OPS_ELEMENTWISE(X) GP_OPS_BINARY(X) GP_OPS_UNARY(X) GP_OPS_OTHER(X)
+
+typedef enum gp_op {
+    GP_OP_INPUT, /* element of an input array */
+    GP_OP_CONST, /* a literal, typed */
+#define X(name, ...) GP_OP_##name,
+    GP_OPS_ELEMENTWISE(X)
+    GP_OPS_REDUCE(X)
+#undef X
+    GP_OP_COUNT
+} gp_op;
+
+typedef struct gp_op_info {
+    const char *name;     /* "ADD" */
+    const char *spelling; /* "add"; "" for INPUT and CONST; lower-case name for reductions */
+    int arity;
+    int kinds; /* GP_B | GP_I | GP_F */
+    int cpu_ulp, cl_ulp_f32, cl_ulp_f64;
+    bool elementwise, reduction;
+} gp_op_info;
+
+#endif

@@ -1,0 +1,401 @@
+/* gpuproc: NumPy expressions over arrays of any size.
+ *
+ * This header is the whole public interface, in the order in which a caller
+ * needs it: version, status and errors, dtypes and scalars, session, devices,
+ * arrays, jobs.
+ *
+ * Ground rules, which hold for every function below unless its comment says
+ * otherwise:
+ *   - The library is a guest. It never prints, exits, aborts or changes signal
+ *     handlers, and it keeps no state outside the handles that it returns.
+ *   - Handles may be used from several threads at once, except that a handle
+ *     must not be freed while another thread is still using it.
+ *   - A function that can fail returns a gpuproc_status and, where `err` is not
+ *     NULL, fills *err. Output parameters are written on success only.
+ *   - `*_free(NULL)` and `*_close(NULL)` do nothing.
+ *   - Option structs start with `struct_size`, which the caller sets to
+ *     sizeof(the struct); a zeroed field means "the default".
+ *   - Sizes are bytes where the name ends in `bytes` or the comment says so,
+ *     elements otherwise. Strings are UTF-8, NUL-terminated, copied on entry.
+ */
+#ifndef GPUPROC_H
+#define GPUPROC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define GPUPROC_API __attribute__((visibility("default")))
+#define GPUPROC_CHECK __attribute__((warn_unused_result))
+#else
+#define GPUPROC_API
+#define GPUPROC_CHECK
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Version ------------------------------------------------------------ */
+
+#define GPUPROC_VERSION_MAJOR 0
+#define GPUPROC_VERSION_MINOR 1
+#define GPUPROC_VERSION_PATCH 0
+
+/* The version of the library that is linked, "0.1.0". Static, never NULL. */
+GPUPROC_API const char *gpuproc_version(void);
+
+/* ---- Status and errors -------------------------------------------------- */
+
+/* Values are pinned: 1-99 the caller, 100-199 input data, 200-299 the
+ * expression, 300-399 devices, 400-499 input and output, 900+ our own faults.
+ * X(name, value, text, exit code of the command line) */
+#define GPUPROC_STATUS_MAP(X)                                                   \
+    X(OK, 0, "ok", 0)                                                           \
+    X(INVALID_ARGUMENT, 1, "invalid argument", 2)                               \
+    X(NO_MEMORY, 2, "out of memory", 1)                                         \
+    X(BUDGET, 3, "does not fit into the memory budget", 1)                      \
+    X(CANCELLED, 4, "cancelled", 130)                                           \
+    X(TIMEOUT, 5, "timed out", 1)                                               \
+    X(UNSUPPORTED, 6, "not supported", 1)                                       \
+    X(BAD_HEADER, 100, "malformed header", 1)                                   \
+    X(TRUNCATED, 101, "truncated data", 1)                                      \
+    X(BAD_DTYPE, 102, "dtype not supported", 1)                                 \
+    X(BAD_SHAPE, 103, "shape not valid", 1)                                     \
+    X(SYNTAX, 200, "syntax error", 2)                                           \
+    X(UNKNOWN_NAME, 201, "unknown name", 2)                                     \
+    X(TYPE, 202, "types do not fit", 2)                                         \
+    X(SHAPE, 203, "shapes do not fit", 2)                                       \
+    X(LIMIT, 204, "expression too large", 2)                                    \
+    X(VALUE, 205, "value not allowed", 2)                                       \
+    X(DOMAIN, 206, "value not allowed in the data", 1)                          \
+    X(DEVICE_NOT_FOUND, 300, "no such device", 1)                               \
+    X(DEVICE_UNSUPPORTED, 301, "device cannot do this", 1)                      \
+    X(DEVICE_BUILD, 302, "device program did not build", 1)                     \
+    X(DEVICE_MEMORY, 303, "out of device memory", 1)                            \
+    X(DEVICE_FAILED, 304, "device failed", 1)                                   \
+    X(IO_OPEN, 400, "cannot open", 1)                                           \
+    X(IO_READ, 401, "cannot read", 1)                                           \
+    X(IO_WRITE, 402, "cannot write", 1)                                         \
+    X(IO_NO_SPACE, 403, "no space left", 1)                                     \
+    X(IO_PIPE, 404, "broken pipe", 1)                                           \
+    X(IO_EXISTS, 405, "exists already", 1)                                      \
+    X(INTERNAL, 900, "internal error", 1)
+
+typedef enum gpuproc_status {
+#define GPUPROC_X(name, value, text, exit_code) GPUPROC_##name = (value),
+    GPUPROC_STATUS_MAP(GPUPROC_X)
+#undef GPUPROC_X
+} gpuproc_status;
+
+/* The text of a status, "out of memory". Static, never NULL. */
+GPUPROC_API const char *gpuproc_status_text(gpuproc_status status);
+
+/* The process exit code that the command line documents for a status. */
+GPUPROC_API int gpuproc_status_exit_code(gpuproc_status status);
+
+/* What went wrong and where. Owned by the caller; filled by the call that
+ * failed. `message` is one line without a final newline and already names what
+ * was expected and what was found. */
+typedef struct gpuproc_error {
+    gpuproc_status status;
+    int native_code;      /* errno or OpenCL code, 0 if none */
+    char where[256];      /* file or array name; "expression" for its text; "" */
+    int64_t line, column; /* in the expression, from 1; 0 where not known */
+    int64_t length;       /* characters of the expression from column on, 0: unknown */
+    uint64_t offset;      /* byte offset in the file, where it has a meaning */
+    char message[512];
+} gpuproc_error;
+
+/* ---- Dtypes and scalars ------------------------------------------------- */
+
+/* Values are pinned. FLOAT16 and the complex ones are named, not built yet. */
+typedef enum gpuproc_dtype {
+    GPUPROC_BOOL = 0,
+    GPUPROC_INT8 = 1,
+    GPUPROC_INT16 = 2,
+    GPUPROC_INT32 = 3,
+    GPUPROC_INT64 = 4,
+    GPUPROC_UINT8 = 5,
+    GPUPROC_UINT16 = 6,
+    GPUPROC_UINT32 = 7,
+    GPUPROC_UINT64 = 8,
+    GPUPROC_FLOAT16 = 9,
+    GPUPROC_FLOAT32 = 10,
+    GPUPROC_FLOAT64 = 11,
+    GPUPROC_COMPLEX64 = 12,
+    GPUPROC_COMPLEX128 = 13,
+} gpuproc_dtype;
+
+/* NumPy's name of a dtype, "float32". Static; "?" for a value out of range. */
+GPUPROC_API const char *gpuproc_dtype_name(gpuproc_dtype dtype);
+
+/* Bytes of one element; 0 for a value out of range. */
+GPUPROC_API size_t gpuproc_dtype_bytes(gpuproc_dtype dtype);
+
+/* Reads a dtype as NumPy users write it: "float32", "f4", "<f4", ">i2", "bool".
+ * *big_endian (may be NULL) tells a leading '>'. */
+GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_dtype_parse(const char *text,
+                                                             gpuproc_dtype *dtype,
+                                                             bool *big_endian,
+                                                             gpuproc_error *err);
+
+#define GPUPROC_MAX_NDIM 32
+
+/* One value with its dtype. `u` holds bool and unsigned, `i` signed, `f` the
+ * floats (a float32 is held exactly as a double). */
+typedef struct gpuproc_scalar {
+    gpuproc_dtype dtype;
+    union {
+        int64_t i;
+        uint64_t u;
+        double f;
+        double c[2];
+    } value;
+} gpuproc_scalar;
+
+/* ---- Session ------------------------------------------------------------ */
+
+/* The opened engine: devices, workers, caches. Several may live at once. */
+typedef struct gpuproc_session gpuproc_session;
+
+typedef enum gpuproc_log_level {
+    GPUPROC_LOG_WARNING = 1, /* something was lost or done another way */
+    GPUPROC_LOG_INFO = 2,    /* a choice that was made, with its reason */
+} gpuproc_log_level;
+
+/* Called from any thread of the library, one call at a time per session.
+ * `message` is one line and lives for the call only. */
+typedef void (*gpuproc_log_fn)(void *ctx, gpuproc_log_level level, const char *message);
+
+typedef struct gpuproc_session_options {
+    size_t struct_size;
+    unsigned threads;      /* CPU workers; 0: one per available core */
+    const char *cache_dir; /* compiled programs; NULL: $XDG_CACHE_HOME/gpuproc; "": none */
+    gpuproc_log_fn log;    /* NULL: silent */
+    void *log_ctx;
+} gpuproc_session_options;
+
+/* Opens a session. `options` may be NULL. OpenCL is not touched until a job or
+ * a device listing needs it. Free with gpuproc_session_close. */
+GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_session_open(
+    const gpuproc_session_options *options, gpuproc_session **session, gpuproc_error *err);
+
+/* Cancels the jobs that are still under way, waits for them and frees the
+ * session. Job handles stay legal until gpuproc_job_free. */
+GPUPROC_API void gpuproc_session_close(gpuproc_session *session);
+
+/* ---- Devices ------------------------------------------------------------ */
+
+typedef enum gpuproc_device_kind {
+    GPUPROC_DEVICE_CPU = 0,         /* the native CPU path, always device 0 */
+    GPUPROC_DEVICE_OPENCL_CPU = 1,
+    GPUPROC_DEVICE_OPENCL_GPU = 2,
+    GPUPROC_DEVICE_OPENCL_OTHER = 3,
+} gpuproc_device_kind;
+
+typedef struct gpuproc_device_info {
+    size_t struct_size;
+    gpuproc_device_kind kind;
+    char name[128], vendor[128], driver[128], platform[128];
+    uint64_t memory_bytes;     /* all of it */
+    uint64_t max_buffer_bytes; /* the largest single buffer */
+    unsigned compute_units;
+    bool fp64, fp16;
+    bool unified_memory; /* shares memory with the host */
+    char note[256];      /* why it cannot be used, or "" */
+} gpuproc_device_info;
+
+/* Number of devices, the native CPU (index 0) included. Loads OpenCL on the
+ * first call. Returns 1 where there is no OpenCL; that is not an error. */
+GPUPROC_API size_t gpuproc_device_count(gpuproc_session *session);
+
+/* Fills *info (info->struct_size set by the caller) for device `index`. */
+GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_device_info_get(gpuproc_session *session,
+                                                                 size_t index,
+                                                                 gpuproc_device_info *info,
+                                                                 gpuproc_error *err);
+
+/* ---- Arrays ------------------------------------------------------------- */
+
+/* dtype + shape + where the bytes are. Immutable after creation; may be bound
+ * in several jobs at once (a stream in one only, once). */
+typedef struct gpuproc_array gpuproc_array;
+
+/* An .npy file, versions 1.0 to 3.0. Reads and checks the header; the data is
+ * read when a job runs. `path` "-" is standard input. Free with gpuproc_array_free. */
+GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_array_open_npy(const char *path,
+                                                                gpuproc_array **array,
+                                                                gpuproc_error *err);
+
+typedef struct gpuproc_raw_layout {
+    size_t struct_size;
+    gpuproc_dtype dtype;
+    int ndim;             /* -1: one dimension, as long as the file */
+    const int64_t *shape; /* ndim lengths; one may be -1: what the file holds */
+    uint64_t offset;      /* bytes before the first element */
+    bool big_endian;
+    bool fortran_order;
+} gpuproc_raw_layout;
+
+/* A headerless binary file. `path` "-" is standard input (ndim -1 is not
+ * possible there). Free with gpuproc_array_free. */
+GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_array_open_raw(const char *path,
+                                                                const gpuproc_raw_layout *layout,
+                                                                gpuproc_array **array,
+                                                                gpuproc_error *err);
+
+/* An array in the caller's memory, C order, native byte order, aligned to its
+ * dtype. `data` is borrowed: it must live, unchanged, until every job that
+ * binds the array has ended. */
+GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_array_from_memory(gpuproc_dtype dtype, int ndim,
+                                                                   const int64_t *shape,
+                                                                   const void *data,
+                                                                   gpuproc_array **array,
+                                                                   gpuproc_error *err);
+
+/* Writes `count` elements from C-order index `first` on to `dst`; returns 0,
+ * or an errno value. Called from any thread, possibly several at once. */
+typedef int (*gpuproc_generate_fn)(void *ctx, uint64_t first, size_t count, void *dst);
+
+/* An array whose elements a function makes on demand. */
+GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_array_from_function(
+    gpuproc_dtype dtype, int ndim, const int64_t *shape, gpuproc_generate_fn generate, void *ctx,
+    gpuproc_array **array, gpuproc_error *err);
+
+typedef struct gpuproc_array_info {
+    size_t struct_size;
+    gpuproc_dtype dtype;
+    int ndim;
+    int64_t shape[GPUPROC_MAX_NDIM];
+    uint64_t count;       /* elements */
+    uint64_t bytes;       /* count * element size */
+    uint64_t data_offset; /* bytes before the first element in the file */
+    uint64_t extra_bytes; /* bytes behind the last element, which are ignored */
+    bool fortran_order, big_endian;
+    char format[8];       /* "npy", "raw", "memory", "function" */
+} gpuproc_array_info;
+
+GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_array_info_get(const gpuproc_array *array,
+                                                                gpuproc_array_info *info,
+                                                                gpuproc_error *err);
+
+/* Frees the handle. Jobs that were submitted with it are not disturbed. */
+GPUPROC_API void gpuproc_array_free(gpuproc_array *array);
+
+/* ---- Jobs --------------------------------------------------------------- */
+
+/* One submitted expression: a future. */
+typedef struct gpuproc_job gpuproc_job;
+
+typedef struct gpuproc_input {
+    const char *name; /* as in the expression */
+    const gpuproc_array *array;
+} gpuproc_input;
+
+typedef enum gpuproc_output_kind {
+    GPUPROC_OUTPUT_NPY = 0,    /* a file; "-" is standard output */
+    GPUPROC_OUTPUT_RAW = 1,    /* the same, data without a header */
+    GPUPROC_OUTPUT_MEMORY = 2, /* the caller's buffer */
+} gpuproc_output_kind;
+
+typedef struct gpuproc_output {
+    const char *name; /* of the result; NULL: the only array result */
+    gpuproc_output_kind kind;
+    const char *path; /* NPY, RAW */
+    void *data;       /* MEMORY: aligned to the dtype, C order; borrowed until the job ends */
+    uint64_t bytes;   /* MEMORY: its capacity */
+} gpuproc_output;
+
+#define GPUPROC_JOB_SYNC 1u         /* one chunk, one stage at a time */
+#define GPUPROC_JOB_NO_FALLBACK 2u  /* a device that fails is an error */
+#define GPUPROC_JOB_OVERWRITE 4u    /* an existing output file is replaced */
+
+typedef struct gpuproc_job_options {
+    size_t struct_size;
+    const char *device;    /* "auto" (NULL), "cpu", "gpu", "all", a part of a name, an index */
+    uint64_t memory_bytes; /* host budget; 0: a quarter of what is available */
+    uint64_t chunk_bytes;  /* bytes of the widest array in one chunk; 0: chosen */
+    unsigned slots;        /* chunks under way per device; 0: chosen */
+    unsigned flags;        /* GPUPROC_JOB_* */
+} gpuproc_job_options;
+
+/* Checks the expression against its inputs, plans it and starts it. Outputs
+ * that the expression does not bind to a destination are scalars, which
+ * gpuproc_job_result returns; an array result without a destination is an
+ * error. Inputs' handles may be freed after the call. `options` may be NULL.
+ * Free with gpuproc_job_free. */
+GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_submit(
+    gpuproc_session *session, const char *expression, const gpuproc_input *inputs,
+    size_t input_count, const gpuproc_output *outputs, size_t output_count,
+    const gpuproc_job_options *options, gpuproc_job **job, gpuproc_error *err);
+
+/* Waits until the job has ended, at most timeout_ns (UINT64_MAX: for ever), and
+ * returns its status; GPUPROC_TIMEOUT while it is still under way (0: polls). */
+GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_job_wait(gpuproc_job *job, uint64_t timeout_ns,
+                                                          gpuproc_error *err);
+
+/* Asks the job to stop at the next chunk. Returns at once; wait to see the end,
+ * which is GPUPROC_CANCELLED unless the job was quicker. Async-signal-safe. */
+GPUPROC_API void gpuproc_job_cancel(gpuproc_job *job);
+
+typedef struct gpuproc_progress {
+    size_t struct_size;
+    unsigned pass, passes;            /* from 1 */
+    uint64_t bytes_done, bytes_total; /* of input and output, over all passes */
+    uint64_t elapsed_ns;
+} gpuproc_progress;
+
+GPUPROC_API void gpuproc_job_progress(gpuproc_job *job, gpuproc_progress *progress);
+
+/* One result of an ended job. For an array, `path` (or the caller's memory) has
+ * the data; for a scalar, `scalar` has the value. Strings live as long as the job. */
+typedef struct gpuproc_result {
+    size_t struct_size;
+    const char *name; /* the assigned name, or the text of the expression */
+    bool named;       /* assigned a name */
+    bool is_scalar;   /* 0-d and without a destination of its own */
+    gpuproc_dtype dtype;
+    int ndim;
+    int64_t shape[GPUPROC_MAX_NDIM];
+    gpuproc_scalar scalar;
+    const char *path; /* NULL for memory and scalars */
+} gpuproc_result;
+
+/* Number of results, known from submission on. */
+GPUPROC_API size_t gpuproc_job_result_count(const gpuproc_job *job);
+
+/* Result `index` in the order of the expression. Dtype and shape are known from
+ * submission on; the scalar is there when the job has ended well. */
+GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_job_result(const gpuproc_job *job, size_t index,
+                                                            gpuproc_result *result,
+                                                            gpuproc_error *err);
+
+/* What an ended job did. Times in nanoseconds, sums over chunks. */
+typedef struct gpuproc_report {
+    size_t struct_size;
+    char device[128];      /* names, joined by " + " */
+    char reason[256];      /* why that device */
+    unsigned passes, slots;
+    uint64_t chunks, chunk_elements;
+    uint64_t bytes_read, bytes_written;
+    uint64_t bytes_viewed; /* of bytes_read: used in place, not copied */
+    uint64_t wall_ns, read_ns, upload_ns, kernel_ns, download_ns, write_ns;
+    uint64_t program_ns;   /* getting the device's program, compiled or cached */
+    bool program_cached;
+    uint64_t memory_bytes; /* staging and block memory that was taken */
+    uint64_t fallbacks;    /* chunks done again on the CPU */
+    char warnings[512];    /* numeric warnings, one line, or "" */
+} gpuproc_report;
+
+GPUPROC_API void gpuproc_job_report(const gpuproc_job *job, gpuproc_report *report);
+
+/* Cancels the job where it is still under way, waits for it and frees it. */
+GPUPROC_API void gpuproc_job_free(gpuproc_job *job);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
