@@ -42,7 +42,7 @@ struct gp_chunk {
     /* Filled by the device before `done`. */
     gpuproc_status status;
     gpuproc_error error; /* where status is not OK */
-    uint32_t flags;      /* GP_CL_FLAG_* that were seen */
+    uint32_t flags;      /* GP_FLAG_* that were seen */
     gp_span upload, kernel, download;
 };
 

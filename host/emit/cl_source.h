@@ -9,7 +9,7 @@
  *   __global T *     one per pass->output: the chunk's elements from 0 on
  *   __constant ulong *  the uniforms' 64-bit values in pass->uniform order (double bits
  *                    for floats; absent where there are none)
- *   __global uint *  flags: the kernel ORs GP_CL_FLAG_* into it (atomic, rarely)
+ *   __global uint *  flags: the kernel ORs GP_FLAG_* into it (atomic, rarely)
  * Work size: any number of groups of `local_size`; work-items stride over the chunk.
  *
  * Kernel "gp_reduce" (a pass with reductions, and possibly outputs): the same
@@ -22,9 +22,6 @@
 
 #include "emit/pass.h"
 #include "emit/reduce.h"
-
-#define GP_CL_FLAG_DIVIDE 1u    /* an integer was divided by zero */
-#define GP_CL_FLAG_NEG_POWER 2u /* an integer had a negative integer power: an error */
 
 /* What the text has to know of a device. */
 typedef struct gp_cl_caps {

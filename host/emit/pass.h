@@ -16,6 +16,10 @@
 /* Lanes inside a block: lane j takes elements j, j+GP_LANES, j+2*GP_LANES, ... */
 #define GP_LANES 64
 
+/* What a kernel may meet in the data; ORed over a chunk. */
+#define GP_FLAG_DIVIDE 1u    /* an integer was divided by zero: a warning */
+#define GP_FLAG_NEG_POWER 2u /* an integer had a negative integer power: an error */
+
 typedef struct gp_pass_input {
     int input;   /* index into program->input */
     int node;    /* its INPUT node */

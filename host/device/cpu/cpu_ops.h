@@ -1,0 +1,40 @@
+/* The CPU's loops: one per operation and dtype, compiled once per instruction set
+ * (the files of isa/) and chosen at run time. Every set gives the same bits. */
+#ifndef GP_DEVICE_CPU_CPU_OPS_H
+#define GP_DEVICE_CPU_CPU_OPS_H
+
+#include "emit/pass.h"
+#include "emit/reduce.h"
+
+/* dst[i] = op(a[i], b[i], c[i]) for i < n, n <= GP_BLOCK. Touches exactly n elements of
+ * each operand; pointers are aligned to their dtype, no more. dst may be equal to
+ * an operand whose elements have the same size, and must not overlap otherwise. Returns GP_FLAG_*. */
+typedef uint32_t (*gp_cpu_fn)(void *dst, const void *a, const void *b, const void *c, size_t n);
+
+typedef struct gp_cpu_ops {
+    const char *name; /* "base", "avx2", "avx512" */
+    /* By operation and operand dtype (WHERE: of the second operand); NULL where the
+     * operator table has no such operation. */
+    gp_cpu_fn op[GP_OP_COUNT][GP_DTYPE_COUNT];
+    gp_cpu_fn cast[GP_DTYPE_COUNT][GP_DTYPE_COUNT]; /* [from][to] */
+    /* Copies past the cache, for a destination that will not be read soon. */
+    void (*copy_stream)(void *dst, const void *src, size_t bytes);
+} gp_cpu_ops;
+
+/* Adds the n <= GP_BLOCK elements at v, of which the first has index `first` in
+ * the pass, to *partial (unordered kinds), or makes the block's partial (ordered ones). */
+typedef void (*gp_cpu_reduce_fn)(void *partial, const void *v, size_t n, uint64_t first);
+
+typedef struct gp_cpu_reducers {
+    const char *name;
+    gp_cpu_reduce_fn reduce[GP_REDUCE_COUNT + 1][GP_DTYPE_COUNT]; /* [kind][operand dtype] */
+} gp_cpu_reducers;
+
+extern const gp_cpu_ops gp_cpu_ops_base, gp_cpu_ops_avx2, gp_cpu_ops_avx512;
+extern const gp_cpu_reducers gp_cpu_reducers_base, gp_cpu_reducers_avx2, gp_cpu_reducers_avx512;
+
+/* The best set for this processor; `limit` ("base", "avx2", ...; NULL: none) caps the choice. */
+const gp_cpu_ops *gp_cpu_ops_select(const char *limit);
+const gp_cpu_reducers *gp_cpu_reducers_select(const char *limit);
+
+#endif
