@@ -6,14 +6,17 @@
  * The input under way stands in fuzz-last-input while it runs, so that a crash
  * leaves it behind. */
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+#define LAST_INPUT "fuzz-last-input"
 #define MAX_FILES 512
 #define MAX_BYTES 16384
 
@@ -25,6 +28,7 @@ typedef struct sample {
 static sample samples[MAX_FILES];
 static size_t sample_count;
 static uint64_t state = 1;
+static int last; /* the file LAST_INPUT */
 
 static size_t below(size_t n)
 {
@@ -105,10 +109,9 @@ static size_t mutate(uint8_t *data, size_t size)
 
 static void run(const uint8_t *data, size_t size)
 {
-    FILE *f = fopen("fuzz-last-input", "wb");
-    if (f != NULL) {
-        fwrite(data, 1, size, f);
-        fclose(f);
+    if (pwrite(last, data, size, 0) != (ssize_t)size || ftruncate(last, (off_t)size) != 0) {
+        perror(LAST_INPUT);
+        exit(2);
     }
     /* A block of just this size, so that a sanitizer sees a read behind its end. */
     uint8_t *copy = malloc(size ? size : 1);
@@ -129,6 +132,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s: no samples in %s\n", argv[0], argv[1]);
         return 2;
     }
+    last = open(LAST_INPUT, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     state = argc > 3 ? strtoull(argv[3], NULL, 0) | 1 : 20240229;
     for (size_t i = 0; i < sample_count; i++) run(samples[i].data, samples[i].size);
     static uint8_t data[MAX_BYTES];
@@ -141,7 +145,8 @@ int main(int argc, char **argv)
         run(data, size);
     }
     for (size_t i = 0; i < sample_count; i++) free(samples[i].data);
-    remove("fuzz-last-input");
+    close(last);
+    remove(LAST_INPUT);
     printf("%zu samples, %lu mutations\n", sample_count, inputs);
     return 0;
 }
