@@ -255,7 +255,7 @@ static void syntax_messages(void **state)
     fails("0xG", syntax, 1, 1, 3, "malformed number");
     fails("2j", GPUPROC_UNSUPPORTED, 1, 1, 2, "complex numbers are not there yet");
     fails("x.T", syntax, 1, 3, 1, "attribute 'T'");
-    fails("x(2)", GPUPROC_UNKNOWN_NAME, 1, 1, 1, "unknown function 'x'");
+    fails("x(2)", syntax, 1, 1, 1, "'x' is a value and cannot be called");
     fails("2(x)", syntax, 1, 2, 1, "a value cannot be called");
     fails("'f4", syntax, 1, 1, 3, "this string is not closed");
     fails("x + 'f4'", GPUPROC_TYPE, 1, 3, 1, "a string can only name a dtype");
