@@ -49,7 +49,7 @@ static double slow_2(double x, double y)
     uint32_t GP_FN(OP, FLOAT32)(GP_LOOP_ARGS)                                   \
     {                                                                           \
         (void)pc;                                                               \
-        double v[GP_BLOCK + W];                                           \
+        double v[GP_BLOCK + W];                                                 \
         float *d = dst;                                                         \
         const float *a = pa, *b = pb;                                           \
         for (size_t i = 0; i < n; i++) v[i] = below((double)a[i], (double)b[i]); \
@@ -63,7 +63,7 @@ static double slow_2(double x, double y)
     uint32_t GP_FN(OP, FLOAT64)(GP_LOOP_ARGS)                                   \
     {                                                                           \
         (void)pc;                                                               \
-        double v[GP_BLOCK + W], *d = dst;                                 \
+        double v[GP_BLOCK + W], *d = dst;                                       \
         const double *a = pa, *b = pb;                                          \
         for (size_t i = 0; i < n; i++) v[i] = below(a[i], b[i]);                \
         log1p_exp(v, n, base2);                                                 \

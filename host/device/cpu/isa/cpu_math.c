@@ -12,8 +12,9 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* apply1: d = f(a); apply2: d = f(a, b). Whole vectors straight from memory, the last
- * elements through padded copies, so that nothing outside the n elements is touched. */
+/* vectors1, vectors2: d = f(a), d = f(a, b); apply1, apply2: the same with the odd
+ * elements mended. Whole vectors go straight from memory, the last elements through
+ * padded copies, so that nothing outside the n elements is touched. */
 #define DRIVERS(s, T, V)                                                        \
     INLINE void vectors1_##s(T *d, const T *a, size_t n, V (*f)(V))             \
     {                                                                           \
@@ -22,14 +23,14 @@
         V x;                                                                    \
         for (; i + W <= n; i += W) {                                            \
             memcpy(&x, a + i, sizeof x);                                        \
-            x = gp_quiet_##s(f(x));                                                         \
+            x = gp_quiet_##s(f(x));                                             \
             memcpy(d + i, &x, sizeof x);                                        \
         }                                                                       \
         if (i == n) return;                                                     \
         T pad[W] = {0};                                                         \
         memcpy(pad, a + i, (n - i) * sizeof(T));                                \
         memcpy(&x, pad, sizeof x);                                              \
-        x = gp_quiet_##s(f(x));                                                             \
+        x = gp_quiet_##s(f(x));                                                 \
         memcpy(pad, &x, sizeof x);                                              \
         memcpy(d + i, pad, (n - i) * sizeof(T));                                \
     }                                                                           \
@@ -41,7 +42,7 @@
         for (; i + W <= n; i += W) {                                            \
             memcpy(&x, a + i, sizeof x);                                        \
             memcpy(&y, b + i, sizeof y);                                        \
-            x = gp_quiet_##s(f(x, y));                                                        \
+            x = gp_quiet_##s(f(x, y));                                          \
             memcpy(d + i, &x, sizeof x);                                        \
         }                                                                       \
         if (i == n) return;                                                     \
@@ -50,7 +51,7 @@
         memcpy(pb, b + i, (n - i) * sizeof(T));                                 \
         memcpy(&x, pa, sizeof x);                                               \
         memcpy(&y, pb, sizeof y);                                               \
-        x = gp_quiet_##s(f(x, y));                                                            \
+        x = gp_quiet_##s(f(x, y));                                              \
         memcpy(pa, &x, sizeof x);                                               \
         memcpy(d + i, pa, (n - i) * sizeof(T));                                 \
     }                                                                           \
