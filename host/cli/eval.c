@@ -163,9 +163,6 @@ static int tell_failure(const gpuproc_error *err, const eval_options *e)
     int code = term_failure(err, e->expression);
     if (err->status == GPUPROC_UNKNOWN_NAME && e->input_count == 0)
         term_hint("inputs are bound behind the expression: NAME=FILE");
-    if (err->status == GPUPROC_INVALID_ARGUMENT && e->output_count == 0 &&
-        strstr(err->message, "destination") != NULL)
-        term_hint("an array result needs a file: -o FILE.npy");
     return code;
 }
 
