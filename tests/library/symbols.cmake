@@ -1,0 +1,23 @@
+# Compares what the shared library exports with tests/symbols.txt.
+execute_process(COMMAND ${NM} -D --defined-only ${LIBRARY}
+  OUTPUT_VARIABLE text RESULT_VARIABLE result)
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "${NM} failed on ${LIBRARY}")
+endif()
+string(REGEX MATCHALL "[^\n]+" lines "${text}")
+set(found)
+foreach(line IN LISTS lines)
+  string(REGEX REPLACE "^.* ([^ @]+)(@.*)?$" "\\1" name "${line}")
+  list(APPEND found ${name})
+endforeach()
+file(STRINGS ${LIST} wanted)
+set(missing ${wanted})
+list(REMOVE_ITEM missing ${found})
+set(extra ${found})
+list(REMOVE_ITEM extra ${wanted})
+if(missing OR extra)
+  message(FATAL_ERROR "exported but not in tests/symbols.txt: ${extra}\n"
+    "in tests/symbols.txt but not exported: ${missing}")
+endif()
+list(LENGTH found count)
+message("${count} symbols, as listed")
