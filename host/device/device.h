@@ -12,6 +12,7 @@
 #ifndef GP_DEVICE_DEVICE_H
 #define GP_DEVICE_DEVICE_H
 
+#include "base/memory.h"
 #include "emit/pass.h"
 #include "emit/reduce.h"
 
@@ -79,9 +80,6 @@ typedef struct gp_device_api {
 
     void (*close)(gp_device *device);
 } gp_device_api;
-
-/* Alignment that a direct read may need on both sides of a chunk. */
-#define GP_STAGING_SLACK 8192u
 
 struct gp_device {
     const gp_device_api *api;
