@@ -2,11 +2,11 @@
 # Installs what is missing (Debian 12 or 13, root or sudo), builds, makes sample data
 # and runs the main job on it. Everything is written below build/demo.
 #
-#     data/demo.sh [HOURS]     hours of wind, 4 MB each and per component (48)
+#     data/demo.sh [HOURS]     hours of wind, 4 MB each and per component (24)
 set -eu
 cd "$(dirname "$0")/.."
 . tests/packages.sh
-hours=${1:-48}
+hours=${1:-24}
 
 need build-essential cmake ninja-build pkg-config ocl-icd-libopencl1 ocl-icd-opencl-dev opencl-headers \
     libsleef-dev liburing-dev libmd-dev libpopt-dev libjson-c-dev

@@ -28,17 +28,18 @@ static const cyclone cyclones[] = {
 /* The wind at one place and hour. */
 static void wind(double hour, double latitude, double longitude, double *u, double *v)
 {
-    double wave = 6 * sin((longitude - 0.9 * hour) * 5 * PI / 180);
+    double phase = (longitude - 0.9 * hour) * 5 * PI / 180;
+    double wave = 6 * sin(phase), slope = cos(phase);
     double north = (latitude - 45 - wave) / 9, south = (latitude + 48 - wave) / 10;
     double trade = latitude / 14;
-    double slope = cos((longitude - 0.9 * hour) * 5 * PI / 180);
     double jet = 38 * exp(-north * north) + 34 * exp(-south * south);
     *u = jet - 8 * exp(-trade * trade);
     *v = 0.45 * jet * slope;
     for (size_t i = 0; i < sizeof cyclones / sizeof *cyclones; i++) {
         const cyclone *c = &cyclones[i];
-        double dx = fmod(longitude - c->longitude - c->drift * hour + 36180, 360) - 180;
         double dy = latitude - c->latitude;
+        if (fabs(dy) > 4.5 * c->radius) continue; /* most places, and cheap to see */
+        double dx = fmod(longitude - c->longitude - c->drift * hour + 36180, 360) - 180;
         dx *= cos(c->latitude * PI / 180);
         double r = (dx * dx + dy * dy) / (c->radius * c->radius);
         if (r > 20) continue;

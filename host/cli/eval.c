@@ -128,7 +128,7 @@ static void note_report(const gpuproc_report *r)
     term_note("data: %s read (%s of it in place), %s written", bytes_text(r->bytes_read, a),
               bytes_text(r->bytes_viewed, b), bytes_text(r->bytes_written, c));
     note_times(r);
-    if (r->program_ns > 0)
+    if (r->program_ns > 100000) /* the CPU's take microseconds */
         term_note("program: %.1f ms, %s", (double)r->program_ns / 1e6,
                   r->program_cached ? "from the cache" : "compiled");
     term_note("memory: %s", bytes_text(r->memory_bytes, a));

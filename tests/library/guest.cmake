@@ -1,3 +1,4 @@
+cmake_minimum_required(VERSION 3.22)
 # The library is a guest: it never prints, ends the process or touches signals, and
 # it keeps no state of its own. Seen in what its objects call and how much writable
 # data they have.

@@ -1,3 +1,4 @@
+cmake_minimum_required(VERSION 3.22)
 # Compares what the shared library exports with tests/symbols.txt.
 execute_process(COMMAND ${NM} -D --defined-only ${LIBRARY}
   OUTPUT_VARIABLE text RESULT_VARIABLE result)
