@@ -81,6 +81,11 @@ void gp_check_unknown(gp_builder *b, const char *what, int token, bool callable)
 {
     size_t length;
     const char *name = token_text(b, token, &length), *known;
+    if (*what == 'f' && (variable_find(b, name, length) != NULL || input_find(b, name, length) >= 0)) {
+        gp_build_fail(b, GPUPROC_SYNTAX, "'%.*s' is a value and cannot be called: to multiply, write *",
+                      length > 80 ? 80 : (int)length, name);
+        return;
+    }
     suggestion best = {NULL, 0, 3};
     gp_dtype dtype;
     double value;

@@ -192,12 +192,22 @@ static gp_value convert(gp_builder *b, const gp_ast_node *call, gp_dtype dtype)
 
 /* ---- Functions with arguments of their own ---- */
 
+/* NumPy's where() is the one that wraps an integer literal instead of refusing it. */
+static int wrapped_choice(gp_builder *b, const gp_value *v, gp_dtype dtype)
+{
+    bool wraps = v->kind == GP_VAL_INT && gp_dtype_is_integer(dtype) &&
+                 (gp_build_fits(v->i, GPUPROC_INT64) || gp_build_fits(v->i, GPUPROC_UINT64));
+    if (!wraps) return gp_build_as(b, v, dtype);
+    return gp_build_cast(b, gp_build_int(b, GPUPROC_UINT64, (int64_t)v->i), dtype);
+}
+
 static int where(gp_builder *b, const gp_value *args)
 {
     gp_dtype dtype = gp_build_common(b, args + 1, 2);
+    bool literals = args[1].kind != GP_VAL_NODE && args[2].kind != GP_VAL_NODE;
     int condition = gp_build_as(b, &args[0], GPUPROC_BOOL);
-    int x = condition < 0 ? -1 : gp_build_as(b, &args[1], dtype);
-    int y = x < 0 ? -1 : gp_build_as(b, &args[2], dtype);
+    int x = condition < 0 ? -1 : literals ? gp_build_as(b, &args[1], dtype) : wrapped_choice(b, &args[1], dtype);
+    int y = x < 0 ? -1 : literals ? gp_build_as(b, &args[2], dtype) : wrapped_choice(b, &args[2], dtype);
     return y < 0 ? -1 : gp_build_op(b, GP_OP_WHERE, dtype, condition, x, y);
 }
 

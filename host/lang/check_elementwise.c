@@ -113,7 +113,7 @@ static int compare(gp_builder *b, gp_op op, const gp_value *v)
     for (int k = 0; k < 2; k++) {
         /* An integer literal outside of the array's dtype compares by its sign. */
         if (v[k].kind != GP_VAL_INT || v[1 - k].kind != GP_VAL_NODE || gp_dtype_is_float(dtype) ||
-            gp_build_fits(v[k].i, dtype))
+            gp_build_fits(v[k].i, dtype) || gp_build_dtype(b, v[1 - k].node) == GPUPROC_BOOL)
             continue;
         gp_op from_array = k == 1 ? op : swapped(op);
         bool array_is_less = v[k].i > 0;
@@ -159,6 +159,9 @@ static int extreme2(gp_builder *b, gp_op op, const gp_value *v)
 
 static int logic2(gp_builder *b, gp_op op, const gp_value *v)
 {
+    for (int k = 0; k < 2; k++) { /* a Python integer becomes int64 on the way */
+        if (v[k].kind == GP_VAL_INT && gp_build_as(b, &v[k], GPUPROC_INT64) < 0) return -1;
+    }
     return binary(b, op, GPUPROC_BOOL, GPUPROC_BOOL, v);
 }
 
@@ -311,6 +314,9 @@ gp_value gp_check_operator(gp_builder *b, gp_function_id id, const gp_value *v, 
 {
     bool literals = true;
     for (int k = 0; k < count; k++) literals = literals && gp_value_is_literal(&v[k]);
+    /* The operator, unlike power(), has a way of its own for squares. */
+    if (id == GP_FN_power && v[0].kind == GP_VAL_NODE && v[1].kind == GP_VAL_INT && v[1].i == 2)
+        return gp_check_elementwise(b, gp_function_by_id(GP_FN_square), v);
     if (!literals) return gp_check_elementwise(b, gp_function_by_id(id), v);
     gp_value result;
     const char *problem = "";

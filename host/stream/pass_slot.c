@@ -351,8 +351,11 @@ static void retire(void *ctx, unsigned index, uint64_t chunk, bool ok)
     const gp_slot *done_by = slot->on_cpu ? slot->cpu_slot : slot->slot;
     for (size_t r = 0; ok && r < p->pass->reduces; r++) {
         gpuproc_error err = {0};
-        if (gp_reduce_merge(p->state[r], done_by->partial[r], done_by->partials, slot->first,
-                            slot->count, &err) != GPUPROC_OK) {
+        const gp_pass_reduce *reduce = &p->pass->reduce[r];
+        bool ordered = gp_reduce_ordered((gp_reduce_kind)reduce->kind, reduce->operand);
+        size_t partials = ordered ? (size_t)gp_ceil_div(slot->count, GP_BLOCK) : done_by->partials;
+        if (gp_reduce_merge(p->state[r], done_by->partial[r], partials, slot->first, slot->count,
+                            &err) != GPUPROC_OK) {
             keep_error(p, &err);
             gp_sched_stop(&p->sched);
         }

@@ -60,7 +60,6 @@ typedef float vf __attribute__((vector_size(VECTOR_BYTES)));
 typedef double vd __attribute__((vector_size(VECTOR_BYTES)));
 typedef int32_t vfi __attribute__((vector_size(VECTOR_BYTES)));
 typedef int64_t vdi __attribute__((vector_size(VECTOR_BYTES)));
-typedef float vh __attribute__((vector_size(VECTOR_BYTES / 2))); /* as many floats as vd has doubles */
 
 static inline vf vf_load(const float *p)
 {
@@ -78,11 +77,20 @@ static inline vd vd_load(const double *p)
 
 static inline void vd_store(double *p, vd x) { memcpy(p, &x, sizeof x); }
 
+/* Intrinsics, since the compilers make several instructions of a conversion of vectors. */
 static inline vd vd_widen(const float *p)
 {
-    vh x;
-    memcpy(&x, p, sizeof x);
-    return __builtin_convertvector(x, vd);
+#if defined(GP_ISA_avx512)
+    return (vd)_mm512_cvtps_pd(_mm256_loadu_ps(p));
+#elif defined(GP_ISA_avx2)
+    return (vd)_mm256_cvtps_pd(_mm_loadu_ps(p));
+#elif defined(__SSE2__)
+    double two;
+    memcpy(&two, p, sizeof two);
+    return (vd)_mm_cvtps_pd(_mm_castpd_ps(_mm_set_sd(two)));
+#else
+    return (vd){p[0], p[1]};
+#endif
 }
 
 static inline vd vd_splat(double x) { return (vd){0} + x; }
@@ -190,55 +198,68 @@ static inline bool vd_any(vd_flags x)
 static inline bool vf_any(vf_flags x) { return vd_any((vdi)x); }
 #endif
 
-/* Over the lanes of a vector; none of them NaN. */
+/* Over the lanes of a vector, by halving: lane j with lane j + w/2. None is NaN for min and max. */
+#if defined(GP_ISA_avx512)
+#define DOUBLE_HALVES(x) \
+    _mm512_castpd512_pd256((__m512d)(x)), _mm512_extractf64x4_pd((__m512d)(x), 1)
+#define FLOAT_HALVES(x) \
+    _mm512_castps512_ps256((__m512)(x)), _mm512_extractf32x8_ps((__m512)(x), 1)
+#endif
+#if defined(GP_ISA_avx512) || defined(GP_ISA_avx2)
+#define DOUBLE_QUARTERS(x) _mm256_castpd256_pd128(x), _mm256_extractf128_pd(x, 1)
+#define FLOAT_QUARTERS(x) _mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1)
+#endif
+
+#if defined(GP_ISA_avx512)
+#define DEFINE_LANES(order)                                                     \
+    static inline __m128d order##_pd128(vd x)                                   \
+    {                                                                           \
+        __m256d half = _mm256_##order##_pd(DOUBLE_HALVES(x));                   \
+        return _mm_##order##_pd(DOUBLE_QUARTERS(half));                         \
+    }                                                                           \
+    static inline __attribute__((unused)) __m128 order##_ps128(vf x)                                    \
+    {                                                                           \
+        __m256 half = _mm256_##order##_ps(FLOAT_HALVES(x));                     \
+        return _mm_##order##_ps(FLOAT_QUARTERS(half));                          \
+    }
+#elif defined(GP_ISA_avx2)
+#define DEFINE_LANES(order)                                                     \
+    static inline __m128d order##_pd128(vd x)                                   \
+    {                                                                           \
+        return _mm_##order##_pd(DOUBLE_QUARTERS((__m256d)x));                   \
+    }                                                                           \
+    static inline __attribute__((unused)) __m128 order##_ps128(vf x)                                    \
+    {                                                                           \
+        return _mm_##order##_ps(FLOAT_QUARTERS((__m256)x));                     \
+    }
+#else
+#define DEFINE_LANES(order)                                                     \
+    static inline vd order##_pd128(vd x) { return x; }                          \
+    static inline __attribute__((unused)) vf order##_ps128(vf x) { return x; }
+#endif
+DEFINE_LANES(add)
+DEFINE_LANES(mul)
+DEFINE_LANES(min)
+DEFINE_LANES(max)
+
+static inline double vd_sum_lanes(vd x) { return add_pd128(x)[0] + add_pd128(x)[1]; }
+static inline double vd_product_lanes(vd x) { return mul_pd128(x)[0] * mul_pd128(x)[1]; }
+
+static inline double lesser(double a, double b) { return b < a ? b : a; }
+static inline double greater(double a, double b) { return b > a ? b : a; }
+static inline double vd_min_lanes(vd x) { return lesser(min_pd128(x)[0], min_pd128(x)[1]); }
+static inline double vd_max_lanes(vd x) { return greater(max_pd128(x)[0], max_pd128(x)[1]); }
+
 static inline float vf_min_lanes(vf x)
 {
-    float lane[VF];
-    memcpy(lane, &x, sizeof lane);
-    for (int w = VF / 2; w > 0; w /= 2) {
-        for (int i = 0; i < w; i++) lane[i] = lane[i + w] < lane[i] ? lane[i + w] : lane[i];
-    }
-    return lane[0];
+    float a = min_ps128(x)[0], b = min_ps128(x)[1], c = min_ps128(x)[2], d = min_ps128(x)[3];
+    return (float)lesser(lesser(a, b), lesser(c, d));
 }
 
 static inline float vf_max_lanes(vf x)
 {
-    float lane[VF];
-    memcpy(lane, &x, sizeof lane);
-    for (int w = VF / 2; w > 0; w /= 2) {
-        for (int i = 0; i < w; i++) lane[i] = lane[i + w] > lane[i] ? lane[i + w] : lane[i];
-    }
-    return lane[0];
-}
-
-static inline double vd_min_lanes(vd x)
-{
-    double lane[VD];
-    memcpy(lane, &x, sizeof lane);
-    for (int w = VD / 2; w > 0; w /= 2) {
-        for (int i = 0; i < w; i++) lane[i] = lane[i + w] < lane[i] ? lane[i + w] : lane[i];
-    }
-    return lane[0];
-}
-
-static inline double vd_max_lanes(vd x)
-{
-    double lane[VD];
-    memcpy(lane, &x, sizeof lane);
-    for (int w = VD / 2; w > 0; w /= 2) {
-        for (int i = 0; i < w; i++) lane[i] = lane[i + w] > lane[i] ? lane[i + w] : lane[i];
-    }
-    return lane[0];
-}
-
-static inline double vd_sum_lanes(vd x)
-{
-    double lane[VD];
-    memcpy(lane, &x, sizeof lane);
-    for (int w = VD / 2; w > 0; w /= 2) {
-        for (int i = 0; i < w; i++) lane[i] += lane[i + w];
-    }
-    return lane[0];
+    float a = max_ps128(x)[0], b = max_ps128(x)[1], c = max_ps128(x)[2], d = max_ps128(x)[3];
+    return (float)greater(greater(a, b), greater(c, d));
 }
 
 #endif

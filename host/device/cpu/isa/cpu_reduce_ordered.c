@@ -20,20 +20,25 @@ static inline double scalar_at(const float *narrow, const double *wide, size_t a
     return narrow != NULL ? (double)narrow[at] : wide[at];
 }
 
-static double halve_sums(double *lane)
+/* Lane j takes lane j + 32, then j + 16, and so on down to one. */
+static inline double halve_sums(const double *lane)
 {
-    for (int w = GP_LANES / 2; w > 0; w /= 2) {
-        for (int j = 0; j < w; j++) lane[j] += lane[j + w];
+    vd x[GP_LANES / VD];
+    for (size_t k = 0; k < GP_LANES / VD; k++) x[k] = vd_load(lane + k * VD);
+    for (size_t w = GP_LANES / VD / 2; w > 0; w /= 2) {
+        for (size_t k = 0; k < w; k++) x[k] += x[k + w];
     }
-    return lane[0];
+    return vd_sum_lanes(x[0]);
 }
 
-static double halve_products(double *lane)
+static inline double halve_products(const double *lane)
 {
-    for (int w = GP_LANES / 2; w > 0; w /= 2) {
-        for (int j = 0; j < w; j++) lane[j] *= lane[j + w];
+    vd x[GP_LANES / VD];
+    for (size_t k = 0; k < GP_LANES / VD; k++) x[k] = vd_load(lane + k * VD);
+    for (size_t w = GP_LANES / VD / 2; w > 0; w /= 2) {
+        for (size_t k = 0; k < w; k++) x[k] *= x[k + w];
     }
-    return lane[0];
+    return vd_product_lanes(x[0]);
 }
 
 static inline __attribute__((always_inline)) double block_sum(const float *narrow,
