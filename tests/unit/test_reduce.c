@@ -223,10 +223,46 @@ static void check_extremes(const gp_cpu_reducers *set, gp_dtype dtype, const voi
     }
 }
 
+/* All at once: the same partials, bit for bit. */
+static void check_summary(const gp_cpu_reducers *set, gp_dtype dtype, const void *v, size_t n)
+{
+    if (set->summary[dtype] == NULL) return;
+    for (int wanted = 0; wanted < 16; wanted++) {
+        static gp_exact sum[2];
+        gp_partial_moments moments[2] = {{0}};
+        gp_partial_extreme min[2], max[2];
+        gp_reduce_partial_init(GP_REDUCE_SUM, dtype, sum, 2);
+        gp_reduce_partial_init(GP_REDUCE_MIN, dtype, min, 2);
+        gp_reduce_partial_init(GP_REDUCE_MAX, dtype, max, 2);
+        for (int round = 0; round < 2; round++)
+            set->summary[dtype](wanted & 1 ? &sum[0] : NULL, wanted & 2 ? &moments[0] : NULL,
+                                wanted & 4 ? &min[0] : NULL, wanted & 8 ? &max[0] : NULL, v, n, 0);
+        for (int round = 0; round < 2; round++) {
+            if (wanted & 1) set->reduce[GP_REDUCE_SUM][dtype](&sum[1], v, n, 0);
+            if (wanted & 2) set->reduce[GP_REDUCE_MOMENTS][dtype](&moments[1], v, n, 0);
+            if (wanted & 4) set->reduce[GP_REDUCE_MIN][dtype](&min[1], v, n, 0);
+            if (wanted & 8) set->reduce[GP_REDUCE_MAX][dtype](&max[1], v, n, 0);
+        }
+        gp_exact_normalise(&sum[0]);
+        gp_exact_normalise(&sum[1]);
+        assert_memory_equal(&sum[0], &sum[1], sizeof sum[0]);
+        assert_true(same_bits(moments[0].mean, moments[1].mean));
+        assert_true(same_bits(moments[0].m2, moments[1].m2));
+        assert_memory_equal(&min[0], &min[1], sizeof min[0]);
+        assert_memory_equal(&max[0], &max[1], sizeof max[0]);
+    }
+}
+
 static void ordered_floats(void **unused)
 {
     (void)unused;
     over_floats(check_ordered);
+}
+
+static void float_summaries(void **unused)
+{
+    (void)unused;
+    over_floats(check_summary);
 }
 
 static void float_sums(void **unused)
@@ -260,8 +296,11 @@ static void sums_at_the_edge(void **unused)
                     wide[i] = shape == 3 ? -x : x;
                     narrow[i] = (float)wide[i];
                 }
-                for (size_t s = 0; s < count; s++)
-                    check_sum(sets[s], FLOATS[t], t == 0 ? (void *)narrow : wide, GP_BLOCK);
+                const void *v = t == 0 ? (void *)narrow : wide;
+                for (size_t s = 0; s < count; s++) {
+                    check_sum(sets[s], FLOATS[t], v, GP_BLOCK);
+                    check_summary(sets[s], FLOATS[t], v, GP_BLOCK);
+                }
             }
         }
     }
@@ -670,7 +709,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ordered_floats), cmocka_unit_test(float_sums),
-        cmocka_unit_test(sums_at_the_edge), cmocka_unit_test(float_extremes), cmocka_unit_test(integers),
+        cmocka_unit_test(sums_at_the_edge), cmocka_unit_test(float_summaries), cmocka_unit_test(float_extremes), cmocka_unit_test(integers),
         cmocka_unit_test(tables_are_complete), cmocka_unit_test(any_chunking),
         cmocka_unit_test(known_values),   cmocka_unit_test(empty_and_degenerate),
         cmocka_unit_test(one_nan),        cmocka_unit_test(huge_trees),

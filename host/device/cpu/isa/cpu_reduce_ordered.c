@@ -20,18 +20,7 @@ static inline double scalar_at(const float *narrow, const double *wide, size_t a
     return narrow != NULL ? (double)narrow[at] : wide[at];
 }
 
-/* Lane j takes lane j + 32, then j + 16, and so on down to one. */
-static inline double halve_sums(const double *lane)
-{
-    vd x[GP_LANES / VD];
-    for (size_t k = 0; k < GP_LANES / VD; k++) x[k] = vd_load(lane + k * VD);
-    for (size_t w = GP_LANES / VD / 2; w > 0; w /= 2) {
-        for (size_t k = 0; k < w; k++) x[k] += x[k + w];
-    }
-    return vd_sum_lanes(x[0]);
-}
-
-static inline double halve_products(const double *lane)
+static double halve_products(const double *lane)
 {
     vd x[GP_LANES / VD];
     for (size_t k = 0; k < GP_LANES / VD; k++) x[k] = vd_load(lane + k * VD);
