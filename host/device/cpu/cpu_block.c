@@ -221,14 +221,25 @@ static void store_outputs(gp_cpu_block *block, const gp_cpu_job *job, uint64_t o
     }
 }
 
+/* The worker's own partial of an unordered reduction; NULL for index -1. */
+static void *partial_of(const gp_cpu_block *block, int32_t index)
+{
+    return index >= 0 ? block->partial[index] : NULL;
+}
+
 static void reduce_block(gp_cpu_block *block, const gp_cpu_job *job, uint64_t index, size_t n)
 {
     const gp_cpu_code *code = block->code;
+    uint64_t first = job->first + index * GP_BLOCK;
     for (size_t r = 0; r < code->reduces; r++) {
         const gp_cpu_reduce *red = &code->reduce[r];
+        const void *v = block->at[red->value];
         void *partial = red->ordered ? job->partial[r] + index * red->partial_bytes
                                      : block->partial[r];
-        red->fn(partial, block->at[red->value], n, job->first + index * GP_BLOCK);
+        if (red->summary != NULL)
+            red->summary(partial_of(block, red->with_sum), partial, partial_of(block, red->with_min),
+                         partial_of(block, red->with_max), v, n, first);
+        else if (!red->taken_along) red->fn(partial, v, n, first);
     }
 }
 

@@ -35,6 +35,11 @@ typedef struct gp_cpu_reduce {
     bool ordered;
     size_t partial_bytes;
     gp_cpu_reduce_fn fn;
+    /* MOMENTS with a SUM of the same value beside it: one loop makes both, and MIN
+     * and MAX where they are wanted. with: their indices, -1 where there is none. */
+    gp_cpu_summary_fn summary;
+    int32_t with_sum, with_min, with_max;
+    bool taken_along; /* by such a one */
 } gp_cpu_reduce;
 
 /* Does not point into the pass that it was made from. */
