@@ -32,6 +32,10 @@ void *gp_calloc(size_t count, size_t size);
  * doubling *capacity. On failure returns false and leaves both as they are. */
 bool gp_grow(void *array, size_t *capacity, size_t need, size_t size);
 
+/* What staging memory has behind its elements, so that a transfer may be aligned to pages
+ * on both sides of a chunk. */
+#define GP_STAGING_SLACK 8192u
+
 /* Page-aligned memory for staging, not touched yet; NULL when out of memory.
  * Free with gp_pages_free and the same size. */
 void *gp_pages_alloc(size_t bytes);

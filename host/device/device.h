@@ -12,6 +12,7 @@
 #ifndef GP_DEVICE_DEVICE_H
 #define GP_DEVICE_DEVICE_H
 
+#include "base/memory.h"
 #include "emit/pass.h"
 #include "emit/reduce.h"
 
@@ -62,7 +63,8 @@ typedef struct gp_device_api {
                                   gp_device_program **program, gpuproc_error *err);
     void (*program_free)(gp_device_program *program);
 
-    /* Memory that one slot takes for chunks of max_count elements: on the host and on the device. */
+    /* Memory that one slot takes for chunks of max_count elements, on the host and on
+     * the device: at most, as if it gave staging for every streamed input and output. */
     void (*slot_bytes)(const gp_device_program *program, uint64_t max_count, uint64_t *host,
                        uint64_t *device);
     /* want_input[i], want_output[i]: give staging for it (a device that always
@@ -79,9 +81,6 @@ typedef struct gp_device_api {
 
     void (*close)(gp_device *device);
 } gp_device_api;
-
-/* Alignment that a direct read may need on both sides of a chunk. */
-#define GP_STAGING_SLACK 8192u
 
 struct gp_device {
     const gp_device_api *api;

@@ -5,6 +5,8 @@
 
 #include "base/error.h"
 
+#include <stdatomic.h>
+
 typedef struct gp_io_engine gp_io_engine;
 typedef struct gp_io_request gp_io_request;
 
@@ -17,6 +19,9 @@ struct gp_io_request {
     gp_io_op op;
     int fd;
     bool stream;     /* pipe: no offset; the caller has one request per fd under way at a time */
+    bool direct;     /* fd is O_DIRECT: offset, bytes and buffer are multiples of GP_IO_ALIGN */
+    atomic_bool *stop; /* stream, may be NULL: once true, waiting for the other end is given up
+                        * (-ECANCELED) within a fraction of a second */
     void *buffer;
     size_t bytes;
     uint64_t offset;
@@ -27,17 +32,30 @@ struct gp_io_request {
     void (*done)(gp_io_request *request); /* from an engine thread */
     void *ctx;
     int64_t result;
-    uint64_t begin_ns, end_ns;
-    gp_io_request *next; /* the engine's */
+    uint64_t begin_ns, end_ns; /* of the transfer; waiting for its turn is not in it */
+    /* The engine's. */
+    gp_io_request *next;
+    size_t issued, end;  /* bytes handed out in pieces; where the file ended */
+    unsigned under_way;  /* pieces */
+    int error;
+    bool stopped;        /* no more pieces: an error, or the end of the file */
 };
 
-/* depth: requests under way at once (8 is good). Starts nothing until the first submit. */
+/* What a direct transfer is aligned to. */
+#define GP_IO_ALIGN 4096u
+
+/* depth: transfers under way at once, for reads and for writes (8 is good); a large
+ * request is cut into pieces that are under way together. Starts nothing until the first
+ * submit. $GPUPROC_IO, "threads" or "uring", forces one way. */
 gpuproc_status gp_io_engine_new(unsigned depth, gp_io_engine **engine, gpuproc_error *err);
 /* All requests must have ended. */
 void gp_io_engine_free(gp_io_engine *engine);
-/* Never blocks, never fails: what cannot be started ends through `done` with an errno. Thread-safe. */
+/* Never blocks, never fails. Thread-safe, from `done` too. Only where no thread can be
+ * started does `done` come from the calling thread, with -errno, before this returns. */
 void gp_io_submit(gp_io_engine *engine, gp_io_request *request);
-/* "io_uring" or "threads". */
-const char *gp_io_engine_name(const gp_io_engine *engine);
+/* Submits and waits for the end; `done` and `ctx` are its own. */
+void gp_io_run(gp_io_engine *engine, gp_io_request *request);
+/* "io_uring" or "threads"; sets the ring up to know. */
+const char *gp_io_engine_name(gp_io_engine *engine);
 
 #endif

@@ -45,9 +45,15 @@ struct gp_write {
     uint64_t begin_ns, end_ns;
     gp_io_request request; /* the sink's */
 };
+/* Starts it; everything, failure too, comes through `done`. */
 void gp_sink_write(gp_write *write);
 
-/* Flushes, syncs and renames a file to its name. The sink must still be closed. */
+/* Gives up waiting for a stream's reader: writes that wait or follow end with CANCELLED.
+ * Thread-safe. */
+void gp_sink_cancel(gp_sink *sink);
+
+/* Syncs a file and gives it its name; refused where less was written than announced.
+ * All writes have ended. The sink must still be closed. */
 gpuproc_status gp_sink_commit(gp_sink *sink, gpuproc_error *err);
 /* Frees; a file that was not committed is removed, what stood there before is untouched. */
 void gp_sink_close(gp_sink *sink);

@@ -27,8 +27,8 @@ typedef struct gp_origin {
     void *generate_ctx;
 } gp_origin;
 
-/* Opens it. `name` is for messages (borrowed until close). keep_cached: the data will be
- * wanted again soon and fits into memory: cold reads go through the page cache. */
+/* Opens it; `origin` is copied, what it borrows must live until close. keep_cached: the data
+ * will be wanted again soon and fits into memory: cold reads go through the page cache. */
 gpuproc_status gp_source_open(const gp_origin *origin, gp_io_engine *engine, bool keep_cached,
                               gp_source **source, gpuproc_error *err);
 void gp_source_close(gp_source *source);
@@ -63,9 +63,13 @@ struct gp_read {
     gpuproc_error error;
     uint64_t bytes;       /* that came from the file */
     uint64_t begin_ns, end_ns;
-    void *private_data;
+    /* The source's. */
+    gp_io_request request;
+    size_t skip; /* bytes in front of the data in `buffer` */
 };
 /* Starts it; everything, failure too, comes through `done`. */
 void gp_source_read(gp_read *read);
+/* Gives up waiting for a stream: reads that wait or follow end with CANCELLED. Thread-safe. */
+void gp_source_cancel(gp_source *source);
 
 #endif

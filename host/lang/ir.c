@@ -2,7 +2,6 @@
 
 #include "base/memory.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 void gp_program_free(gp_program *program)
@@ -10,6 +9,7 @@ void gp_program_free(gp_program *program)
     for (size_t i = 0; i < program->inputs; i++) free(program->input[i].name);
     for (size_t i = 0; i < program->results; i++) free(program->result[i].name);
     free(program->node);
+    free(program->bucket);
     free(program->input);
     free(program->result);
     *program = (gp_program){0};
@@ -23,20 +23,27 @@ static int append(gp_program *program, gp_node node)
     return (int)program->nodes++;
 }
 
-int gp_ir_input(gp_program *program, const char *name, gp_dtype dtype, const gp_shape *shape)
+int gp_ir_declare(gp_program *program, const char *name, gp_dtype dtype, const gp_shape *shape)
 {
     if (!gp_grow(&program->input, &program->input_capacity, program->inputs + 1, sizeof(gp_input)))
         return -1;
     char *copy = gp_strdup(name);
     if (copy == NULL) return -1;
-    int index = append(program, (gp_node){.op = GP_OP_INPUT, .dtype = dtype, .arg = {-1, -1, -1},
-                                          .input = (int)program->inputs, .shape = *shape});
-    if (index < 0) {
-        free(copy);
-        return -1;
-    }
-    program->input[program->inputs++] = (gp_input){copy, dtype, *shape};
-    return index;
+    program->input[program->inputs] = (gp_input){copy, dtype, *shape};
+    return (int)program->inputs++;
+}
+
+int gp_ir_input_node(gp_program *program, int input)
+{
+    const gp_input *in = &program->input[input];
+    return append(program, (gp_node){.op = GP_OP_INPUT, .dtype = in->dtype, .arg = {-1, -1, -1},
+                                     .input = input, .shape = in->shape});
+}
+
+int gp_ir_input(gp_program *program, const char *name, gp_dtype dtype, const gp_shape *shape)
+{
+    int input = gp_ir_declare(program, name, dtype, shape);
+    return input < 0 ? -1 : gp_ir_input_node(program, input);
 }
 
 static bool same(const gp_node *a, const gp_node *b)
@@ -47,21 +54,65 @@ static bool same(const gp_node *a, const gp_node *b)
            memcmp(&a->value.value, &b->value.value, sizeof a->value.value) == 0;
 }
 
+static uint64_t mix(uint64_t hash, uint64_t x)
+{
+    hash = (hash ^ x) * 0x9E3779B97F4A7C15u;
+    return hash ^ hash >> 29;
+}
+
+/* Of what same() compares. */
+static uint64_t hash_of(const gp_node *n)
+{
+    uint64_t ddof, hash = mix((uint64_t)n->op * GP_DTYPE_COUNT + (uint64_t)n->dtype, n->value.value.u);
+    memcpy(&ddof, &n->ddof, sizeof ddof);
+    for (int k = 0; k < 3; k++) hash = mix(hash, (uint64_t)(int64_t)n->arg[k]);
+    return mix(hash, ddof);
+}
+
+/* The bucket in which a node equal to `node` is, or the free one where it belongs. */
+static size_t bucket_of(const gp_program *program, const gp_node *node)
+{
+    size_t at = hash_of(node) & (program->buckets - 1);
+    while (program->bucket[at] != 0 && !same(&program->node[program->bucket[at] - 1], node))
+        at = (at + 1) & (program->buckets - 1);
+    return at;
+}
+
+/* Keeps the table at most half full. Inputs are not in it. */
+static bool rehash(gp_program *program)
+{
+    if (program->buckets > 2 * (program->nodes + 1)) return true;
+    size_t buckets = program->buckets ? 2 * program->buckets : 64;
+    while (buckets <= 2 * (program->nodes + 1)) buckets *= 2;
+    int *grown = gp_calloc(buckets, sizeof *grown);
+    if (grown == NULL) return false;
+    free(program->bucket);
+    program->bucket = grown;
+    program->buckets = buckets;
+    for (size_t i = 0; i < program->nodes; i++) {
+        if (program->node[i].op == GP_OP_INPUT) continue;
+        size_t at = bucket_of(program, &program->node[i]);
+        if (grown[at] == 0) grown[at] = (int)i + 1;
+    }
+    return true;
+}
+
 /* Common subexpressions are one node: an equal one that is there already is taken. */
 static int append_once(gp_program *program, gp_node node)
 {
-    for (size_t i = program->nodes; i-- > 0;) {
-        const gp_node *old = &program->node[i];
-        if (old->op != GP_OP_INPUT && same(old, &node)) return (int)i;
-    }
-    return append(program, node);
+    if (!rehash(program)) return -1;
+    size_t at = bucket_of(program, &node);
+    if (program->bucket[at] != 0) return program->bucket[at] - 1;
+    int index = append(program, node);
+    if (index >= 0) program->bucket[at] = index + 1;
+    return index;
 }
 
 int gp_ir_const(gp_program *program, gpuproc_scalar value)
 {
     gp_node node = {.op = GP_OP_CONST, .dtype = value.dtype, .arg = {-1, -1, -1}, .uniform = true};
     node.value.dtype = value.dtype;
-    node.value.value.u = value.value.u;
+    node.value.value.u = value.value.u; /* and not the other half of the union */
     return append_once(program, node);
 }
 
@@ -93,4 +144,32 @@ bool gp_ir_result(gp_program *program, const char *name, bool named, int node)
     if (copy == NULL) return false;
     program->result[program->results++] = (gp_result){copy, named, false, node};
     return true;
+}
+
+gpuproc_status gp_ir_sweep(gp_program *program, gpuproc_error *err)
+{
+    size_t kept = 0;
+    int *place = gp_calloc(program->nodes, sizeof *place); /* 0: not needed; else new index + 1 */
+    if (place == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory");
+    for (size_t i = 0; i < program->results; i++) place[program->result[i].node] = 1;
+    for (size_t i = program->nodes; i-- > 0;) { /* users stand behind what they use */
+        if (place[i] == 0) continue;
+        for (int k = 0; k < 3 && program->node[i].arg[k] >= 0; k++) place[program->node[i].arg[k]] = 1;
+    }
+    for (size_t i = 0; i < program->nodes; i++) {
+        if (place[i] == 0) continue;
+        gp_node *node = &program->node[kept];
+        if (kept != i) *node = program->node[i];
+        for (int k = 0; k < 3 && node->arg[k] >= 0; k++) node->arg[k] = place[node->arg[k]] - 1;
+        place[i] = (int)++kept;
+    }
+    for (size_t i = 0; i < program->results; i++)
+        program->result[i].node = place[program->result[i].node] - 1;
+    program->nodes = kept;
+    /* The table of equal nodes has the old numbers. */
+    free(program->bucket);
+    program->bucket = NULL;
+    program->buckets = 0;
+    free(place);
+    return GPUPROC_OK;
 }

@@ -47,6 +47,8 @@ typedef struct gp_program {
     size_t inputs, input_capacity;
     gp_result *result;
     size_t results, result_capacity;
+    int *bucket; /* hash table of the nodes but inputs: index + 1, 0 where free */
+    size_t buckets;
 } gp_program;
 
 const gp_op_info *gp_op_info_of(gp_op op);
@@ -56,6 +58,9 @@ void gp_program_free(gp_program *program);
 /* Appending; each returns the new node's index, or -1 when out of memory. They
  * fill shape, level and uniform from the operands. gp_ir_* do not check types:
  * gp_program_verify does. gp_ir_op reuses an equal node that is there already. */
+int gp_ir_declare(gp_program *program, const char *name, gp_dtype dtype,
+                  const gp_shape *shape); /* an input without a node; returns the input's index */
+int gp_ir_input_node(gp_program *program, int input); /* its node */
 int gp_ir_input(gp_program *program, const char *name, gp_dtype dtype, const gp_shape *shape);
 int gp_ir_const(gp_program *program, gpuproc_scalar value);
 int gp_ir_op(gp_program *program, gp_op op, gp_dtype dtype, int a, int b, int c);
@@ -63,11 +68,13 @@ int gp_ir_reduce(gp_program *program, gp_op op, gp_dtype dtype, int a, double dd
 /* Adds a result; false when out of memory. */
 bool gp_ir_result(gp_program *program, const char *name, bool named, int node);
 
+/* Drops the nodes that no result needs, and renumbers. */
+gpuproc_status gp_ir_sweep(gp_program *program, gpuproc_error *err);
+
 /* Checks every rule above; INTERNAL with the node's number where one is broken. */
 gpuproc_status gp_program_verify(const gp_program *program, gpuproc_error *err);
 
 /* A readable listing, one node a line: "%3 = mul float32 (4,) %1 %2". */
-
 void gp_program_print(const gp_program *program, gp_text *out);
 
 #endif

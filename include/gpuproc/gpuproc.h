@@ -274,7 +274,7 @@ typedef struct gpuproc_array_info {
     uint64_t data_offset; /* bytes before the first element in the file */
     uint64_t extra_bytes; /* bytes behind the last element, which are ignored */
     bool fortran_order, big_endian;
-    char format[8];       /* "npy", "raw", "memory", "function" */
+    char format[8];       /* "npy", "raw", "memory", "call" */
 } gpuproc_array_info;
 
 GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_array_info_get(const gpuproc_array *array,

@@ -2,17 +2,25 @@
 #ifndef GP_DEVICE_CPU_DEVICE_H
 #define GP_DEVICE_CPU_DEVICE_H
 
+#include "device/cpu/cpu_ops.h"
 #include "device/device.h"
 
-/* threads: 0 means one per available core (sched_getaffinity). Workers start with
- * the first submission. Free through device->api->close. */
+/* threads: 0 means one per available core (sched_getaffinity), at most GP_CPU_MAX_THREADS. Workers
+ * start with the first submission. The loops are the best that the processor has; the environment
+ * variable GPUPROC_ISA ("base", "avx2", "avx512"), read here once, caps the choice. Free
+ * through device->api->close. */
+#define GP_CPU_MAX_THREADS 1024u
 gpuproc_status gp_cpu_device_new(unsigned threads, gp_device **device, gpuproc_error *err);
+
+/* The same with given loops (borrowed), for tests. */
+gpuproc_status gp_cpu_device_new_with(const gp_cpu_ops *ops, const gp_cpu_reducers *reducers,
+                                      unsigned threads, gp_device **device, gpuproc_error *err);
 
 /* Workers of the pool. */
 unsigned gp_cpu_device_threads(const gp_device *device);
 
 /* Evaluates a pass of one element (shape ()), which has uniforms, constants and outputs only, on the
- * calling thread: value[i] receives pass->output[i]. For scalars between passes. */
+ * calling thread: value[i] receives pass->output[i]. For scalars between passes. `flags` may be NULL. */
 gpuproc_status gp_cpu_evaluate_scalars(gp_device *device, const gp_pass *pass,
                                        const uint64_t *uniform, gpuproc_scalar *value,
                                        uint32_t *flags, gpuproc_error *err);

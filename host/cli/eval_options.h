@@ -1,0 +1,24 @@
+/* The command line of gpuproc eval, understood. */
+#ifndef EVAL_OPTIONS_H
+#define EVAL_OPTIONS_H
+
+#include "progress.h"
+#include "spec.h"
+
+typedef struct eval_options {
+    char *expression;
+    file_spec *inputs, *outputs;
+    size_t input_count, output_count;
+    char *device;
+    gpuproc_job_options job; /* its device is `device` */
+    unsigned threads;
+    bool json, quiet, verbose, help;
+    progress_mode progress;
+} eval_options;
+
+/* Returns 0, or the exit code of what has been told. Free with eval_options_free
+ * in either case. */
+int eval_options_read(int argc, char **argv, eval_options *e);
+void eval_options_free(eval_options *e);
+
+#endif

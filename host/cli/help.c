@@ -1,0 +1,150 @@
+#include "commands.h"
+
+#include "stdout.h"
+#include "suggest.h"
+#include "term.h"
+
+#include <string.h>
+
+static const char help_main[] =
+    "gpuproc: NumPy expressions over arrays of any size.\n"
+    "\n"
+    "Examples:\n"
+    "  gpuproc eval 'mean(sqrt(u*u + v*v))' u=u.npy v=v.npy\n"
+    "  gpuproc eval '(x - mean(x)) / std(x)' x=big.npy -o z.npy\n"
+    "  gpuproc eval 'lo = min(x); hi = max(x)' x=big.npy --json\n"
+    "  gpuproc info big.npy\n"
+    "  gpuproc devices\n"
+    "\n"
+    "Commands:\n"
+    "  eval       evaluate an expression over files\n"
+    "  info       what a file holds\n"
+    "  devices    the processors that can be used\n"
+    "  help       the help of a command: gpuproc help eval\n"
+    "\n"
+    "Options:\n"
+    "  -h, --help       this text; behind a command, its own\n"
+    "      --version    the version; with --json, how it was built\n"
+    "\n"
+    "Results go to standard output, everything else to standard error.\n"
+    "Exit codes: 0 fine, 1 failed while running, 2 wrong usage or a wrong\n"
+    "expression, 130 and 143 interrupted (Ctrl-C, SIGTERM).\n";
+
+static const char help_eval[] =
+    "gpuproc eval EXPRESSION NAME=FILE... [-o [NAME=]FILE]... [OPTIONS]\n"
+    "\n"
+    "Examples:\n"
+    "  gpuproc eval 'mean(sqrt(u*u + v*v))' u=u.npy v=v.npy\n"
+    "  gpuproc eval '(x - mean(x)) / std(x)' x=big.npy -o z.npy\n"
+    "  gpuproc eval 'lo = min(x); hi = max(x); n = (x-lo)/(hi-lo)' x=big.npy -o n=n.npy\n"
+    "  gpuproc eval 'sum(x)' x=data.bin,dtype='>i2',shape=1000x200,offset=16\n"
+    "  make-data | gpuproc eval 'x*2 + 1' x=- -o - | use-data\n"
+    "  gpuproc eval -- '-x' x=x.npy -o negative.npy\n"
+    "\n"
+    "The expression is what one would type in NumPy, by NumPy 2's rules. Statements\n"
+    "are separated by ';' or a new line. A scalar result is printed: the bare value\n"
+    "if it is the only one and has no name, 'name = value' lines otherwise. An array\n"
+    "result needs a file.\n"
+    "\n"
+    "Inputs:\n"
+    "  NAME=FILE            an .npy file; '-' is standard input\n"
+    "  NAME=FILE,dtype=f4   a raw file. Behind it, in any order:\n"
+    "      ,shape=1000x200    or (1000,200); one length may be -1; without: one\n"
+    "                         dimension, as long as the file\n"
+    "      ,offset=16         bytes before the first element\n"
+    "      ,order=F           Fortran order (C)\n"
+    "      ,endian=big        byte order (little); dtype='>f4' is the same\n"
+    "  A name that has a ',' or '=' of that kind in it: write ./a=b.npy.\n"
+    "\n"
+    "Outputs:\n"
+    "  -o FILE              the only array result, as .npy; '-' is standard output\n"
+    "  -o NAME=FILE         the result with that name; may be given several times\n"
+    "  -o FILE,format=raw   the data alone, without a header\n"
+    "  -f, --overwrite      replace files that exist. A file appears when it is\n"
+    "                       complete; until then the old one stays as it is, so that\n"
+    "                       an input may be replaced too.\n"
+    "\n"
+    "How:\n"
+    "  -e, --expression-file FILE   read the expression from a file\n"
+    "      --device D       auto, cpu, gpu, all, an index or a part of a name\n"
+    "      --memory SIZE    host memory to use at most, 512M or 25%\n"
+    "      --chunk SIZE     bytes of the widest array in one chunk\n"
+    "      --slots N        chunks under way at once, per device\n"
+    "      --threads N      CPU workers\n"
+    "      --sync           one chunk, one stage at a time: no overlap\n"
+    "      --no-fallback    a device that fails is an error; otherwise its chunks are\n"
+    "                       done again on the CPU\n"
+    "  Sizes are bytes; K, M, G and T (or Ki, Mi, Gi, Ti) are powers of 1024.\n"
+    "  GPUPROC_DEVICE, GPUPROC_MEMORY and GPUPROC_THREADS in the environment stand\n"
+    "  for the options, which win.\n"
+    "\n"
+    "What is told:\n"
+    "      --json           one JSON object with results and report; NaN and the\n"
+    "                       infinities are the strings \"nan\", \"inf\" and \"-inf\"\n"
+    "  -v, --verbose        what was chosen and what it took, on standard error\n"
+    "  -q, --quiet          no warnings, no progress\n"
+    "      --progress=auto|always|never|json\n"
+    "      --color=auto|always|never\n";
+
+static const char help_info[] =
+    "gpuproc info FILE... [--json]\n"
+    "\n"
+    "Examples:\n"
+    "  gpuproc info u.npy v.npy\n"
+    "  gpuproc info big.npy --json\n"
+    "  gpuproc info data.bin,dtype=f4,shape=-1x200\n"
+    "\n"
+    "Tells dtype, shape, order, byte order, bytes and where the data begins.\n";
+
+static const char help_devices[] =
+    "gpuproc devices [--json]\n"
+    "\n"
+    "Lists the processors that can be used, with the index that eval --device takes.\n"
+    "Index 0 is the native CPU path, which is always there.\n";
+
+static const char help_help[] = "gpuproc help [COMMAND]\n"
+                                "\n"
+                                "The help of a command, or of gpuproc.\n";
+
+static const struct {
+    const char *name, *text;
+} commands[] = {
+    {"eval", help_eval}, {"info", help_info}, {"devices", help_devices}, {"help", help_help}};
+#define COMMANDS (sizeof commands / sizeof *commands)
+
+int help_unknown_command(const char *word)
+{
+    const char *best = NULL;
+    size_t distance = 0;
+    for (size_t i = 0; i < COMMANDS; i++) suggest(word, commands[i].name, &best, &distance);
+    if (best != NULL) return term_usage("unknown command '%s', did you mean '%s'?", word, best);
+    if (strpbrk(word, "()+*/ ") != NULL)
+        return term_usage("unknown command '%s': an expression is evaluated with gpuproc eval "
+                          "EXPRESSION NAME=FILE...", word);
+    return term_usage("unknown command '%s': expected eval, info, devices or help", word);
+}
+
+int help_print(const char *command)
+{
+    const char *text = command == NULL ? help_main : NULL;
+    for (size_t i = 0; command != NULL && i < COMMANDS; i++) {
+        if (strcmp(command, commands[i].name) == 0) text = commands[i].text;
+    }
+    if (text == NULL) return help_unknown_command(command);
+    fputs(text, stdout_stream());
+    return 0;
+}
+
+int help_short(void)
+{
+    term_error("no command");
+    term_hint("gpuproc eval EXPRESSION NAME=FILE... [-o FILE]");
+    term_hint("gpuproc --help tells more");
+    return EXIT_USAGE;
+}
+
+int command_help(int argc, char **argv)
+{
+    if (argc > 2) return term_usage("help takes one command at most");
+    return help_print(argc > 1 ? argv[1] : NULL);
+}

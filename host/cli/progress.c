@@ -1,0 +1,68 @@
+#include "progress.h"
+
+#include "term.h"
+#include "values.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define MS UINT64_C(1000000)
+#define FIRST_AFTER (1000 * MS) /* short jobs draw nothing */
+#define EVERY (100 * MS)
+#define EVERY_JSON (500 * MS)
+
+static void draw_bar(const gpuproc_progress *p)
+{
+    static const char full[] = "########################################";
+    double part = p->bytes_total > 0 ? (double)p->bytes_done / (double)p->bytes_total : 0;
+    if (part > 1) part = 1;
+    double seconds = (double)p->elapsed_ns / 1e9;
+    double rate = seconds > 0 ? (double)p->bytes_done / seconds : 0;
+    char line[256], pass[32] = "", left[48] = "";
+    if (p->passes > 1) snprintf(pass, sizeof pass, "pass %u/%u ", p->pass, p->passes);
+    if (rate > 0 && part > 0.01 && part < 1) {
+        uint64_t s = (uint64_t)((double)(p->bytes_total - p->bytes_done) / rate + 0.5);
+        if (s < 360000)
+            snprintf(left, sizeof left, ", %" PRIu64 ":%02" PRIu64 " left", s / 60, s % 60);
+    }
+    int width = term_width(), room = width - 45;
+    if (room > 40) room = 40;
+    if (room < 5) room = 5;
+    int marks = (int)(part * room);
+    int n = snprintf(line, sizeof line, "%s[%.*s%*s] %3d%% %.2f GB/s%s", pass, marks, full,
+                     room - marks, "", (int)(part * 100), rate / 1e9, left);
+    if (n >= width && width > 1 && width < (int)sizeof line) line[width - 1] = '\0';
+    term_progress(line);
+}
+
+static void print_json(const gpuproc_progress *p, bool end)
+{
+    fprintf(stderr,
+            "{\"progress\":\"%s\",\"pass\":%u,\"passes\":%u,\"bytes_done\":%" PRIu64
+            ",\"bytes_total\":%" PRIu64 ",\"elapsed_ns\":%" PRIu64 "}\n",
+            end ? "end" : "running", p->pass, p->passes, p->bytes_done, p->bytes_total,
+            p->elapsed_ns);
+}
+
+gpuproc_status progress_wait(gpuproc_job *job, progress_mode mode, gpuproc_error *err)
+{
+    bool bar = mode == PROGRESS_ALWAYS || (mode == PROGRESS_AUTO && term_is_interactive());
+    bool json = mode == PROGRESS_JSON;
+    uint64_t wait = UINT64_MAX;
+    if (bar) wait = mode == PROGRESS_ALWAYS ? EVERY : FIRST_AFTER;
+    if (json) wait = EVERY_JSON;
+    gpuproc_progress p = {.struct_size = sizeof p};
+    gpuproc_status st;
+    while ((st = gpuproc_job_wait(job, wait, err)) == GPUPROC_TIMEOUT) {
+        gpuproc_job_progress(job, &p);
+        if (json) print_json(&p, false);
+        else draw_bar(&p);
+        if (bar) wait = EVERY;
+    }
+    if (bar) term_progress(NULL);
+    if (json) {
+        gpuproc_job_progress(job, &p);
+        print_json(&p, true);
+    }
+    return st;
+}

@@ -1,0 +1,130 @@
+#include "values.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A decimal number: 0.DIGITS times 10 to `point`. */
+typedef struct decimal {
+    char digits[24];
+    int point;
+} decimal;
+
+static bool reads_back(const char *text, double value, bool single)
+{
+    return single ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value;
+}
+
+static decimal decimal_of(const char *scientific)
+{
+    decimal d = {.digits = ""};
+    size_t n = 0;
+    const char *p = scientific;
+    for (; *p != 'e'; p++) {
+        if (*p != '.') d.digits[n++] = *p;
+    }
+    while (n > 1 && d.digits[n - 1] == '0') n--;
+    d.digits[n] = '\0';
+    d.point = atoi(p + 1) + 1;
+    return d;
+}
+
+/* Adds one to the last digit of "d.ddde+XX"; false where it would carry. */
+static bool step_up(char *scientific)
+{
+    char *last = strchr(scientific, 'e') - 1;
+    if (*last == '9') return false;
+    ++*last;
+    return true;
+}
+
+/* The fewest digits that read back as `value`, which is positive and finite. */
+static decimal shortest(double value, bool single)
+{
+    char text[40];
+    int most = single ? 9 : 17;
+    for (int n = 1; n < most; n++) {
+        snprintf(text, sizeof text, "%.*e", n - 1, value);
+        if (reads_back(text, value, single)) return decimal_of(text);
+        /* Above a power of two the neighbours are further off than below it: there
+         * the next number up may read back where the nearest one does not. */
+        if (step_up(text) && reads_back(text, value, single)) return decimal_of(text);
+    }
+    snprintf(text, sizeof text, "%.*e", most - 1, value);
+    return decimal_of(text);
+}
+
+/* As NumPy 2.4 has it: positional from 1e-4 up to 1e16 (float32: 1e6), with a ".0" at least. */
+static void float_text(double value, bool single, char *buf)
+{
+    if (isnan(value)) {
+        strcpy(buf, "nan");
+        return;
+    }
+    if (signbit(value)) *buf++ = '-';
+    value = fabs(value);
+    if (isinf(value)) {
+        strcpy(buf, "inf");
+        return;
+    }
+    if (value == 0) {
+        strcpy(buf, "0.0");
+        return;
+    }
+    decimal d = shortest(value, single);
+    int n = (int)strlen(d.digits);
+    if (value >= (single ? 1e6 : 1e16) || value < 1e-4) {
+        snprintf(buf, VALUE_TEXT - 1, "%c%s%se%+03d", d.digits[0], n > 1 ? "." : "", d.digits + 1,
+                 d.point - 1);
+    } else if (d.point <= 0) {
+        snprintf(buf, VALUE_TEXT - 1, "0.%.*s%s", -d.point, "0000", d.digits);
+    } else if (d.point >= n) {
+        snprintf(buf, VALUE_TEXT - 1, "%s%.*s.0", d.digits, d.point - n, "0000000000000000");
+    } else {
+        snprintf(buf, VALUE_TEXT - 1, "%.*s.%s", d.point, d.digits, d.digits + d.point);
+    }
+}
+
+const char *value_text(const gpuproc_scalar *scalar, char buf[VALUE_TEXT])
+{
+    switch (scalar->dtype) {
+    case GPUPROC_BOOL: strcpy(buf, scalar->value.u ? "True" : "False"); break;
+    case GPUPROC_INT8:
+    case GPUPROC_INT16:
+    case GPUPROC_INT32:
+    case GPUPROC_INT64: snprintf(buf, VALUE_TEXT, "%" PRId64, scalar->value.i); break;
+    case GPUPROC_UINT8:
+    case GPUPROC_UINT16:
+    case GPUPROC_UINT32:
+    case GPUPROC_UINT64: snprintf(buf, VALUE_TEXT, "%" PRIu64, scalar->value.u); break;
+    case GPUPROC_FLOAT32: float_text(scalar->value.f, true, buf); break;
+    case GPUPROC_FLOAT16:
+    case GPUPROC_FLOAT64: float_text(scalar->value.f, false, buf); break;
+    case GPUPROC_COMPLEX64:
+    case GPUPROC_COMPLEX128: {
+        char re[VALUE_TEXT], im[VALUE_TEXT];
+        bool single = scalar->dtype == GPUPROC_COMPLEX64;
+        float_text(scalar->value.c[0], single, re);
+        float_text(scalar->value.c[1], single, im);
+        snprintf(buf, VALUE_TEXT, "(%.36s%s%.36sj)", re, im[0] == '-' ? "" : "+", im);
+        break;
+    }
+    }
+    return buf;
+}
+
+const char *bytes_text(uint64_t bytes, char buf[VALUE_TEXT])
+{
+    static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    if (bytes < 1024) {
+        snprintf(buf, VALUE_TEXT, "%" PRIu64 " B", bytes);
+        return buf;
+    }
+    double value = (double)bytes / 1024;
+    int unit = 0;
+    for (; value >= 1023.95 && unit < 5; unit++) value /= 1024;
+    snprintf(buf, VALUE_TEXT, "%.1f %s", value, units[unit]);
+    return buf;
+}

@@ -1,0 +1,269 @@
+#include "device/cpu/cpu_block.h"
+
+#include "base/memory.h"
+
+#include <string.h>
+
+#define LINE 64
+/* Buffers lie an odd number of cache lines further than a page apart, so that the
+ * same element of different buffers does not fall into the same cache sets, and no
+ * load looks like the store before it to a processor that compares low address bits only. */
+#define STAGGER (17 * LINE)
+
+struct gp_cpu_block {
+    const gp_cpu_code *code;
+    size_t capacity;
+    bool filled;              /* constants are there */
+    bool uniform_known;       /* uniforms of the last job are there */
+    uint64_t *uniform;        /* their values */
+    unsigned char **buffer;   /* per value: its memory here */
+    const void **at;          /* per value: its elements in this block; [values]: NULL */
+    unsigned char **partial;  /* per reduction: this worker's, where unordered */
+};
+
+typedef struct layout {
+    size_t uniform, buffer, at, partial, scratch, end;
+    size_t slot; /* bytes from one scratch slot to the next */
+} layout;
+
+static size_t round_up(size_t bytes) { return (bytes + LINE - 1) / LINE * LINE; }
+
+static size_t take(size_t *end, size_t bytes)
+{
+    size_t at = *end;
+    *end += round_up(bytes);
+    return at;
+}
+
+/* Memory of one value that is not a scratch slot. */
+static size_t value_room(const gp_cpu_code *code, size_t v, size_t capacity)
+{
+    size_t bytes = capacity * gpuproc_dtype_bytes((gpuproc_dtype)code->vec.value[v].dtype);
+    return round_up(bytes) + (capacity > 1 ? STAGGER : 0);
+}
+
+/* Everything lies in one piece of memory. Sizes are bounded by the limits on programs. */
+static layout plan(const gp_cpu_code *code, size_t capacity)
+{
+    layout l = {0};
+    size_t values = code->vec.values;
+    size_t end = round_up(sizeof(gp_cpu_block));
+    l.uniform = take(&end, code->uniforms * sizeof(uint64_t));
+    l.buffer = take(&end, values * sizeof(void *));
+    l.at = take(&end, (values + 1) * sizeof(void *));
+    l.partial = take(&end, code->reduces * sizeof(void *));
+    for (size_t r = 0; r < code->reduces; r++) take(&end, code->reduce[r].partial_bytes);
+    l.scratch = end;
+    l.slot = round_up(capacity * 8) + (capacity > 1 ? STAGGER : 0);
+    end += code->vec.scratch * l.slot;
+    for (size_t v = 0; v < values; v++) {
+        if (code->vec.value[v].kind != GP_VEC_TEMP) take(&end, value_room(code, v, capacity));
+    }
+    l.end = end;
+    return l;
+}
+
+size_t gp_cpu_block_bytes(const gp_cpu_code *code, size_t capacity)
+{
+    return plan(code, capacity).end;
+}
+
+gp_cpu_block *gp_cpu_block_new(const gp_cpu_code *code, size_t capacity)
+{
+    layout l = plan(code, capacity);
+    unsigned char *base = aligned_alloc(LINE, l.end);
+    if (base == NULL) return NULL;
+    memset(base, 0, l.scratch);
+    gp_cpu_block *block = (gp_cpu_block *)base;
+    block->code = code;
+    block->capacity = capacity;
+    block->uniform = (uint64_t *)(base + l.uniform);
+    block->buffer = (unsigned char **)(base + l.buffer);
+    block->at = (const void **)(base + l.at);
+    block->partial = (unsigned char **)(base + l.partial);
+
+    size_t end = l.partial + round_up(code->reduces * sizeof(void *));
+    for (size_t r = 0; r < code->reduces; r++)
+        block->partial[r] = base + take(&end, code->reduce[r].partial_bytes);
+    end = l.scratch + code->vec.scratch * l.slot;
+    for (size_t v = 0; v < code->vec.values; v++) {
+        gp_vec_value value = code->vec.value[v];
+        block->buffer[v] = value.kind == GP_VEC_TEMP
+                               ? base + l.scratch + (size_t)value.index * l.slot
+                               : base + take(&end, value_room(code, v, capacity));
+        block->at[v] = block->buffer[v];
+    }
+    return block;
+}
+
+void gp_cpu_block_free(gp_cpu_block *block) { free(block); }
+
+/* Fills a value's block with one scalar: 64 bits as gpuproc_scalar holds them. */
+static void fill_value(gp_cpu_block *block, size_t v, uint64_t bits)
+{
+    gp_dtype dtype = (gp_dtype)block->code->vec.value[v].dtype;
+    size_t bytes = gpuproc_dtype_bytes(dtype);
+    if (dtype == GPUPROC_FLOAT32) {
+        double wide;
+        memcpy(&wide, &bits, sizeof wide);
+        float narrow = (float)wide;
+        gp_cpu_fill(block->buffer[v], &narrow, bytes, block->capacity);
+        return;
+    }
+    /* Narrow integers are the low bytes of wide ones. */
+    uint8_t b1 = (uint8_t)bits;
+    uint16_t b2 = (uint16_t)bits;
+    uint32_t b4 = (uint32_t)bits;
+    const void *element = bytes == 1 ? (void *)&b1 : bytes == 2 ? (void *)&b2
+                        : bytes == 4 ? (void *)&b4 : (void *)&bits;
+    gp_cpu_fill(block->buffer[v], element, bytes, block->capacity);
+}
+
+static void fill_constants(gp_cpu_block *block)
+{
+    const gp_vec_program *vec = &block->code->vec;
+    if (block->filled) return;
+    for (size_t v = 0; v < vec->values; v++) {
+        if (vec->value[v].kind == GP_VEC_CONST)
+            fill_value(block, v, vec->constant[vec->value[v].index].value.u);
+    }
+    block->filled = true;
+}
+
+static void fill_uniforms(gp_cpu_block *block, const uint64_t *uniform)
+{
+    const gp_cpu_code *code = block->code;
+    if (code->uniforms == 0) return;
+    size_t bytes = code->uniforms * sizeof *uniform;
+    if (block->uniform_known && memcmp(block->uniform, uniform, bytes) == 0) return;
+    memcpy(block->uniform, uniform, bytes);
+    for (size_t v = 0; v < code->vec.values; v++) {
+        if (code->vec.value[v].kind == GP_VEC_UNIFORM)
+            fill_value(block, v, uniform[code->vec.value[v].index]);
+    }
+    block->uniform_known = true;
+}
+
+/* Elements offset to offset+n-1 of the job. */
+static void point_inputs(gp_cpu_block *block, const gp_cpu_job *job, uint64_t offset, size_t n)
+{
+    const gp_cpu_code *code = block->code;
+    for (size_t i = 0; i < code->inputs; i++) {
+        const gp_cpu_input *in = &code->input[i];
+        if (in->value < 0) continue;
+        if (!in->streamed) {
+            /* One element for all was filled in when the range began. */
+            if (in->walk.kind != GP_CPU_WALK_SCALAR)
+                block->at[in->value] = gp_cpu_walk_get(&in->walk, job->input[i], in->bytes,
+                                                       job->first + offset, n,
+                                                       block->buffer[in->value]);
+            continue;
+        }
+        const unsigned char *at = (const unsigned char *)job->input[i] + offset * in->bytes;
+        if ((uintptr_t)at % in->bytes != 0) at = memcpy(block->buffer[in->value], at, n * in->bytes);
+        block->at[in->value] = at;
+    }
+}
+
+static void begin_range(gp_cpu_block *block, const gp_cpu_job *job, unsigned worker)
+{
+    const gp_cpu_code *code = block->code;
+    fill_constants(block);
+    fill_uniforms(block, job->uniform);
+    for (size_t i = 0; i < code->inputs; i++) {
+        const gp_cpu_input *in = &code->input[i];
+        if (in->value >= 0 && !in->streamed && in->walk.kind == GP_CPU_WALK_SCALAR)
+            block->at[in->value] = gp_cpu_walk_get(&in->walk, job->input[i], in->bytes, 0,
+                                                   block->capacity, block->buffer[in->value]);
+    }
+    for (size_t o = 0; o < code->outputs; o++) {
+        if (code->output[o].direct)
+            block->at[code->output[o].value] = block->buffer[code->output[o].value];
+    }
+    /* Workers' partials are neighbours: on their own copy they do not fight for a cache line. */
+    for (size_t r = 0; r < code->reduces; r++) {
+        const gp_cpu_reduce *red = &code->reduce[r];
+        if (!red->ordered)
+            memcpy(block->partial[r], job->partial[r] + worker * red->partial_bytes,
+                   red->partial_bytes);
+    }
+}
+
+static void end_range(gp_cpu_block *block, const gp_cpu_job *job, unsigned worker)
+{
+    const gp_cpu_code *code = block->code;
+    for (size_t r = 0; r < code->reduces; r++) {
+        const gp_cpu_reduce *red = &code->reduce[r];
+        if (!red->ordered)
+            memcpy(job->partial[r] + worker * red->partial_bytes, block->partial[r],
+                   red->partial_bytes);
+    }
+#if defined(__x86_64__)
+    /* Stores past the cache are not ordered by what tells the others that we are done. */
+    for (size_t o = 0; o < code->outputs; o++) {
+        if (job->store[o] == GP_CPU_STORE_STREAM) {
+            __builtin_ia32_sfence();
+            break;
+        }
+    }
+#endif
+}
+
+static void store_outputs(gp_cpu_block *block, const gp_cpu_job *job, uint64_t offset, size_t n)
+{
+    const gp_cpu_code *code = block->code;
+    for (size_t o = 0; o < code->outputs; o++) {
+        const gp_cpu_output *out = &code->output[o];
+        unsigned char *to = (unsigned char *)job->output[o] + offset * out->bytes;
+        if (job->store[o] == GP_CPU_STORE_COPY) memcpy(to, block->at[out->value], n * out->bytes);
+        if (job->store[o] == GP_CPU_STORE_STREAM)
+            code->ops->copy_stream(to, block->at[out->value], n * out->bytes);
+    }
+}
+
+static void reduce_block(gp_cpu_block *block, const gp_cpu_job *job, uint64_t index, size_t n)
+{
+    const gp_cpu_code *code = block->code;
+    for (size_t r = 0; r < code->reduces; r++) {
+        const gp_cpu_reduce *red = &code->reduce[r];
+        void *partial = red->ordered ? job->partial[r] + index * red->partial_bytes
+                                     : block->partial[r];
+        red->fn(partial, block->at[red->value], n, job->first + index * GP_BLOCK);
+    }
+}
+
+uint32_t gp_cpu_block_run(gp_cpu_block *block, const gp_cpu_job *job, unsigned worker, uint64_t from,
+                          uint64_t to)
+{
+    const gp_cpu_code *code = block->code;
+    const gp_cpu_step *end = code->step + code->vec.instrs;
+    const void **at = block->at;
+    uint32_t flags = 0;
+    begin_range(block, job, worker);
+    for (uint64_t b = from; b < to; b++) {
+        uint64_t offset = b * GP_BLOCK;
+        size_t n = (size_t)gp_min_u64(GP_BLOCK, job->count - offset);
+        point_inputs(block, job, offset, n);
+        for (size_t o = 0; o < code->outputs; o++) {
+            if (job->store[o] == GP_CPU_STORE_DIRECT)
+                at[code->output[o].value] =
+                    (unsigned char *)job->output[o] + offset * code->output[o].bytes;
+        }
+        for (const gp_cpu_step *s = code->step; s < end; s++)
+            flags |= s->fn((void *)(uintptr_t)at[s->dst], at[s->arg[0]], at[s->arg[1]],
+                           at[s->arg[2]], n);
+        store_outputs(block, job, offset, n);
+        reduce_block(block, job, b, n);
+    }
+    end_range(block, job, worker);
+    return flags;
+}
+
+gp_cpu_store gp_cpu_store_choose(const gp_cpu_code *code, size_t index, const void *destination,
+                                 bool large)
+{
+    const gp_cpu_output *out = &code->output[index];
+    if (large && (uintptr_t)destination % LINE == 0) return GP_CPU_STORE_STREAM;
+    return out->direct && (uintptr_t)destination % out->bytes == 0 ? GP_CPU_STORE_DIRECT
+                                                                   : GP_CPU_STORE_COPY;
+}

@@ -1,0 +1,107 @@
+#include "device/cpu/cpu_code.h"
+
+#include "base/memory.h"
+
+static gpuproc_status bind_step(gp_cpu_code *code, size_t i, gpuproc_error *err)
+{
+    const gp_vec_instr *instr = &code->vec.instr[i];
+    gp_cpu_step *step = &code->step[i];
+    step->fn = instr->op == GP_OP_CAST ? code->ops->cast[instr->type][instr->to]
+                                       : code->ops->op[instr->op][instr->type];
+    if (step->fn == NULL)
+        return gp_fail(err, GPUPROC_DEVICE_UNSUPPORTED, "the cpu has no loop for %s of %s to %s",
+                       gp_op_info_of(instr->op)->spelling, gpuproc_dtype_name(instr->type),
+                       gpuproc_dtype_name(instr->to));
+    step->dst = instr->dst;
+    for (int k = 0; k < 3; k++)
+        step->arg[k] = instr->arg[k] >= 0 ? instr->arg[k] : (int32_t)code->vec.values;
+    return GPUPROC_OK;
+}
+
+static gpuproc_status bind_reduce(gp_cpu_code *code, size_t r, const gp_pass_reduce *from,
+                                  const gp_cpu_reducers *reducers, gpuproc_error *err)
+{
+    gp_reduce_kind kind = (gp_reduce_kind)from->kind;
+    gp_cpu_reduce *to = &code->reduce[r];
+    *to = (gp_cpu_reduce){.value = code->vec.reduce[r],
+                          .bytes = gpuproc_dtype_bytes(from->operand),
+                          .kind = kind,
+                          .operand = from->operand,
+                          .ordered = gp_reduce_ordered(kind, from->operand),
+                          .partial_bytes = gp_reduce_partial_bytes(kind, from->operand),
+                          .fn = reducers->reduce[kind][from->operand]};
+    if (to->fn != NULL) return GPUPROC_OK;
+    return gp_fail(err, GPUPROC_DEVICE_UNSUPPORTED, "the cpu has no loop for reduction %d of %s",
+                   from->kind, gpuproc_dtype_name(from->operand));
+}
+
+static void bind_inputs(gp_cpu_code *code, const gp_pass *pass)
+{
+    for (size_t i = 0; i < pass->inputs; i++) {
+        const gp_pass_input *from = &pass->input[i];
+        gp_cpu_input *to = &code->input[i];
+        to->value = -1;
+        to->bytes = gpuproc_dtype_bytes(from->dtype);
+        to->streamed = from->streamed;
+        to->count = from->count;
+        if (!from->streamed) gp_cpu_walk_init(&to->walk, &pass->shape, from->stride);
+    }
+    for (size_t v = 0; v < code->vec.values; v++) {
+        if (code->vec.value[v].kind == GP_VEC_INPUT)
+            code->input[code->vec.value[v].index].value = (int32_t)v;
+    }
+}
+
+static gpuproc_status bind_outputs(gp_cpu_code *code, const gp_pass *pass, gpuproc_error *err)
+{
+    bool *taken = gp_calloc(code->vec.values, sizeof *taken);
+    if (taken == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a cpu program");
+    for (size_t i = 0; i < pass->outputs; i++) {
+        int32_t v = code->vec.output[i];
+        code->output[i] = (gp_cpu_output){v, gpuproc_dtype_bytes(pass->output[i].dtype),
+                                          code->vec.value[v].kind == GP_VEC_TEMP && !taken[v]};
+        taken[v] = true;
+    }
+    free(taken);
+    return GPUPROC_OK;
+}
+
+gpuproc_status gp_cpu_code_init(gp_cpu_code *code, const gp_pass *pass, const gp_cpu_ops *ops,
+                                const gp_cpu_reducers *reducers, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    *code = (gp_cpu_code){.ops = ops,
+                          .count = pass->count,
+                          .inputs = pass->inputs,
+                          .outputs = pass->outputs,
+                          .reduces = pass->reduces,
+                          .uniforms = pass->uniforms};
+    GP_TRY(gp_vec_compile(pass, &code->vec, err));
+    code->step = gp_calloc(code->vec.instrs, sizeof *code->step);
+    code->input = gp_calloc(pass->inputs, sizeof *code->input);
+    code->output = gp_calloc(pass->outputs, sizeof *code->output);
+    code->reduce = gp_calloc(pass->reduces, sizeof *code->reduce);
+    if (code->step == NULL || code->input == NULL || code->output == NULL || code->reduce == NULL) {
+        st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a cpu program");
+        goto out;
+    }
+    for (size_t i = 0; i < code->vec.instrs; i++) GP_TRY(bind_step(code, i, err));
+    for (size_t i = 0; i < pass->reduces; i++)
+        GP_TRY(bind_reduce(code, i, &pass->reduce[i], reducers, err));
+    bind_inputs(code, pass);
+    GP_TRY(bind_outputs(code, pass, err));
+out:
+    if (st != GPUPROC_OK) gp_cpu_code_free(code);
+    return st;
+}
+
+void gp_cpu_code_free(gp_cpu_code *code)
+{
+    if (code == NULL) return;
+    gp_vec_free(&code->vec);
+    free(code->step);
+    free(code->input);
+    free(code->output);
+    free(code->reduce);
+    *code = (gp_cpu_code){0};
+}

@@ -1,0 +1,38 @@
+/* What source.c and file_source.c share. */
+#ifndef GP_IO_SOURCE_IMPL_H
+#define GP_IO_SOURCE_IMPL_H
+
+#include "io/source.h"
+
+struct gp_source {
+    gp_origin origin; /* with a path of its own */
+    gp_io_engine *engine;
+    size_t width, align; /* of an element */
+    const char *where;   /* for messages */
+    /* STREAM */
+    atomic_bool stop;
+    uint64_t stream_bytes; /* consumed; only the read under way touches it */
+    /* FILE */
+    int fd, direct_fd; /* direct_fd -1: the filesystem has none */
+    bool regular;      /* has a size to look at */
+    bool gathers, keep_cached;
+    bool cold;         /* gathers: it was not in the page cache */
+    bool fits;         /* gathers: but the page cache can take all of it, and has, once loaded */
+    atomic_flag loading;
+    atomic_bool direct_refused;
+    uint64_t page;
+};
+
+gpuproc_status gp_file_open(gp_source *source, gpuproc_error *err);
+void gp_file_close(gp_source *source);
+bool gp_file_view(gp_source *source, uint64_t first, uint64_t count, gp_view *view);
+void gp_file_read(gp_read *read);
+
+/* The way out of every read: the error of `read` is filled where status is not OK. */
+void gp_read_end(gp_read *read, gpuproc_status status);
+/* Runs `call` on an engine thread; then `done`. */
+void gp_read_call(gp_read *read, int64_t (*call)(gp_io_request *), void (*done)(gp_io_request *));
+/* The data is in place: swaps bytes and aligns, if that is to be done, and ends the read. */
+void gp_read_settle(gp_read *read);
+
+#endif

@@ -1,0 +1,455 @@
+#include "lang/parse.h"
+
+#include "base/memory.h"
+#include "lang/compile.h"
+
+#include <string.h>
+
+typedef struct parser {
+    const gp_tokens *in;
+    size_t at;
+    int depth;
+    gp_ast *out;
+    gpuproc_error *err;
+    gpuproc_status st; /* the first failure; every function returns -1 from then on */
+} parser;
+
+enum { PREC_COMPARE = 1, PREC_OR, PREC_XOR, PREC_AND, PREC_SHIFT, PREC_SUM, PREC_TERM };
+
+typedef struct binary {
+    const char *sign, *function;
+    int precedence;
+} binary;
+
+static const binary binaries[] = {
+    {"<", "less", PREC_COMPARE},          {"<=", "less_equal", PREC_COMPARE},
+    {">", "greater", PREC_COMPARE},       {">=", "greater_equal", PREC_COMPARE},
+    {"==", "equal", PREC_COMPARE},        {"!=", "not_equal", PREC_COMPARE},
+    {"|", "bitwise_or", PREC_OR},         {"^", "bitwise_xor", PREC_XOR},
+    {"&", "bitwise_and", PREC_AND},       {"<<", "left_shift", PREC_SHIFT},
+    {">>", "right_shift", PREC_SHIFT},    {"+", "add", PREC_SUM},
+    {"-", "subtract", PREC_SUM},          {"*", "multiply", PREC_TERM},
+    {"/", "divide", PREC_TERM},           {"//", "floor_divide", PREC_TERM},
+    {"%", "remainder", PREC_TERM},
+};
+
+/* What is not of this language, and what is written instead. */
+static const struct {
+    const char *sign, *advice;
+} foreign[] = {
+    {"and", "'and' does not work on arrays: write (a) & (b), or logical_and(a, b)"},
+    {"or", "'or' does not work on arrays: write (a) | (b), or logical_or(a, b)"},
+    {"not", "'not' does not work on arrays: write ~(condition), or logical_not(x)"},
+    {"&&", "'&&' is not an operator: write (a) & (b), or logical_and(a, b)"},
+    {"||", "'||' is not an operator: write (a) | (b), or logical_or(a, b)"},
+    {"!", "'!' is not an operator: write ~(condition), or logical_not(x)"},
+    {"?", "'?' is not an operator: write where(condition, a, b)"},
+    {"if", "'if' does not work on arrays: write where(condition, a, b)"},
+    {"else", "'else' does not work on arrays: write where(condition, a, b)"},
+    {"is", "'is' does not compare values: write == (or isnan(x))"},
+    {"in", "'in' is not possible here: compare with == and join with |"},
+    {"lambda", "'lambda' is not possible here: write the expression itself"},
+    {"<>", "'<>' is not an operator: write !="},
+    {"@", "'@' (the matrix product) is not built yet"},
+    {"[", "square brackets are not possible here: subscripts and lists are not built yet"},
+    {"{", "braces are not possible here"},
+    {":=", "':=' is not possible here: write a statement of its own, name = value"},
+    {"->", "'->' is not an operator"},
+    {"...", "'...' is not possible here"},
+};
+
+static const char *const keywords[] = {"as", "assert", "async", "await", "break", "class", "continue",
+                                       "def", "del", "elif", "except", "finally", "for", "from",
+                                       "global", "import", "nonlocal", "pass", "raise", "return",
+                                       "try", "while", "with", "yield"};
+
+void gp_parse_free(gp_ast *ast)
+{
+    free(ast->node);
+    free(ast->statement);
+    *ast = (gp_ast){0};
+}
+
+static const gp_token *peek(const parser *p, size_t ahead)
+{
+    size_t i = p->at + ahead;
+    return &p->in->token[i < p->in->count ? i : p->in->count - 1];
+}
+
+static bool is(const parser *p, const gp_token *token, const char *s)
+{
+    return (token->kind == GP_TOK_PUNCT || token->kind == GP_TOK_NAME) &&
+           gp_token_is(p->in, token, s);
+}
+
+static bool here(const parser *p, const char *s) { return is(p, peek(p, 0), s); }
+
+#define FAIL(p, status, token, ...)                                                      \
+    ((p)->st = gp_fail_at((p)->err, status, (p)->in->text, (token)->start, (token)->end, \
+                          (token)->line, (token)->column, __VA_ARGS__),                  \
+     -1)
+
+static bool is_keyword(const parser *p, const gp_token *token)
+{
+    for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++) {
+        if (is(p, token, keywords[i])) return true;
+    }
+    return false;
+}
+
+/* The message for a token that cannot stand where it stands. */
+static int unexpected(parser *p, const char *expected)
+{
+    const gp_token *t = peek(p, 0);
+    int n = t->end - t->start > 40 ? 40 : t->end - t->start;
+    const char *text = p->in->text + t->start;
+    if (t->kind == GP_TOK_END) return FAIL(p, GPUPROC_SYNTAX, t, "the text ends where %s was expected", expected);
+    if (t->kind == GP_TOK_BREAK)
+        return FAIL(p, GPUPROC_SYNTAX, t, "the statement ends where %s was expected", expected);
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+        if (!is(p, t, foreign[i].sign)) continue;
+        bool later = *foreign[i].sign == '@' || *foreign[i].sign == '[';
+        return FAIL(p, later ? GPUPROC_UNSUPPORTED : GPUPROC_SYNTAX, t, "%s", foreign[i].advice);
+    }
+    if (is_keyword(p, t))
+        return FAIL(p, GPUPROC_SYNTAX, t,
+                    "'%.*s' is a word of Python that cannot be used here: expected %s", n, text, expected);
+    if (is(p, t, ")")) return FAIL(p, GPUPROC_SYNTAX, t, "')' without a '(' before it, or too early: expected %s", expected);
+    if (is(p, t, "=")) return FAIL(p, GPUPROC_SYNTAX, t, "'=' cannot stand inside an expression: to compare, write ==");
+    if (n > 1 && text[n - 1] == '=' && t->kind == GP_TOK_PUNCT && !is(p, t, "==") && !is(p, t, "!=") &&
+        !is(p, t, "<=") && !is(p, t, ">="))
+        return FAIL(p, GPUPROC_SYNTAX, t, "'%.*s' is not possible here: write name = name %.*s value", n,
+                    text, n - 1, text);
+    return FAIL(p, GPUPROC_SYNTAX, t, "expected %s, found '%.*s'", expected, n, text);
+}
+
+static bool deeper(parser *p)
+{
+    if (++p->depth <= GP_LANG_MAX_DEPTH) return true;
+    (void)FAIL(p, GPUPROC_LIMIT, peek(p, 0), "the expression is nested deeper than %d levels: give parts of it names",
+         GP_LANG_MAX_DEPTH);
+    return false;
+}
+
+/* Appends a node that begins where `start` begins and ends with the token before
+ * the current one. */
+static int append(parser *p, gp_ast_kind kind, size_t token, int start, int line, int column)
+{
+    gp_ast *ast = p->out;
+    if (!gp_grow(&ast->node, &ast->node_capacity, ast->nodes + 1, sizeof *ast->node)) {
+        p->st = gp_fail(p->err, GPUPROC_NO_MEMORY, "out of memory");
+        return -1;
+    }
+    ast->node[ast->nodes] = (gp_ast_node){.kind = kind, .token = (int)token, .first = -1, .last = -1,
+                                          .next = -1, .keyword = -1, .start = start,
+                                          .end = p->in->token[p->at - 1].end, .line = line,
+                                          .column = column};
+    return (int)ast->nodes++;
+}
+
+static void adopt(parser *p, int parent, int child)
+{
+    gp_ast_node *node = p->out->node;
+    if (node[parent].first < 0) node[parent].first = child;
+    else node[node[parent].last].next = child;
+    node[parent].last = child;
+}
+
+static int expression(parser *p, int least);
+
+/* The arguments between the parentheses: linked by `next`; *first is -1 for none. */
+static int arguments(parser *p, size_t open, int *first)
+{
+    int last = -1;
+    *first = -1;
+    if (!deeper(p)) return -1;
+    while (!here(p, ")")) {
+        int keyword = -1;
+        if (peek(p, 0)->kind == GP_TOK_NAME && is(p, peek(p, 1), "=")) {
+            keyword = (int)p->at;
+            p->at += 2;
+        } else if (last >= 0 && p->out->node[last].keyword >= 0) {
+            return FAIL(p, GPUPROC_SYNTAX, peek(p, 0), "a positional argument cannot follow a keyword argument");
+        }
+        int arg = expression(p, PREC_COMPARE);
+        if (arg < 0) return -1;
+        p->out->node[arg].keyword = keyword;
+        if (last < 0) *first = arg;
+        else p->out->node[last].next = arg;
+        last = arg;
+        if (here(p, ",")) {
+            p->at++;
+        } else if (!here(p, ")")) {
+            if (peek(p, 0)->kind == GP_TOK_END || peek(p, 0)->kind == GP_TOK_BREAK)
+                return FAIL(p, GPUPROC_SYNTAX, &p->in->token[open], "this '(' is never closed");
+            return unexpected(p, "',' or ')'");
+        }
+    }
+    p->at++;
+    p->depth--;
+    return last;
+}
+
+/* A node for name(args) or object.name(args) at its opening parenthesis. */
+static int call(parser *p, gp_ast_kind kind, size_t name, bool module, int object, const gp_token *start_of)
+{
+    int first, start = start_of->start, line = start_of->line, column = start_of->column;
+    if (object >= 0) {
+        start = p->out->node[object].start;
+        line = p->out->node[object].line;
+        column = p->out->node[object].column;
+    }
+    size_t open = p->at++;
+    int last = arguments(p, open, &first);
+    if (p->st != GPUPROC_OK) return -1;
+    int node = append(p, kind, name, start, line, column);
+    if (node < 0) return -1;
+    p->out->node[node].module = module;
+    if (object >= 0) adopt(p, node, object);
+    if (first >= 0) {
+        adopt(p, node, first);
+        p->out->node[node].last = last;
+    }
+    return node;
+}
+
+static int parenthesised(parser *p)
+{
+    const gp_token *open = peek(p, 0);
+    p->at++;
+    if (!deeper(p)) return -1;
+    if (here(p, ")")) return FAIL(p, GPUPROC_SYNTAX, open, "empty parentheses: expected a value between them");
+    int node = expression(p, PREC_COMPARE);
+    if (node < 0) return -1;
+    const gp_token *t = peek(p, 0);
+    if (!here(p, ")")) {
+        if (t->kind == GP_TOK_END || t->kind == GP_TOK_BREAK)
+            return FAIL(p, GPUPROC_SYNTAX, open, "this '(' is never closed");
+        if (here(p, ","))
+            return FAIL(p, GPUPROC_SYNTAX, t, "several values (a, b) can only be a whole statement");
+        return unexpected(p, "an operator or ')'");
+    }
+    p->at++;
+    p->depth--;
+    gp_ast_node *inner = &p->out->node[node];
+    /* What is underlined in a message has its parentheses. */
+    inner->start = open->start;
+    inner->end = p->in->token[p->at - 1].end;
+    inner->line = open->line;
+    inner->column = open->column;
+    return node;
+}
+
+static int name(parser *p)
+{
+    const gp_token *start = peek(p, 0);
+    bool module = false;
+    if ((here(p, "np") || here(p, "numpy")) && is(p, peek(p, 1), ".")) {
+        if (peek(p, 2)->kind != GP_TOK_NAME) {
+            p->at += 2;
+            return unexpected(p, "a name of NumPy");
+        }
+        p->at += 2;
+        module = true;
+    }
+    size_t token = p->at;
+    const gp_token *t = peek(p, 0);
+    if (!module && is_keyword(p, t)) return unexpected(p, "a value");
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign && !module; i++) {
+        if (is(p, t, foreign[i].sign)) return unexpected(p, "a value");
+    }
+    p->at++;
+    if (here(p, "(")) return call(p, GP_AST_CALL, token, module, -1, start);
+    int node = append(p, GP_AST_NAME, token, start->start, start->line, start->column);
+    if (node >= 0) p->out->node[node].module = module;
+    return node;
+}
+
+static int primary(parser *p)
+{
+    const gp_token *t = peek(p, 0);
+    gp_ast_kind kind;
+    switch (t->kind) {
+    case GP_TOK_NAME: return name(p);
+    case GP_TOK_INT: kind = GP_AST_INT; break;
+    case GP_TOK_FLOAT: kind = GP_AST_FLOAT; break;
+    case GP_TOK_STRING: kind = GP_AST_STRING; break;
+    default: return is(p, t, "(") ? parenthesised(p) : unexpected(p, "a value");
+    }
+    p->at++;
+    return append(p, kind, p->at - 1, t->start, t->line, t->column);
+}
+
+static int postfix(parser *p)
+{
+    int node = primary(p);
+    while (node >= 0) {
+        if (here(p, "[")) return unexpected(p, "an operator");
+        if (here(p, "("))
+            return FAIL(p, GPUPROC_SYNTAX, peek(p, 0), "a value cannot be called: to multiply, write *");
+        if (!here(p, ".")) break;
+        p->at++;
+        if (peek(p, 0)->kind != GP_TOK_NAME) return unexpected(p, "the name of a method");
+        size_t method = p->at++;
+        if (!here(p, "(")) {
+            const gp_token *t = &p->in->token[method];
+            int n = t->end - t->start > 40 ? 40 : t->end - t->start;
+            return FAIL(p, GPUPROC_SYNTAX, t,
+                        "attribute '%.*s' is not possible here: only methods such as x.sum() are", n,
+                        p->in->text + t->start);
+        }
+        node = call(p, GP_AST_METHOD, method, false, node, peek(p, 0));
+    }
+    return node;
+}
+
+/* Makes the node of an operator; `start_of` is its leftmost operand or -1. */
+static int operation(parser *p, gp_ast_kind kind, size_t op, const char *function, int a, int b)
+{
+    int node = b >= 0 ? append(p, kind, op, p->out->node[a].start, p->out->node[a].line, p->out->node[a].column)
+                      : append(p, kind, op, p->in->token[op].start, p->in->token[op].line, p->in->token[op].column);
+    if (node < 0) return -1;
+    p->out->node[node].spells = function;
+    adopt(p, node, a);
+    if (b >= 0) adopt(p, node, b);
+    return node;
+}
+
+static int unary(parser *p)
+{
+    const char *function = here(p, "-") ? "negative" : here(p, "+") ? "positive" : here(p, "~") ? "invert" : NULL;
+    if (function == NULL) {
+        int base = postfix(p);
+        if (base < 0 || !here(p, "**")) return base;
+        size_t op = p->at++;
+        if (!deeper(p)) return -1;
+        int exponent = unary(p); /* right associative, and binds tighter than a sign on its left */
+        p->depth--;
+        return exponent < 0 ? -1 : operation(p, GP_AST_BINARY, op, "power", base, exponent);
+    }
+    size_t op = p->at++;
+    if (!deeper(p)) return -1;
+    int operand = unary(p);
+    p->depth--;
+    return operand < 0 ? -1 : operation(p, GP_AST_UNARY, op, function, operand, -1);
+}
+
+static const binary *binary_here(const parser *p)
+{
+    const gp_token *t = peek(p, 0);
+    if (t->kind != GP_TOK_PUNCT) return NULL;
+    for (size_t i = 0; i < sizeof binaries / sizeof *binaries; i++) {
+        if (gp_token_is(p->in, t, binaries[i].sign)) return &binaries[i];
+    }
+    return NULL;
+}
+
+/* Precedence climbing: operators that bind at least as tightly as `least`. Chains
+ * of equal operators are a loop, so only nesting costs stack, and that is limited. */
+static int expression(parser *p, int least)
+{
+    int left = unary(p);
+    bool compared = false;
+    while (left >= 0) {
+        const binary *op = binary_here(p);
+        if (op == NULL || op->precedence < least) break;
+        if (op->precedence == PREC_COMPARE && compared)
+            return FAIL(p, GPUPROC_SYNTAX, peek(p, 0),
+                        "comparisons cannot be chained: write (a < b) & (b < c), with parentheses, as & "
+                        "binds tighter than <");
+        compared = op->precedence == PREC_COMPARE;
+        size_t token = p->at++;
+        int right = expression(p, op->precedence + 1);
+        if (right < 0) return -1;
+        left = operation(p, GP_AST_BINARY, token, op->function, left, right);
+    }
+    return left;
+}
+
+static bool at_end(const parser *p)
+{
+    gp_token_kind kind = peek(p, 0)->kind;
+    return kind == GP_TOK_BREAK || kind == GP_TOK_END;
+}
+
+static int add_statement(parser *p, int assigned, size_t first_token, size_t first_node, int root)
+{
+    gp_ast *ast = p->out;
+    if (!gp_grow(&ast->statement, &ast->statement_capacity, ast->statements + 1, sizeof *ast->statement)) {
+        p->st = gp_fail(p->err, GPUPROC_NO_MEMORY, "out of memory");
+        return -1;
+    }
+    ast->statement[ast->statements++] =
+        (gp_statement){assigned, (int)first_node, root, p->in->token[first_token].start,
+                       p->in->token[p->at - 1].end};
+    return 0;
+}
+
+/* True where the statement is (a, b): one pair of parentheses around all of it, with a
+ * comma directly inside. */
+static bool is_tuple_in_parentheses(const parser *p)
+{
+    if (!here(p, "(")) return false;
+    int depth = 0;
+    bool comma = false;
+    for (size_t i = 0;; i++) {
+        const gp_token *t = peek(p, i);
+        if (t->kind == GP_TOK_END || t->kind == GP_TOK_BREAK) return false;
+        if (is(p, t, "(")) depth++;
+        if (is(p, t, ",") && depth == 1) comma = true;
+        if (is(p, t, ")") && --depth == 0) {
+            gp_token_kind after = peek(p, i + 1)->kind;
+            return comma && (after == GP_TOK_END || after == GP_TOK_BREAK);
+        }
+    }
+}
+
+static int statement(parser *p)
+{
+    int assigned = -1;
+    if (peek(p, 0)->kind == GP_TOK_NAME && is(p, peek(p, 1), "=")) {
+        static const char *const reserved[] = {"True", "False", "None", "and", "or", "not", "if", "else",
+                                               "is", "in", "lambda"};
+        for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
+            if (here(p, reserved[i]))
+                return FAIL(p, GPUPROC_SYNTAX, peek(p, 0), "'%s' cannot be assigned to", reserved[i]);
+        }
+        if (is_keyword(p, peek(p, 0))) return unexpected(p, "a name");
+        assigned = (int)p->at;
+        p->at += 2;
+        if (peek(p, 0)->kind == GP_TOK_NAME && is(p, peek(p, 1), "="))
+            return FAIL(p, GPUPROC_SYNTAX, peek(p, 1), "one statement assigns one name: write a = 1; b = a");
+    }
+    bool wrapped = assigned < 0 && is_tuple_in_parentheses(p);
+    if (wrapped) p->at++;
+    for (bool more = true; more;) {
+        size_t first_token = p->at, first_node = p->out->nodes;
+        int root = expression(p, PREC_COMPARE);
+        if (root < 0 || add_statement(p, assigned, first_token, first_node, root) < 0) return -1;
+        more = here(p, ",");
+        if (more && assigned >= 0)
+            return FAIL(p, GPUPROC_SYNTAX, peek(p, 0), "a name holds one value: write one assignment for each");
+        if (more) {
+            p->at++;
+            more = !(wrapped ? here(p, ")") : at_end(p));
+        }
+    }
+    if (here(p, "="))
+        return FAIL(p, GPUPROC_SYNTAX, peek(p, 0),
+                    "only a single name can stand left of '=' (to compare, write ==)");
+    if (wrapped && here(p, ")")) p->at++;
+    return at_end(p) ? 0 : unexpected(p, "an operator or the end of the statement");
+}
+
+gpuproc_status gp_parse(const gp_tokens *tokens, gp_ast *ast, gpuproc_error *err)
+{
+    parser p = {.in = tokens, .out = ast, .err = err};
+    *ast = (gp_ast){0};
+    while (peek(&p, 0)->kind != GP_TOK_END) {
+        if (peek(&p, 0)->kind == GP_TOK_BREAK) p.at++;
+        else if (statement(&p) < 0) return p.st;
+    }
+    if (ast->statements == 0)
+        (void)FAIL(&p, GPUPROC_SYNTAX, peek(&p, 0), "the expression is empty");
+    return p.st;
+}

@@ -1,0 +1,312 @@
+/* Submitting a job and running it on its loop thread. */
+#include "session/job.h"
+
+#include "base/clock.h"
+#include "base/machine.h"
+#include "base/memory.h"
+#include "lang/compile.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- The list of a session's jobs ------------------------------------------ */
+
+static void link_job(gpuproc_session *session, gpuproc_job *job)
+{
+    pthread_mutex_lock(&session->jobs_lock);
+    job->next = session->jobs;
+    if (job->next != NULL) job->next->previous = job;
+    session->jobs = job;
+    pthread_mutex_unlock(&session->jobs_lock);
+}
+
+static void unlink_job(gpuproc_job *job)
+{
+    gpuproc_session *session = job->session;
+    if (session == NULL) return;
+    pthread_mutex_lock(&session->jobs_lock);
+    if (job->previous != NULL) job->previous->next = job->next;
+    else if (session->jobs == job) session->jobs = job->next;
+    if (job->next != NULL) job->next->previous = job->previous;
+    job->next = job->previous = NULL;
+    job->session = NULL;
+    pthread_mutex_unlock(&session->jobs_lock);
+}
+
+static void close_files(gpuproc_job *job);
+
+void gp_jobs_end(gpuproc_session *session)
+{
+    for (gpuproc_job *job = session->jobs; job != NULL; job = job->next) gpuproc_job_cancel(job);
+    while (session->jobs != NULL) {
+        gpuproc_job *job = session->jobs;
+        (void)!gpuproc_job_wait(job, UINT64_MAX, NULL);
+        if (job->started) {
+            pthread_join(job->thread, NULL);
+            job->started = false;
+        }
+        close_files(job);
+        unlink_job(job);
+    }
+}
+
+/* ---- Running --------------------------------------------------------------- */
+
+static gpuproc_status open_source(gpuproc_job *job, size_t i, bool keep_cached, gpuproc_error *err)
+{
+    return gp_source_open(&job->origin[i], job->session->engine, keep_cached, &job->source[i], err);
+}
+
+/* Standard input that several passes read is kept in a file first. */
+static gpuproc_status spool_streams(gpuproc_job *job, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    for (size_t i = 0; i < job->program.inputs; i++) {
+        if (job->source[i] != NULL || job->plan.input_reads[i] == 0) continue;
+        GP_TRY(gp_spool(&job->origin[i], &job->run.cancelled, &job->spool[i], err));
+        GP_TRY(open_source(job, i, true, err));
+    }
+out:
+    return st;
+}
+
+static gpuproc_status run_to_the_end(gpuproc_job *job, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    GP_TRY(spool_streams(job, err));
+    GP_TRY(gp_run_plan(&job->run, err));
+    if (atomic_load(&job->run.cancelled)) {
+        st = gp_fail(err, GPUPROC_CANCELLED, "cancelled");
+        goto out;
+    }
+    for (size_t t = 0; t < job->targets; t++) {
+        if (job->sink[t] != NULL) GP_TRY(gp_sink_commit(job->sink[t], err));
+    }
+out:
+    return st;
+}
+
+/* Closes sources and sinks; outputs that were not committed disappear. */
+static void close_files(gpuproc_job *job)
+{
+    for (size_t t = 0; job->sink != NULL && t < job->targets; t++) {
+        if (job->sink[t] != NULL) gp_sink_close(job->sink[t]);
+        job->sink[t] = NULL;
+    }
+    for (size_t i = 0; job->source != NULL && i < job->program.inputs; i++) {
+        if (job->source[i] != NULL) gp_source_close(job->source[i]);
+        job->source[i] = NULL;
+    }
+    for (size_t i = 0; job->spool != NULL && i < job->program.inputs; i++) {
+        if (job->spool[i] >= 0) close(job->spool[i]);
+        job->spool[i] = -1;
+    }
+}
+
+static void *loop(void *ctx)
+{
+    gpuproc_job *job = ctx;
+    gpuproc_error err = {0};
+    (void)run_to_the_end(job, &err);
+    close_files(job);
+    atomic_store(&job->end_ns, gp_now_ns());
+    pthread_mutex_lock(&job->lock);
+    job->error = err;
+    job->ended = true;
+    pthread_cond_broadcast(&job->changed);
+    pthread_mutex_unlock(&job->lock);
+    return NULL;
+}
+
+/* ---- Submitting ------------------------------------------------------------- */
+
+static gpuproc_status check_arguments(const gpuproc_session *session, const char *expression,
+                                      const gpuproc_input *inputs, size_t input_count,
+                                      const gpuproc_output *outputs, size_t output_count,
+                                      const gpuproc_job_options *options, gpuproc_job **job,
+                                      gpuproc_error *err)
+{
+    if (session == NULL || expression == NULL || job == NULL || (input_count > 0 && inputs == NULL) ||
+        (output_count > 0 && outputs == NULL))
+        return gp_fail(err, GPUPROC_INVALID_ARGUMENT, "session, expression and job must not be NULL");
+    if (options != NULL && options->struct_size < sizeof *options)
+        return gp_fail(err, GPUPROC_INVALID_ARGUMENT, "job options: struct_size is %zu, expected %zu",
+                       options->struct_size, sizeof *options);
+    for (size_t i = 0; i < input_count; i++) {
+        if (inputs[i].name == NULL || inputs[i].array == NULL)
+            return gp_fail(err, GPUPROC_INVALID_ARGUMENT, "input %zu has no name or no array", i);
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(inputs[i].name, inputs[k].name) == 0)
+                return gp_fail(err, GPUPROC_INVALID_ARGUMENT, "input '%.100s' is bound twice",
+                               inputs[i].name);
+        }
+    }
+    return GPUPROC_OK;
+}
+
+static gpuproc_status compile(gpuproc_job *job, const char *expression, const gpuproc_input *inputs,
+                              size_t count, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    gp_input *bound = gp_calloc(count, sizeof *bound);
+    if (bound == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for inputs");
+    for (size_t i = 0; i < count; i++) {
+        bound[i].name = gp_strdup(inputs[i].name);
+        bound[i].dtype = inputs[i].array->origin.dtype;
+        bound[i].shape = inputs[i].array->origin.shape;
+        if (bound[i].name == NULL) {
+            st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for inputs");
+            goto out;
+        }
+    }
+    GP_TRY(gp_compile(expression, bound, count, &job->program, err));
+out:
+    for (size_t i = 0; i < count; i++) free(bound[i].name);
+    free(bound);
+    return st;
+}
+
+static gpuproc_status open_inputs(gpuproc_job *job, const gpuproc_input *inputs, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    size_t count = job->program.inputs;
+    uint64_t again = 0; /* bytes that are read more than once */
+    job->origin = gp_calloc(count, sizeof *job->origin);
+    job->source = gp_calloc(count, sizeof *job->source);
+    job->spool = gp_calloc(count, sizeof *job->spool);
+    if (job->origin == NULL || job->source == NULL || job->spool == NULL)
+        return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for inputs");
+    for (size_t i = 0; i < count; i++) {
+        job->spool[i] = -1;
+        job->origin[i].fd = -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!gp_origin_copy(&inputs[i].array->origin, &job->origin[i]))
+            return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory or descriptors for inputs");
+        if (job->plan.input_reads[i] > 1)
+            again += job->origin[i].count * gpuproc_dtype_bytes(job->origin[i].dtype);
+    }
+    bool keep = again <= gp_machine_memory_available() / 2;
+    for (size_t i = 0; i < count; i++) {
+        unsigned reads = job->plan.input_reads[i];
+        bool spooled = reads > 1 && job->origin[i].kind == GP_ORIGIN_STREAM;
+        job->bytes_total += reads * job->origin[i].count * gpuproc_dtype_bytes(job->origin[i].dtype);
+        if (reads > 0 && !spooled) GP_TRY(open_source(job, i, keep && reads > 1, err));
+    }
+out:
+    return st;
+}
+
+static void prepare_run(gpuproc_job *job, const gpuproc_job_options *options)
+{
+    gpuproc_session *session = job->session;
+    gp_run *run = &job->run;
+    unsigned flags = options ? options->flags : 0;
+    uint64_t memory = options ? options->memory_bytes : 0;
+    run->plan = &job->plan;
+    run->engine = session->engine;
+    run->cpu = gp_registry_cpu(session->registry);
+    run->device = job->device;
+    run->devices = job->devices;
+    run->device_lock = &session->device_lock;
+    run->source = job->source;
+    run->sink = job->sink;
+    run->host_budget = memory ? memory : gp_machine_memory_available() / 4;
+    run->chunk_bytes = options ? options->chunk_bytes : 0;
+    run->slots = options ? options->slots : 0;
+    run->sync = (flags & GPUPROC_JOB_SYNC) != 0;
+    run->no_fallback = (flags & GPUPROC_JOB_NO_FALLBACK) != 0;
+    run->log = gp_session_log;
+    run->log_ctx = session;
+    for (size_t o = 0; o < job->targets; o++) {
+        const gp_node *node = &job->program.node[job->target[o].node];
+        if (!job->target[o].scalar)
+            job->bytes_total += gp_shape_size(&node->shape) * gpuproc_dtype_bytes(node->dtype);
+    }
+}
+
+static gpuproc_status job_new(gpuproc_job **out, gpuproc_error *err)
+{
+    gpuproc_job *job = gp_calloc(1, sizeof *job);
+    if (job == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a job");
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&job->changed, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&job->lock, NULL);
+    job->begin_ns = gp_now_ns();
+    *out = job;
+    return GPUPROC_OK;
+}
+
+gpuproc_status gpuproc_submit(gpuproc_session *session, const char *expression,
+                              const gpuproc_input *inputs, size_t input_count,
+                              const gpuproc_output *outputs, size_t output_count,
+                              const gpuproc_job_options *options, gpuproc_job **out,
+                              gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    gpuproc_job *job = NULL;
+    int refused;
+    GP_TRY(check_arguments(session, expression, inputs, input_count, outputs, output_count, options,
+                           out, err));
+    GP_TRY(job_new(&job, err));
+    job->session = session;
+    GP_TRY(compile(job, expression, inputs, input_count, err));
+    GP_TRY(gp_job_bind_outputs(job, outputs, output_count, err));
+    GP_TRY(gp_plan_make(&job->program, job->target, job->targets, &job->plan, err));
+    GP_TRY(gp_choose_devices(session->registry, options ? options->device : NULL, &job->device,
+                             &job->devices, job->reason, err));
+    GP_TRY(open_inputs(job, inputs, err));
+    GP_TRY(gp_job_open_sinks(job, outputs, output_count,
+                             options && (options->flags & GPUPROC_JOB_OVERWRITE), err));
+    job->run.value = gp_calloc(job->program.nodes, sizeof *job->run.value);
+    if (job->run.value == NULL || !gp_mailbox_init(&job->run.box)) {
+        st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a job");
+        goto out;
+    }
+    job->box_made = true;
+    prepare_run(job, options);
+    refused = pthread_create(&job->thread, NULL, loop, job);
+    if (refused != 0) {
+        st = gp_fail_errno(err, GPUPROC_NO_MEMORY, refused, NULL, "cannot start the job's thread");
+        goto out;
+    }
+    job->started = true;
+    link_job(session, job);
+out:
+    if (st == GPUPROC_OK) *out = job;
+    else gpuproc_job_free(job);
+    return st;
+}
+
+void gpuproc_job_free(gpuproc_job *job)
+{
+    if (job == NULL) return;
+    if (job->started) {
+        gpuproc_job_cancel(job);
+        pthread_join(job->thread, NULL);
+    }
+    if (job->session != NULL) close_files(job);
+    unlink_job(job);
+    for (size_t i = 0; job->origin != NULL && i < job->program.inputs; i++) gp_origin_free(&job->origin[i]);
+    for (size_t i = 0; job->result != NULL && i < job->results; i++) free(job->result[i].path);
+    gp_plan_free(&job->plan);
+    gp_program_free(&job->program);
+    if (job->box_made) gp_mailbox_destroy(&job->run.box);
+    gp_text_free(&job->run.warnings);
+    free(job->run.value);
+    free(job->origin);
+    free(job->source);
+    free(job->spool);
+    free(job->sink);
+    free(job->target);
+    free(job->result);
+    free(job->device);
+    pthread_cond_destroy(&job->changed);
+    pthread_mutex_destroy(&job->lock);
+    free(job);
+}

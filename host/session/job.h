@@ -1,0 +1,57 @@
+/* A job's inside. Private to session/. */
+#ifndef GP_SESSION_JOB_H
+#define GP_SESSION_JOB_H
+
+#include "session/session.h"
+
+typedef struct gp_job_result {
+    const gp_result *result; /* name and node */
+    size_t target;           /* in gpuproc_job.target; SIZE_MAX: not asked for */
+    char *path;              /* its destination's, or NULL */
+    bool to_memory;
+} gp_job_result;
+
+struct gpuproc_job {
+    gpuproc_session *session; /* NULL when it was closed */
+    gpuproc_job *next, *previous;
+
+    gp_program program;
+    gp_plan plan;
+    gp_plan_target *target;
+    gp_sink **sink; /* per target */
+    size_t targets;
+    gp_job_result *result;
+    size_t results;
+
+    gp_origin *origin;  /* per program input */
+    gp_source **source; /* per program input */
+    int *spool;         /* per program input; -1: none */
+    bool any_spool;
+    gp_device **device;
+    size_t devices;
+    char reason[256];
+
+    gp_run run;
+    bool box_made;
+    pthread_t thread;
+    bool started;
+    uint64_t begin_ns, bytes_total;
+    _Atomic uint64_t end_ns; /* 0 while under way */
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool ended;
+    gpuproc_error error; /* status OK where it ended well */
+};
+
+/* Cancels every job of the session, waits for them and cuts them loose from it. */
+void gp_jobs_end(gpuproc_session *session);
+
+/* Fills job->result and job->target from the program's results and the caller's
+ * outputs, and opens the sinks (job_outputs.c). */
+gpuproc_status gp_job_bind_outputs(gpuproc_job *job, const gpuproc_output *outputs, size_t count,
+                                   gpuproc_error *err);
+gpuproc_status gp_job_open_sinks(gpuproc_job *job, const gpuproc_output *outputs, size_t count,
+                                 bool overwrite, gpuproc_error *err);
+
+#endif

@@ -1,0 +1,162 @@
+/* Which result goes where. */
+#include "base/memory.h"
+#include "format/npy.h"
+#include "session/job.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+static const gp_node *node_of(const gpuproc_job *job, const gp_job_result *r)
+{
+    return &job->program.node[r->result->node];
+}
+
+/* A result that the caller wants although nothing says where it goes: the last word
+ * on a name, or a bare expression. */
+static bool is_final(const gp_job_result *r) { return !r->result->named || !r->result->used; }
+
+static gp_job_result *by_name(gpuproc_job *job, const char *name)
+{
+    for (size_t i = 0; i < job->results; i++) {
+        if (job->result[i].result->named && strcmp(job->result[i].result->name, name) == 0)
+            return &job->result[i];
+    }
+    return NULL;
+}
+
+/* The result of an output without a name: the only final array, or the only final result. */
+static gp_job_result *the_only(gpuproc_job *job, size_t *arrays)
+{
+    gp_job_result *array = NULL, *any = NULL;
+    size_t all = 0;
+    *arrays = 0;
+    for (size_t i = 0; i < job->results; i++) {
+        gp_job_result *r = &job->result[i];
+        if (!is_final(r)) continue;
+        all++;
+        any = r;
+        if (node_of(job, r)->shape.ndim == 0) continue;
+        ++*arrays;
+        array = r;
+    }
+    if (*arrays == 1) return array;
+    return *arrays == 0 && all == 1 ? any : NULL;
+}
+
+static gpuproc_status find_result(gpuproc_job *job, const gpuproc_output *output,
+                                  gp_job_result **found, gpuproc_error *err)
+{
+    size_t arrays;
+    *found = output->name != NULL ? by_name(job, output->name) : the_only(job, &arrays);
+    if (*found != NULL && (*found)->target != SIZE_MAX)
+        return gp_fail(err, GPUPROC_INVALID_ARGUMENT, "result '%.100s' has two outputs",
+                       (*found)->result->name);
+    if (*found != NULL) return GPUPROC_OK;
+    if (output->name != NULL)
+        return gp_fail(err, GPUPROC_INVALID_ARGUMENT,
+                       "no result is named '%.100s': assign it in the expression, %.100s = ...",
+                       output->name, output->name);
+    return gp_fail(err, GPUPROC_INVALID_ARGUMENT,
+                   "an output without a name takes the only array result, but the expression has "
+                   "%zu: name them, -o NAME=FILE",
+                   arrays);
+}
+
+static gpuproc_status add_target(gpuproc_job *job, gp_job_result *r, bool has_output)
+{
+    const gp_node *node = node_of(job, r);
+    r->target = job->targets;
+    job->target[job->targets++] =
+        (gp_plan_target){.node = r->result->node, .scalar = !has_output && node->uniform};
+    return GPUPROC_OK;
+}
+
+gpuproc_status gp_job_bind_outputs(gpuproc_job *job, const gpuproc_output *outputs, size_t count,
+                                   gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    job->results = job->program.results;
+    job->result = gp_calloc(job->results, sizeof *job->result);
+    job->target = gp_calloc(job->results, sizeof *job->target);
+    job->sink = gp_calloc(job->results, sizeof *job->sink);
+    if (job->result == NULL || job->target == NULL || job->sink == NULL)
+        return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for results");
+    for (size_t i = 0; i < job->results; i++)
+        job->result[i] = (gp_job_result){.result = &job->program.result[i], .target = SIZE_MAX};
+    for (size_t o = 0; o < count; o++) {
+        gp_job_result *r = NULL;
+        GP_TRY(find_result(job, &outputs[o], &r, err));
+        GP_TRY(add_target(job, r, true));
+        r->to_memory = outputs[o].kind == GPUPROC_OUTPUT_MEMORY;
+        if (outputs[o].path != NULL && !r->to_memory) {
+            r->path = gp_strdup(outputs[o].path);
+            if (r->path == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for results");
+        }
+    }
+    for (size_t i = 0; i < job->results; i++) {
+        gp_job_result *r = &job->result[i];
+        const gp_node *node = node_of(job, r);
+        if (r->target != SIZE_MAX || !is_final(r)) continue;
+        if (node->shape.ndim > 0) {
+            char shape[160];
+            return gp_fail(err, GPUPROC_INVALID_ARGUMENT,
+                           "result '%.100s' is an array, %s %s: say where it goes, %s%.100s%sFILE.npy",
+                           r->result->name, gpuproc_dtype_name(node->dtype),
+                           gp_shape_text(&node->shape, shape, sizeof shape), "-o ",
+                           r->result->named ? r->result->name : "", r->result->named ? "=" : "");
+        }
+        GP_TRY(add_target(job, r, false));
+    }
+out:
+    return st;
+}
+
+/* ---- Sinks ---------------------------------------------------------------- */
+
+static gpuproc_status open_sink(gpuproc_job *job, const gpuproc_output *output, size_t target,
+                                bool overwrite, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    const gp_node *node = &job->program.node[job->target[target].node];
+    uint64_t bytes = gp_shape_size(&node->shape) * gpuproc_dtype_bytes(node->dtype);
+    gp_text header = {0};
+    gp_target where = {.kind = GP_TARGET_FILE, .path = output->path, .fd = -1, .overwrite = overwrite};
+    if (output->kind == GPUPROC_OUTPUT_MEMORY) {
+        if (output->bytes < bytes || (bytes > 0 && output->data == NULL))
+            return gp_fail(err, GPUPROC_INVALID_ARGUMENT,
+                           "the buffer for the result has %" PRIu64 " bytes, %" PRIu64 " are needed",
+                           output->data == NULL ? 0 : output->bytes, bytes);
+        where.kind = GP_TARGET_MEMORY;
+        where.data = output->data;
+    } else if (output->path == NULL || output->path[0] == '\0') {
+        return gp_fail(err, GPUPROC_INVALID_ARGUMENT, "an output file needs a path");
+    } else if (strcmp(output->path, "-") == 0) {
+        where.kind = GP_TARGET_STREAM;
+        where.fd = STDOUT_FILENO;
+    }
+    if (output->kind == GPUPROC_OUTPUT_NPY) {
+        GP_TRY(gp_npy_make_header(node->dtype, &node->shape, false, &header));
+        if (header.failed) {
+            st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a header");
+            goto out;
+        }
+        where.header = header.data;
+        where.header_bytes = header.length;
+    }
+    GP_TRY(gp_sink_open(&where, bytes, job->session->engine, &job->sink[target], err));
+out:
+    gp_text_free(&header);
+    return st;
+}
+
+gpuproc_status gp_job_open_sinks(gpuproc_job *job, const gpuproc_output *outputs, size_t count,
+                                 bool overwrite, gpuproc_error *err)
+{
+    /* Targets were added in the order of the outputs, before those without one. */
+    for (size_t o = 0; o < count; o++) {
+        gpuproc_status st = open_sink(job, &outputs[o], o, overwrite, err);
+        if (st != GPUPROC_OK) return st;
+    }
+    return GPUPROC_OK;
+}

@@ -1,0 +1,84 @@
+/* Opening and closing a session; its devices. */
+#include "session/session.h"
+
+#include "base/memory.h"
+#include "session/job.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ENGINE_DEPTH 16
+
+void gp_session_log(void *ctx, gpuproc_log_level level, const char *message)
+{
+    gpuproc_session *session = ctx;
+    if (session->log == NULL) return;
+    pthread_mutex_lock(&session->log_lock);
+    session->log(session->log_ctx, level, message);
+    pthread_mutex_unlock(&session->log_lock);
+}
+
+gpuproc_status gpuproc_session_open(const gpuproc_session_options *options,
+                                    gpuproc_session **session, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    if (session == NULL)
+        return gp_fail(err, GPUPROC_INVALID_ARGUMENT, "session is NULL: nowhere to put the handle");
+    if (options != NULL && options->struct_size < sizeof *options)
+        return gp_fail(err, GPUPROC_INVALID_ARGUMENT,
+                       "session options: struct_size is %zu, expected %zu", options->struct_size,
+                       sizeof *options);
+    gpuproc_session *s = gp_calloc(1, sizeof *s);
+    if (s == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a session");
+    pthread_mutex_init(&s->log_lock, NULL);
+    pthread_mutex_init(&s->device_lock, NULL);
+    pthread_mutex_init(&s->jobs_lock, NULL);
+    if (options != NULL) {
+        s->log = options->log;
+        s->log_ctx = options->log_ctx;
+    }
+    GP_TRY(gp_registry_new(options ? options->threads : 0, options ? options->cache_dir : NULL,
+                           &s->registry, err));
+    GP_TRY(gp_io_engine_new(ENGINE_DEPTH, &s->engine, err));
+out:
+    if (st == GPUPROC_OK) *session = s;
+    else gpuproc_session_close(s);
+    return st;
+}
+
+void gpuproc_session_close(gpuproc_session *s)
+{
+    if (s == NULL) return;
+    gp_jobs_end(s);
+    if (s->engine != NULL) gp_io_engine_free(s->engine);
+    if (s->registry != NULL) gp_registry_free(s->registry);
+    pthread_mutex_destroy(&s->jobs_lock);
+    pthread_mutex_destroy(&s->device_lock);
+    pthread_mutex_destroy(&s->log_lock);
+    free(s);
+}
+
+size_t gpuproc_device_count(gpuproc_session *session)
+{
+    size_t count;
+    (void)gp_registry_all(session->registry, &count);
+    return count;
+}
+
+gpuproc_status gpuproc_device_info_get(gpuproc_session *session, size_t index,
+                                       gpuproc_device_info *info, gpuproc_error *err)
+{
+    size_t count;
+    gp_device *const *device = gp_registry_all(session->registry, &count);
+    if (info == NULL || info->struct_size < sizeof *info)
+        return gp_fail(err, GPUPROC_INVALID_ARGUMENT, "device info: struct_size is not set");
+    if (index >= count)
+        return gp_fail(err, GPUPROC_DEVICE_NOT_FOUND, "no device %zu: there are %zu", index, count);
+    size_t size = info->struct_size;
+    *info = device[index]->info;
+    info->struct_size = size;
+    if (index == 0 && info->note[0] == '\0')
+        snprintf(info->note, sizeof info->note, "%s", gp_registry_note(session->registry));
+    return GPUPROC_OK;
+}

@@ -1,0 +1,46 @@
+/* What the public handles are. Private to session/. */
+#ifndef GP_SESSION_SESSION_H
+#define GP_SESSION_SESSION_H
+
+#include "device/registry.h"
+#include "io/source.h"
+#include "stream/run.h"
+
+#include <pthread.h>
+
+struct gpuproc_session {
+    gp_registry *registry;
+    gp_io_engine *engine;
+    gpuproc_log_fn log;
+    void *log_ctx;
+    pthread_mutex_t log_lock;
+    pthread_mutex_t device_lock; /* around every call of a device, see device.h */
+    pthread_mutex_t jobs_lock;   /* the list below, and gpuproc_job.session */
+    gpuproc_job *jobs;
+};
+
+struct gpuproc_array {
+    gp_origin origin;
+    uint64_t extra_bytes;
+    const char *format; /* static */
+};
+
+/* A copy that owns its path and a descriptor of its own; false when out of either.
+ * Free with gp_origin_free. */
+bool gp_origin_copy(const gp_origin *from, gp_origin *to);
+void gp_origin_free(gp_origin *origin);
+
+/* Which devices a job uses, by the words of gpuproc_job_options.device (NULL: auto).
+ * *devices is the caller's to free; `reason` says why in one sentence. */
+gpuproc_status gp_choose_devices(gp_registry *registry, const char *wish, gp_device ***devices,
+                                 size_t *count, char reason[256], gpuproc_error *err);
+
+/* Copies a stream into a temporary file without a name and makes *origin a file
+ * there, so that it can be read more than once. *fd keeps the file alive. */
+gpuproc_status gp_spool(gp_origin *origin, const _Atomic bool *cancelled, int *fd,
+                        gpuproc_error *err);
+
+/* The session's log with its lock, in the form of gp_run.log. */
+void gp_session_log(void *session, gpuproc_log_level level, const char *message);
+
+#endif

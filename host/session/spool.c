@@ -1,0 +1,82 @@
+/* A pipe can be read once only. Where the plan needs more passes over it, its
+ * bytes are kept in a temporary file without a name. */
+#include "base/memory.h"
+#include "base/text.h"
+#include "session/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define PIECE ((size_t)1 << 20)
+
+static gpuproc_status write_all(int fd, const char *data, size_t bytes, const char *where,
+                                gpuproc_error *err)
+{
+    while (bytes > 0) {
+        ssize_t n = write(fd, data, bytes);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0)
+            return gp_fail_errno(err, GPUPROC_IO_WRITE, errno, where,
+                                 "cannot keep standard input for a second pass in %s", where);
+        data += n;
+        bytes -= (size_t)n;
+    }
+    return GPUPROC_OK;
+}
+
+gpuproc_status gp_spool(gp_origin *origin, const _Atomic bool *cancelled, int *fd,
+                        gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    const char *dir = getenv("TMPDIR");
+    if (dir == NULL || *dir == '\0') dir = "/var/tmp"; /* on a disk, where /tmp often is memory */
+    uint64_t left = origin->count * gpuproc_dtype_bytes(origin->dtype), total = left;
+    char *piece = NULL;
+    char path[64];
+    *fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (*fd < 0)
+        return gp_fail_errno(err, GPUPROC_IO_OPEN, errno, dir,
+                             "cannot make a temporary file in %s (set TMPDIR)", dir);
+    piece = gp_calloc(PIECE, 1);
+    if (piece == NULL) {
+        st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory");
+        goto out;
+    }
+    while (left > 0) {
+        if (atomic_load(cancelled)) {
+            st = gp_fail(err, GPUPROC_CANCELLED, "cancelled");
+            goto out;
+        }
+        ssize_t n = read(origin->fd, piece, (size_t)gp_min_u64(left, PIECE));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) {
+            st = gp_fail_errno(err, GPUPROC_IO_READ, errno, "-", "cannot read standard input");
+            goto out;
+        }
+        if (n == 0) {
+            st = gp_fail_where(err, GPUPROC_TRUNCATED, "-",
+                               "standard input ended after %" PRIu64 " of %" PRIu64 " bytes of data",
+                               total - left, total);
+            goto out;
+        }
+        GP_TRY(write_all(*fd, piece, (size_t)n, dir, err));
+        left -= (uint64_t)n;
+    }
+    snprintf(path, sizeof path, "/proc/self/fd/%d", *fd);
+    free(origin->path);
+    origin->path = gp_strdup(path);
+    origin->kind = GP_ORIGIN_FILE;
+    origin->data_offset = 0;
+    if (origin->path == NULL) st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory");
+out:
+    free(piece);
+    if (st != GPUPROC_OK) {
+        close(*fd);
+        *fd = -1;
+    }
+    return st;
+}

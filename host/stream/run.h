@@ -1,0 +1,63 @@
+/* Runs a plan: the loop of one job. Everything here happens on the job's loop
+ * thread, except where noted; engine threads, CPU workers and OpenCL callbacks only
+ * post to its mailbox. */
+#ifndef GP_STREAM_RUN_H
+#define GP_STREAM_RUN_H
+
+#include "device/device.h"
+#include "io/sink.h"
+#include "io/source.h"
+#include "plan/plan.h"
+#include "stream/mailbox.h"
+
+#include <stdatomic.h>
+
+/* What happened so far; written by the loop, read by anyone. */
+typedef struct gp_counters {
+    _Atomic unsigned pass;
+    _Atomic uint64_t bytes_done;
+    uint64_t bytes_read, bytes_viewed, bytes_written; /* from here on: when the job has ended */
+    uint64_t read_ns, upload_ns, kernel_ns, download_ns, write_ns, program_ns;
+    uint64_t chunks, chunk_elements, memory_bytes, fallbacks;
+    unsigned slots;
+    bool program_cached;
+    bool used_device[64]; /* by index in gp_run.device; beyond: not told */
+    bool used_cpu;        /* the CPU did chunks */
+} gp_counters;
+
+typedef struct gp_run {
+    const gp_plan *plan;
+    gp_io_engine *engine;
+    gp_device *cpu;               /* for fallbacks and scalars */
+    gp_device *const *device;     /* that share the passes */
+    size_t devices;
+    pthread_mutex_t *device_lock; /* held around every call of a device */
+    gp_source *const *source;     /* per program input; NULL where not read */
+    gp_sink *const *sink;         /* per plan target; NULL: its bytes go to `value` */
+    uint64_t host_budget, chunk_bytes;
+    unsigned slots;
+    bool sync, no_fallback;
+    void (*log)(void *ctx, gpuproc_log_level level, const char *message);
+    void *log_ctx;
+
+    gpuproc_scalar *value; /* per node: uniform ones and 0-d targets without a sink */
+    gp_mailbox box;
+    _Atomic bool cancelled; /* set by anyone, then gp_mailbox_wake */
+    gp_counters counters;
+    gp_text warnings; /* "; "-separated */
+} gp_run;
+
+/* Runs every pass. On success all outputs are written (not committed) and all values known. */
+gpuproc_status gp_run_plan(gp_run *run, gpuproc_error *err);
+
+/* One pass (run_pass.c). */
+gpuproc_status gp_run_pass(gp_run *run, const gp_plan_pass *pass, gpuproc_error *err);
+
+/* Tells the session's log; fmt makes one line. */
+void gp_run_log(gp_run *run, gpuproc_log_level level, const char *fmt, ...) GP_PRINTF(3, 4);
+/* Adds a numeric warning to the list, once. */
+void gp_run_warn(gp_run *run, const char *text);
+/* The 64 bits of a uniform value as kernels read them. */
+uint64_t gp_run_uniform_bits(const gpuproc_scalar *value);
+
+#endif

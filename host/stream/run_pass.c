@@ -1,0 +1,329 @@
+/* One pass: devices made ready, slots filled, and the loop that drives them. */
+#include "stream/run_pass.h"
+
+#include "base/memory.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- Resident operands: broadcast ones, whole for the length of the pass ---- */
+
+static void resident_read_done(gp_read *read)
+{
+    gp_operation *op = read->ctx;
+    gp_mailbox_post(&op->pass->run->box, &op->mail);
+}
+
+static gpuproc_status load_resident(gp_pass_run *p, size_t i, gpuproc_error *err)
+{
+    const gp_pass_input *in = &p->pass->input[i];
+    gp_resident *r = &p->resident[i];
+    gp_source *source = p->run->source[in->input];
+    uint64_t bytes = in->count * gpuproc_dtype_bytes(in->dtype);
+    if (bytes > p->run->host_budget - p->resident_bytes)
+        return gp_fail(err, GPUPROC_BUDGET,
+                       "input '%s' is broadcast and so kept in memory, but its %" PRIu64
+                       " bytes do not fit into the memory budget",
+                       p->run->plan->program->input[in->input].name, bytes);
+    p->resident_bytes += bytes;
+    p->run->counters.bytes_read += bytes;
+    if (gp_source_view(source, 0, in->count, &r->view)) {
+        r->viewed = true;
+        r->data = r->view.data;
+        return GPUPROC_OK;
+    }
+    r->page_bytes = bytes + GP_STAGING_SLACK;
+    r->pages = gp_pages_alloc(r->page_bytes);
+    if (r->pages == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a broadcast operand");
+    gp_operation op = {.pass = p, .kind = GP_OPERATION_RESIDENT};
+    op.read = (gp_read){.source = source, .count = in->count, .buffer = r->pages,
+                        .done = resident_read_done, .ctx = &op};
+    gp_source_read(&op.read);
+    /* Nothing else is under way yet: the only mail is this one. A wake (cancel) is kept in its flag. */
+    while (gp_mailbox_take(&p->run->box) == NULL) {
+    }
+    if (op.read.status != GPUPROC_OK && err != NULL) *err = op.read.error;
+    r->data = op.read.data;
+    return op.read.status;
+}
+
+static gpuproc_status load_residents(gp_pass_run *p, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    for (size_t i = 0; i < p->pass->inputs; i++) {
+        if (!p->pass->input[i].streamed && p->pass->count > 0) GP_TRY(load_resident(p, i, err));
+    }
+out:
+    return st;
+}
+
+/* ---- Devices ------------------------------------------------------------ */
+
+/* A device counts staging for every streamed input and output, whoever provides it in the end. */
+static void slot_bytes(void *ctx, uint64_t elements, uint64_t *host, uint64_t *device)
+{
+    const gp_pass_device *d = ctx;
+    d->device->api->slot_bytes(d->program, elements, host, device);
+}
+
+static size_t widest(const gp_pass *pass)
+{
+    size_t bytes = 1;
+    for (size_t i = 0; i < pass->inputs; i++) {
+        size_t own = gpuproc_dtype_bytes(pass->input[i].dtype);
+        if (pass->input[i].streamed && own > bytes) bytes = own;
+    }
+    for (size_t o = 0; o < pass->outputs; o++) {
+        size_t own = gpuproc_dtype_bytes(pass->output[o].dtype);
+        if (own > bytes) bytes = own;
+    }
+    return bytes;
+}
+
+static gpuproc_status prepare_device(gp_pass_run *p, gp_device *device, gpuproc_error *err)
+{
+    gp_pass_device *d = &p->device[p->devices];
+    *d = (gp_pass_device){.pass = p, .device = device};
+    pthread_mutex_lock(p->run->device_lock);
+    gpuproc_status st = device->api->program_new(device, p->pass, &d->program, err);
+    p->run->counters.program_ns += device->program_ns;
+    if (device != p->run->cpu) p->run->counters.program_cached = device->program_cached;
+    pthread_mutex_unlock(p->run->device_lock);
+    if (st == GPUPROC_OK) p->devices++;
+    return st;
+}
+
+/* Makes the pass ready on the run's devices; one that cannot do it is left out. */
+static gpuproc_status prepare_devices(gp_pass_run *p, gpuproc_error *err)
+{
+    gp_run *run = p->run;
+    bool cpu_there = false;
+    for (size_t i = 0; i < run->devices; i++) {
+        gp_device *device = run->device[i];
+        gpuproc_error why = {0};
+        gpuproc_status st = prepare_device(p, device, &why);
+        if (st == GPUPROC_OK) {
+            cpu_there = cpu_there || device == run->cpu;
+            continue;
+        }
+        if (device == run->cpu || run->no_fallback) {
+            if (err != NULL) *err = why;
+            return st;
+        }
+        /* "Cannot" is a normal answer; a build that fails is not. */
+        gp_run_log(run, st == GPUPROC_DEVICE_UNSUPPORTED ? GPUPROC_LOG_INFO : GPUPROC_LOG_WARNING,
+                   "%s does not do this pass (%s): the CPU does it", device->info.name, why.message);
+        if (st != GPUPROC_DEVICE_UNSUPPORTED) run->counters.fallbacks++;
+    }
+    if (p->devices == 0 && !cpu_there) return prepare_device(p, run->cpu, err);
+    return GPUPROC_OK;
+}
+
+static void drop_slots(gp_pass_run *p)
+{
+    for (unsigned s = 0; s < p->slots; s++) gp_pass_slot_free(&p->slot[s]);
+    p->slots = 0;
+}
+
+/* Slots of every device for one chunk size; DEVICE_MEMORY where a device has not enough. */
+static gpuproc_status make_slots(gp_pass_run *p, const gp_chunking *chunking, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    for (size_t d = 0; d < p->devices; d++) {
+        for (unsigned k = 0; k < chunking->slots; k++) {
+            GP_TRY(gp_pass_slot_new(p, &p->device[d], p->slots, &p->slot[p->slots], err));
+            p->slots++;
+        }
+    }
+out:
+    if (st != GPUPROC_OK) drop_slots(p);
+    return st;
+}
+
+static gpuproc_status choose_chunking(gp_pass_run *p, uint64_t chunk_bytes, gp_chunking *out,
+                                      gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    gp_chunking least = {0};
+    for (size_t d = 0; d < p->devices; d++) {
+        gp_chunking own;
+        gp_chunking_request request = {
+            .count = p->pass->count, .widest_bytes = widest(p->pass), .chunk_bytes = chunk_bytes,
+            .slots = p->run->slots, .sync = p->run->sync,
+            .host_budget = (p->run->host_budget - p->resident_bytes) / p->devices,
+            .device_budget = p->device[d].device->memory_budget, .slot_bytes = slot_bytes,
+            .ctx = &p->device[d]};
+        GP_TRY(gp_chunking_choose(&request, &own, err));
+        if (d == 0 || own.elements < least.elements) least.elements = own.elements;
+        if (d == 0 || own.slots < least.slots) least.slots = own.slots;
+        least.host_bytes += own.host_bytes;
+    }
+    *out = least;
+out:
+    return st;
+}
+
+/* Chooses the chunk size and makes the slots; smaller chunks where device memory is
+ * short, the CPU where even they do not fit. */
+static gpuproc_status prepare_slots(gp_pass_run *p, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    gp_run *run = p->run;
+    gp_chunking chunking;
+    uint64_t chunk_bytes = run->chunk_bytes;
+    for (;;) {
+        GP_TRY(choose_chunking(p, chunk_bytes, &chunking, err));
+        p->chunk_elements = chunking.elements;
+        p->slot = gp_calloc((size_t)chunking.slots * p->devices, sizeof *p->slot);
+        if (p->slot == NULL) {
+            st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for %u slots", chunking.slots);
+            goto out;
+        }
+        gpuproc_error why = {0};
+        st = make_slots(p, &chunking, &why);
+        if (st == GPUPROC_OK) break;
+        free(p->slot);
+        p->slot = NULL;
+        bool only_cpu = p->devices == 1 && p->device[0].device == run->cpu;
+        if (only_cpu || run->no_fallback || st == GPUPROC_NO_MEMORY) {
+            if (err != NULL) *err = why;
+            goto out;
+        }
+        uint64_t half = chunking.elements / 2 * widest(p->pass);
+        if (st == GPUPROC_DEVICE_MEMORY && chunking.elements > 64 * GP_BLOCK) {
+            gp_run_log(run, GPUPROC_LOG_WARNING, "%s: chunks are halved", why.message);
+            chunk_bytes = half;
+            continue;
+        }
+        gp_run_log(run, GPUPROC_LOG_WARNING, "%s: the CPU does this pass", why.message);
+        run->counters.fallbacks++;
+        gp_pass_devices_free(p);
+        GP_TRY(prepare_device(p, run->cpu, err));
+        chunk_bytes = run->chunk_bytes;
+    }
+    run->counters.memory_bytes =
+        gp_max_u64(run->counters.memory_bytes, chunking.host_bytes + p->resident_bytes);
+    run->counters.slots = p->slots;
+    run->counters.chunk_elements = p->chunk_elements;
+out:
+    return st;
+}
+
+/* ---- The loop ----------------------------------------------------------- */
+
+static void handle(gp_pass_run *p, gp_operation *op)
+{
+    gp_pass_slot *slot = op->slot;
+    bool ok = true;
+    switch (op->kind) {
+    case GP_OPERATION_READ: ok = gp_pass_read_ended(slot, op); break;
+    case GP_OPERATION_WRITE: ok = gp_pass_write_ended(slot, op); break;
+    case GP_OPERATION_COMPUTE:
+        if (gp_pass_compute_again(slot)) return; /* under way on the CPU now */
+        ok = gp_pass_compute_ended(slot);
+        break;
+    case GP_OPERATION_RESIDENT: return;
+    }
+    if (!ok) slot->failed = true;
+    if (--slot->pending == 0) gp_sched_ended(&p->sched, slot->index, !slot->failed);
+}
+
+static gpuproc_status drive(gp_pass_run *p, gpuproc_error *err)
+{
+    gp_run *run = p->run;
+    gp_sched_slot *states = gp_calloc(p->slots, sizeof *states);
+    if (states == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for the scheduler");
+    uint64_t chunks = gp_ceil_div(p->pass->count, p->chunk_elements);
+    bool ordered_reads = false, ordered_writes = false;
+    for (size_t i = 0; i < p->pass->inputs; i++) {
+        const gp_pass_input *in = &p->pass->input[i];
+        ordered_reads = ordered_reads || (in->streamed && gp_source_is_stream(run->source[in->input]));
+    }
+    for (size_t o = 0; o < p->pass->outputs; o++) {
+        gp_sink *sink = run->sink[p->plan_pass->output_target[o]];
+        ordered_writes = ordered_writes || (sink != NULL && gp_sink_is_stream(sink));
+    }
+    gp_sched_init(&p->sched, &gp_pass_actions, p, states, p->slots, chunks, ordered_reads,
+                  ordered_writes);
+    for (;;) {
+        if (atomic_load(&run->cancelled)) gp_sched_stop(&p->sched);
+        gp_sched_advance(&p->sched);
+        if (gp_sched_finished(&p->sched)) break;
+        gp_mail *mail = gp_mailbox_take(&run->box);
+        if (mail != NULL) handle(p, (gp_operation *)mail);
+    }
+    run->counters.chunks += chunks;
+    free(states);
+    if (p->first_error.status != GPUPROC_OK) {
+        if (err != NULL) *err = p->first_error;
+        return p->first_error.status;
+    }
+    if (atomic_load(&run->cancelled)) return gp_fail(err, GPUPROC_CANCELLED, "cancelled");
+    return GPUPROC_OK;
+}
+
+/* The reductions' values from what was merged. */
+static gpuproc_status finish_reductions(gp_pass_run *p, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    for (size_t f = 0; f < p->plan_pass->finishes; f++) {
+        const gp_plan_finish *finish = &p->plan_pass->finish[f];
+        const gp_node *node = &p->run->plan->program->node[finish->node];
+        const char *warning = NULL;
+        GP_TRY(gp_reduce_finish(p->state[finish->reduce], node->op, node->dtype, p->pass->count,
+                                node->ddof, &p->run->value[finish->node], &warning, err));
+        if (warning != NULL) gp_run_warn(p->run, warning);
+    }
+out:
+    return st;
+}
+
+static gpuproc_status make_states(gp_pass_run *p, gpuproc_error *err)
+{
+    p->state = gp_calloc(p->pass->reduces, sizeof *p->state);
+    if (p->state == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for reductions");
+    for (size_t r = 0; r < p->pass->reduces; r++) {
+        const gp_pass_reduce *reduce = &p->pass->reduce[r];
+        p->state[r] = gp_reduce_state_new((gp_reduce_kind)reduce->kind, reduce->operand);
+        if (p->state[r] == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for reductions");
+    }
+    return GPUPROC_OK;
+}
+
+gpuproc_status gp_run_pass(gp_run *run, const gp_plan_pass *plan_pass, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    gp_pass_run p = {.run = run, .plan_pass = plan_pass, .pass = &plan_pass->pass};
+    p.device = gp_calloc(run->devices + 1, sizeof *p.device);
+    p.resident = gp_calloc(p.pass->inputs, sizeof *p.resident);
+    p.uniform = gp_calloc(p.pass->uniforms, sizeof *p.uniform);
+    if (p.device == NULL || p.resident == NULL || p.uniform == NULL) {
+        st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a pass");
+        goto out;
+    }
+    for (size_t u = 0; u < p.pass->uniforms; u++)
+        p.uniform[u] = gp_run_uniform_bits(&run->value[p.pass->uniform[u]]);
+    GP_TRY(make_states(&p, err));
+    if (p.pass->count > 0) {
+        GP_TRY(load_residents(&p, err));
+        GP_TRY(prepare_devices(&p, err));
+        GP_TRY(prepare_slots(&p, err));
+        GP_TRY(drive(&p, err));
+    }
+    GP_TRY(finish_reductions(&p, err));
+out:
+    drop_slots(&p);
+    free(p.slot);
+    if (p.device != NULL) gp_pass_devices_free(&p);
+    for (size_t r = 0; p.state != NULL && r < p.pass->reduces; r++) gp_reduce_state_free(p.state[r]);
+    for (size_t i = 0; p.resident != NULL && i < p.pass->inputs; i++) {
+        gp_resident *r = &p.resident[i];
+        if (r->viewed) gp_source_unview(run->source[p.pass->input[i].input], &r->view);
+        gp_pages_free(r->pages, r->page_bytes);
+    }
+    free(p.state);
+    free(p.resident);
+    free(p.uniform);
+    free(p.device);
+    return st;
+}

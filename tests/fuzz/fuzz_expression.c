@@ -1,0 +1,37 @@
+/* Fuzz target: any bytes as an expression. With clang:
+ *   -fsanitize=fuzzer,address,undefined, linked with the library's objects.
+ * As a plain test a main() feeds it files, one input each (see this folder's build file). */
+#include "lang/compile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const gp_input inputs[] = {
+        {"x", GPUPROC_FLOAT32, {1, {4}}}, {"y", GPUPROC_FLOAT64, {2, {3, 1}}},
+        {"i", GPUPROC_INT8, {1, {4}}},    {"u", GPUPROC_UINT64, {0, {0}}},
+        {"b", GPUPROC_BOOL, {1, {4}}},    {"z", GPUPROC_INT32, {1, {0}}},
+        {"h", GPUPROC_FLOAT16, {1, {4}}},
+    };
+    char *text = malloc(size + 1);
+    if (text == NULL) return 0;
+    if (size > 0) memcpy(text, data, size);
+    text[size] = '\0';
+    gp_program program = {0};
+    gpuproc_error err = {0};
+    gpuproc_status st = gp_compile(text, inputs, sizeof inputs / sizeof *inputs, &program, &err);
+    /* A program that breaks its own rules, or a failure without a place, is a bug. */
+    if (st == GPUPROC_INTERNAL) abort();
+    if (st != GPUPROC_OK && st != GPUPROC_NO_MEMORY && (err.line < 1 || err.column < 1)) abort();
+    if (st == GPUPROC_OK) {
+        gp_text listing = {0};
+        gp_program_print(&program, &listing);
+        gp_text_free(&listing);
+    }
+    gp_program_free(&program);
+    free(text);
+    return 0;
+}

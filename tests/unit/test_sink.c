@@ -1,0 +1,312 @@
+#include "io/io_fixture.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+static gp_target file_target(const char *path)
+{
+    return (gp_target){.kind = GP_TARGET_FILE, .path = path, .fd = -1, .header = "HEAD", .header_bytes = 4};
+}
+
+static void expect_file(const char *path, const char *text)
+{
+    size_t n = 0;
+    char *data = get_file(path, &n);
+    assert_non_null(data);
+    assert_int_equal(n, strlen(text));
+    assert_memory_equal(data, text, n);
+    free(data);
+}
+
+static void file_appears_at_commit(void **state)
+{
+    fixture *f = *state;
+    const char *path = path_in(f, "out");
+    gp_target t = file_target(path);
+    gp_sink *s = NULL;
+    struct stat st;
+    assert_int_equal(gp_sink_open(&t, 8, f->engine, &s, NULL), GPUPROC_OK);
+    assert_false(gp_sink_is_stream(s));
+    assert_null(gp_sink_place(s, 0));
+    assert_int_equal(write_now(s, 4, "5678", 4, NULL), GPUPROC_OK);
+    assert_int_equal(write_now(s, 0, "1234", 4, NULL), GPUPROC_OK);
+    assert_int_equal(write_now(s, 6, "xxx", 3, NULL), GPUPROC_INTERNAL);
+    assert_int_equal(stat(path, &st), -1);
+    assert_int_equal(gp_sink_commit(s, NULL), GPUPROC_OK);
+    expect_file(path, "HEAD12345678");
+    gp_sink_close(s);
+    expect_file(path, "HEAD12345678");
+    assert_int_equal(count_files(f), 1);
+    mode_t mask = umask(0);
+    umask(mask);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0666 & ~mask);
+}
+
+static void unfinished_file_leaves_nothing(void **state)
+{
+    fixture *f = *state;
+    const char *path = path_in(f, "out");
+    gp_target t = file_target(path);
+    gp_sink *s = NULL;
+    gpuproc_error err;
+    put_file(path, "old", 3);
+    t.overwrite = true;
+    assert_int_equal(gp_sink_open(&t, 8, f->engine, &s, NULL), GPUPROC_OK);
+    assert_int_equal(write_now(s, 0, "1234", 4, NULL), GPUPROC_OK);
+    assert_int_equal(gp_sink_commit(s, &err), GPUPROC_INTERNAL); /* half of it */
+    gp_sink_close(s);
+    expect_file(path, "old");
+    assert_int_equal(count_files(f), 1);
+}
+
+static void overwrites_only_when_asked(void **state)
+{
+    fixture *f = *state;
+    const char *path = path_in(f, "out");
+    gp_target t = file_target(path);
+    gp_sink *s = NULL;
+    gpuproc_error err;
+    struct stat st;
+    put_file(path, "old", 3);
+    chmod(path, 0604);
+    assert_int_equal(gp_sink_open(&t, 1, f->engine, &s, &err), GPUPROC_IO_EXISTS);
+    assert_null(s);
+    t.overwrite = true;
+    assert_int_equal(gp_sink_open(&t, 1, f->engine, &s, &err), GPUPROC_OK);
+    assert_int_equal(write_now(s, 0, "1", 1, NULL), GPUPROC_OK);
+    expect_file(path, "old");
+    assert_int_equal(gp_sink_commit(s, &err), GPUPROC_OK);
+    gp_sink_close(s);
+    expect_file(path, "HEAD1");
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0604);
+    assert_int_equal(count_files(f), 1);
+}
+
+/* Somebody makes the file while the job runs. */
+static void late_rival_is_not_overwritten(void **state)
+{
+    fixture *f = *state;
+    const char *path = path_in(f, "out");
+    gp_target t = file_target(path);
+    gp_sink *s = NULL;
+    gpuproc_error err;
+    assert_int_equal(gp_sink_open(&t, 1, f->engine, &s, &err), GPUPROC_OK);
+    assert_int_equal(write_now(s, 0, "1", 1, NULL), GPUPROC_OK);
+    put_file(path, "rival", 5);
+    assert_int_equal(gp_sink_commit(s, &err), GPUPROC_IO_EXISTS);
+    gp_sink_close(s);
+    expect_file(path, "rival");
+    assert_int_equal(count_files(f), 1);
+}
+
+static void links_are_written_through(void **state)
+{
+    fixture *f = *state;
+    gp_sink *s = NULL;
+    struct stat st;
+    char link[128];
+    strcpy(link, path_in(f, "link"));
+    const char *targets[] = {"there", "not-yet"};
+    put_file(path_in(f, "there"), "old", 3);
+    for (int i = 0; i < 2; i++) {
+        unlink(link);
+        assert_int_equal(symlink(targets[i], link), 0);
+        gp_target t = file_target(link);
+        t.overwrite = i == 0;
+        assert_int_equal(gp_sink_open(&t, 1, f->engine, &s, NULL), GPUPROC_OK);
+        assert_int_equal(write_now(s, 0, "1", 1, NULL), GPUPROC_OK);
+        assert_int_equal(gp_sink_commit(s, NULL), GPUPROC_OK);
+        gp_sink_close(s);
+        assert_int_equal(lstat(link, &st), 0);
+        assert_true(S_ISLNK(st.st_mode));
+        expect_file(path_in(f, targets[i]), "HEAD1");
+    }
+}
+
+static void refuses_what_cannot_be_written(void **state)
+{
+    fixture *f = *state;
+    gp_sink *s = NULL;
+    gpuproc_error err;
+    gp_target t = file_target(path_in(f, "no/such/out"));
+    assert_int_equal(gp_sink_open(&t, 1, f->engine, &s, &err), GPUPROC_IO_OPEN);
+    assert_int_equal(err.native_code, ENOENT);
+    t = file_target(f->dir);
+    t.overwrite = true;
+    assert_int_equal(gp_sink_open(&t, 1, f->engine, &s, &err), GPUPROC_IO_OPEN);
+    t = file_target(path_in(f, "out/"));
+    assert_int_equal(gp_sink_open(&t, 1, f->engine, &s, &err), GPUPROC_IO_OPEN);
+    symlink("loop", path_in(f, "loop"));
+    t = file_target(path_in(f, "loop"));
+    assert_int_equal(gp_sink_open(&t, 1, f->engine, &s, &err), GPUPROC_IO_OPEN);
+    assert_int_equal(err.native_code, ELOOP);
+}
+
+static void too_large_says_so_at_open(void **state)
+{
+    fixture *f = *state;
+    gp_sink *s = NULL;
+    gpuproc_error err;
+    gp_target t = file_target(path_in(f, "out"));
+    assert_int_equal(gp_sink_open(&t, (uint64_t)1 << 53, f->engine, &s, &err), GPUPROC_IO_NO_SPACE);
+    assert_non_null(strstr(err.message, "9007199254740996 bytes"));
+    assert_int_equal(gp_sink_open(&t, UINT64_MAX, f->engine, &s, &err), GPUPROC_IO_NO_SPACE);
+    assert_int_equal(count_files(f), 0);
+}
+
+static void special_files_are_written_directly(void **state)
+{
+    fixture *f = *state;
+    gp_sink *s = NULL;
+    struct stat st;
+    gp_target t = file_target("/dev/null");
+    assert_int_equal(gp_sink_open(&t, 4, f->engine, &s, NULL), GPUPROC_OK);
+    assert_true(gp_sink_is_stream(s));
+    assert_int_equal(write_now(s, 0, "1234", 4, NULL), GPUPROC_OK);
+    assert_int_equal(gp_sink_commit(s, NULL), GPUPROC_OK);
+    gp_sink_close(s);
+    assert_int_equal(stat("/dev/null", &st), 0);
+    assert_true(S_ISCHR(st.st_mode));
+    t = file_target("/dev/full");
+    gpuproc_error err;
+    assert_int_equal(gp_sink_open(&t, 4, f->engine, &s, NULL), GPUPROC_OK);
+    assert_int_equal(write_now(s, 0, "1234", 4, &err), GPUPROC_IO_NO_SPACE);
+    assert_int_equal(gp_sink_commit(s, &err), GPUPROC_INTERNAL);
+    gp_sink_close(s);
+}
+
+typedef struct drain {
+    int fd;
+    char *data;
+    size_t bytes;
+} drain;
+
+static void *read_all(void *arg)
+{
+    drain *d = arg;
+    ssize_t n;
+    while ((n = read(d->fd, d->data + d->bytes, 65536)) > 0) d->bytes += (size_t)n;
+    return NULL;
+}
+
+static void stream_has_header_then_data(void **state)
+{
+    fixture *f = *state;
+    for (size_t bytes = 0; bytes <= 3000000; bytes += 1500000) {
+        int p[2];
+        pthread_t thread;
+        gp_sink *s = NULL;
+        char *data = malloc(bytes + 1);
+        for (size_t i = 0; i < bytes; i++) data[i] = (char)(i * 7 >> 3);
+        assert_int_equal(pipe(p), 0);
+        drain d = {p[0], malloc(bytes + 100000), 0};
+        pthread_create(&thread, NULL, read_all, &d);
+        gp_target t = {.kind = GP_TARGET_STREAM, .path = "-", .fd = p[1], .header = "HEAD", .header_bytes = 4};
+        assert_int_equal(gp_sink_open(&t, bytes, f->engine, &s, NULL), GPUPROC_OK);
+        for (size_t at = 0; at < bytes; at += 500000)
+            assert_int_equal(write_now(s, at, data + at, 500000, NULL), GPUPROC_OK);
+        assert_int_equal(gp_sink_commit(s, NULL), GPUPROC_OK);
+        gp_sink_close(s);
+        close(p[1]);
+        pthread_join(thread, NULL);
+        close(p[0]);
+        assert_int_equal(d.bytes, bytes + 4);
+        assert_memory_equal(d.data, "HEAD", 4);
+        assert_memory_equal(d.data + 4, data, bytes);
+        free(d.data);
+        free(data);
+    }
+}
+
+static void gone_reader_is_a_status(void **state)
+{
+    fixture *f = *state;
+    int p[2];
+    gp_sink *s = NULL;
+    gpuproc_error err;
+    assert_int_equal(pipe(p), 0);
+    close(p[0]);
+    gp_target t = {.kind = GP_TARGET_STREAM, .path = "-", .fd = p[1], .header = "HEAD", .header_bytes = 4};
+    assert_int_equal(gp_sink_open(&t, 4, f->engine, &s, NULL), GPUPROC_OK);
+    assert_int_equal(write_now(s, 0, "1234", 4, &err), GPUPROC_IO_PIPE);
+    assert_string_equal(err.where, "standard output");
+    gp_sink_close(s);
+    assert_int_equal(gp_sink_open(&t, 0, f->engine, &s, NULL), GPUPROC_OK);
+    assert_int_equal(gp_sink_commit(s, &err), GPUPROC_IO_PIPE);
+    gp_sink_cancel(s);
+    gp_sink_close(s);
+    close(p[1]);
+}
+
+static void memory_is_a_place(void **state)
+{
+    fixture *f = *state;
+    char data[16] = "................";
+    gp_sink *s = NULL;
+    gp_target t = {.kind = GP_TARGET_MEMORY, .fd = -1, .data = data};
+    assert_int_equal(gp_sink_open(&t, 16, f->engine, &s, NULL), GPUPROC_OK);
+    assert_ptr_equal(gp_sink_place(s, 3), data + 3);
+    assert_int_equal(write_now(s, 4, "abcd", 4, NULL), GPUPROC_OK);
+    assert_int_equal(write_now(s, 8, data + 8, 4, NULL), GPUPROC_OK);
+    assert_memory_equal(data, "....abcd........", 16);
+    assert_int_equal(gp_sink_commit(s, NULL), GPUPROC_OK);
+    gp_sink_close(s);
+}
+
+static void write_half_and_wait(const fixture *f, int ready)
+{
+    gp_io_engine *engine = NULL;
+    gp_sink *s = NULL;
+    gp_target t = file_target(path_in(f, "out"));
+    t.overwrite = true;
+    if (gp_io_engine_new(8, &engine, NULL) == GPUPROC_OK &&
+        gp_sink_open(&t, 4 << 20, engine, &s, NULL) == GPUPROC_OK) {
+        char *data = calloc(2 << 20, 1);
+        (void)write_now(s, 0, data, 2 << 20, NULL);
+        (void)!write(ready, "x", 1);
+    }
+    for (;;) pause();
+}
+
+static void killed_writer_leaves_nothing(void **state)
+{
+    fixture *f = *state;
+    int p[2], status;
+    char c;
+    put_file(path_in(f, "out"), "old", 3);
+    int probe = open(f->dir, O_TMPFILE | O_WRONLY, 0600);
+    if (probe < 0) skip(); /* here the hidden sibling stays */
+    close(probe);
+    assert_int_equal(pipe(p), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) write_half_and_wait(f, p[1]);
+    close(p[1]);
+    assert_int_equal(read(p[0], &c, 1), 1);
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+    close(p[0]);
+    expect_file(path_in(f, "out"), "old");
+    assert_int_equal(count_files(f), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOTH(file_appears_at_commit),
+        BOTH(unfinished_file_leaves_nothing),
+        BOTH(overwrites_only_when_asked),
+        BOTH(late_rival_is_not_overwritten),
+        BOTH(links_are_written_through),
+        BOTH(refuses_what_cannot_be_written),
+        BOTH(too_large_says_so_at_open),
+        BOTH(special_files_are_written_directly),
+        BOTH(stream_has_header_then_data),
+        BOTH(gone_reader_is_a_status),
+        BOTH(memory_is_a_place),
+        BOTH(killed_writer_leaves_nothing),
+    };
+    return cmocka_run_group_tests_name("sink", tests, NULL, NULL);
+}
