@@ -334,8 +334,9 @@ GP_INLINE void gp_moments_block(__global ulong *out, __local double *lanes, uint
     if (lane == 0) {
         const bool finite = (as_ulong(m) & 0x7ff0000000000000ul) != 0x7ff0000000000000ul;
         const double over = d1 / (double)n, left = d1 * over;
-        out[0] = finite ? as_ulong(m + over) : 0x7ff8000000000000ul;
-        out[1] = finite ? as_ulong(d2 - left) : 0x7ff8000000000000ul;
+        out[0] = finite ? as_ulong(m) : 0x7ff8000000000000ul;
+        out[1] = finite ? as_ulong(over) : 0x7ff8000000000000ul;
+        out[2] = finite ? as_ulong(d2 - left) : 0x7ff8000000000000ul;
     }
     barrier(CLK_LOCAL_MEM_FENCE);
 }
