@@ -166,10 +166,15 @@ static void point_inputs(gp_cpu_block *block, const gp_cpu_job *job, uint64_t of
     }
 }
 
-/* Asking memory for the next block while this one is computed. A block of float32 is a page, and
- * the processor's own prefetching starts anew on each page: left alone, memory idles while the
- * loops run in the cache, and the loops wait for memory after. Reductions keep memory busy
- * as they are, and were measured to lose by it. */
+/* Elements that go through all steps before the next ones do, where no reduction wants whole
+ * blocks: few enough that operands, temporaries and what is fetched ahead share the first-level
+ * cache, enough that calls and their loops' ends do not count. */
+#define STRETCH 512
+
+/* Asking memory for the next stretch while this one is computed. The processor's own prefetching
+ * starts anew on each page: left alone, memory idles while the loops run in the cache, and the
+ * loops wait for memory after. Reductions keep memory busy as they are, and were measured
+ * to lose by it. */
 #define AHEAD 4 /* inputs; more streams than that keep memory busy by themselves */
 
 typedef struct ahead {
@@ -177,7 +182,7 @@ typedef struct ahead {
     size_t inputs, lines; /* lines: to ask for before each step */
 } ahead;
 
-/* The block behind that at `offset`, spread over the steps: all at once would have to queue. */
+/* The stretch behind that at `offset`, spread over the steps: all at once would have to queue. */
 static void plan_ahead(const gp_cpu_code *code, const gp_cpu_job *job, uint64_t offset, ahead *a)
 {
     size_t widest = 0;
@@ -185,10 +190,10 @@ static void plan_ahead(const gp_cpu_code *code, const gp_cpu_job *job, uint64_t 
     for (size_t i = 0; i < code->inputs && a->inputs < AHEAD && code->reduces == 0; i++) {
         const gp_cpu_input *in = &code->input[i];
         if (in->value < 0 || !in->streamed) continue;
-        a->at[a->inputs++] = (const unsigned char *)job->input[i] + (offset + GP_BLOCK) * in->bytes;
+        a->at[a->inputs++] = (const unsigned char *)job->input[i] + (offset + STRETCH) * in->bytes;
         if (in->bytes > widest) widest = in->bytes;
     }
-    a->lines = GP_BLOCK / LINE * widest / (code->vec.instrs + 1) + 1;
+    a->lines = STRETCH / LINE * widest / (code->vec.instrs + 1) + 1;
 }
 
 static inline void ask_ahead(ahead *a)
@@ -233,7 +238,8 @@ static void end_range(gp_cpu_block *block, const gp_cpu_job *job, unsigned worke
                    red->partial_bytes);
     }
 #if defined(__x86_64__)
-    /* Stores past the cache are not ordered by what tells the others that we are done. */
+    /* Stores past the cache are not ordered by what tells the others that we are done. Once per
+     * range: a fence waits for memory. */
     for (size_t o = 0; o < code->outputs; o++) {
         if (job->store[o] == GP_CPU_STORE_STREAM) {
             __builtin_ia32_sfence();
@@ -281,14 +287,15 @@ uint32_t gp_cpu_block_run(gp_cpu_block *block, const gp_cpu_job *job, unsigned w
                           uint64_t to)
 {
     const gp_cpu_code *code = block->code;
-    const gp_cpu_step *end = code->step + code->vec.instrs;
+    const gp_cpu_step *last = code->step + code->vec.instrs;
     const void **at = block->at;
     uint32_t flags = 0;
     ahead next;
     begin_range(block, job, worker);
-    for (uint64_t b = from; b < to; b++) {
-        uint64_t offset = b * GP_BLOCK;
-        size_t n = (size_t)gp_min_u64(GP_BLOCK, job->count - offset);
+    uint64_t stretch = code->reduces > 0 ? GP_BLOCK : STRETCH;
+    uint64_t end = gp_min_u64(job->count, to * GP_BLOCK);
+    for (uint64_t offset = from * GP_BLOCK; offset < end; offset += stretch) {
+        size_t n = (size_t)gp_min_u64(stretch, end - offset);
         point_inputs(block, job, offset, n);
         plan_ahead(code, job, offset, &next);
         for (size_t o = 0; o < code->outputs; o++) {
@@ -296,7 +303,7 @@ uint32_t gp_cpu_block_run(gp_cpu_block *block, const gp_cpu_job *job, unsigned w
                 at[code->output[o].value] =
                     (unsigned char *)job->output[o] + offset * code->output[o].bytes;
         }
-        for (const gp_cpu_step *s = code->step; s < end; s++) {
+        for (const gp_cpu_step *s = code->step; s < last; s++) {
             ask_ahead(&next);
             if (s->watch_begins) gp_fpflags_clear();
             flags |= s->fn((void *)(uintptr_t)at[s->dst], at[s->arg[0]], at[s->arg[1]],
@@ -305,7 +312,7 @@ uint32_t gp_cpu_block_run(gp_cpu_block *block, const gp_cpu_job *job, unsigned w
         }
         ask_ahead(&next);
         store_outputs(block, job, offset, n);
-        reduce_block(block, job, b, n);
+        reduce_block(block, job, offset / GP_BLOCK, n);
     }
     end_range(block, job, worker);
     return flags;
