@@ -1,6 +1,7 @@
 #include "device/cpu/cpu_block.h"
 
 #include "base/memory.h"
+#include "device/cpu/cpu_fpflags.h"
 
 #include <string.h>
 
@@ -260,9 +261,12 @@ uint32_t gp_cpu_block_run(gp_cpu_block *block, const gp_cpu_job *job, unsigned w
                 at[code->output[o].value] =
                     (unsigned char *)job->output[o] + offset * code->output[o].bytes;
         }
-        for (const gp_cpu_step *s = code->step; s < end; s++)
+        for (const gp_cpu_step *s = code->step; s < end; s++) {
+            if (s->watch_begins) gp_fpflags_clear();
             flags |= s->fn((void *)(uintptr_t)at[s->dst], at[s->arg[0]], at[s->arg[1]],
                            at[s->arg[2]], n);
+            if (s->watch_ends) flags |= gp_fpflags_seen();
+        }
         store_outputs(block, job, offset, n);
         reduce_block(block, job, b, n);
     }

@@ -35,6 +35,31 @@ static gpuproc_status bind_reduce(gp_cpu_code *code, size_t r, const gp_pass_red
                    from->kind, gpuproc_dtype_name(from->operand));
 }
 
+/* Float operations whose flags are those of IEEE arithmetic, and so NumPy's warnings. */
+static bool is_watched(const gp_vec_instr *instr)
+{
+    switch (instr->op) {
+    case GP_OP_ADD:
+    case GP_OP_SUB:
+    case GP_OP_MUL:
+    case GP_OP_DIV:
+    case GP_OP_SQUARE:
+    case GP_OP_RECIPROCAL:
+    case GP_OP_SQRT: return gp_dtype_is_float(instr->type);
+    default: return false;
+    }
+}
+
+static void bind_watches(gp_cpu_code *code)
+{
+    const gp_vec_instr *instr = code->vec.instr;
+    for (size_t i = 0; i < code->vec.instrs; i++) {
+        if (!is_watched(&instr[i])) continue;
+        code->step[i].watch_begins = i == 0 || !is_watched(&instr[i - 1]);
+        code->step[i].watch_ends = i + 1 == code->vec.instrs || !is_watched(&instr[i + 1]);
+    }
+}
+
 /* The reduction of this kind over the same value as `r`, or -1. */
 static int32_t beside(const gp_cpu_code *code, const gp_cpu_reduce *r, gp_reduce_kind kind)
 {
@@ -111,6 +136,7 @@ gpuproc_status gp_cpu_code_init(gp_cpu_code *code, const gp_pass *pass, const gp
         goto out;
     }
     for (size_t i = 0; i < code->vec.instrs; i++) GP_TRY(bind_step(code, i, err));
+    bind_watches(code);
     for (size_t i = 0; i < pass->reduces; i++)
         GP_TRY(bind_reduce(code, i, &pass->reduce[i], reducers, err));
     bind_summaries(code, reducers);

@@ -10,6 +10,9 @@
 typedef struct gp_cpu_step {
     gp_cpu_fn fn;
     int32_t dst, arg[3];
+    /* A run of plain float arithmetic begins, ends here: its flags are looked at. Other
+     * loops (SLEEF's, comparisons) raise flags that mean nothing to a user. */
+    bool watch_begins, watch_ends;
 } gp_cpu_step;
 
 typedef struct gp_cpu_input {
