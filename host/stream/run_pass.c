@@ -39,9 +39,10 @@ static gpuproc_status load_resident(gp_pass_run *p, size_t i, gpuproc_error *err
     op.read = (gp_read){.source = source, .count = in->count, .buffer = r->pages,
                         .done = resident_read_done, .ctx = &op};
     gp_source_read(&op.read);
-    /* Nothing else is under way yet: the only mail is this one. A wake (cancel) is kept in its flag. */
-    while (gp_mailbox_take(&p->run->box) == NULL) {
-    }
+    /* Nothing else is under way yet: the only mail is this one; the rest are wakes. */
+    do {
+        if (atomic_load(&p->run->cancelled)) gp_source_cancel(source);
+    } while (gp_mailbox_take(&p->run->box) == NULL);
     if (op.read.status != GPUPROC_OK && err != NULL) *err = op.read.error;
     r->data = op.read.data;
     return op.read.status;
@@ -248,6 +249,17 @@ static void handle(gp_pass_run *p, gp_operation *op)
     if (--slot->pending == 0) gp_sched_ended(&p->sched, slot->index, !slot->failed);
 }
 
+/* What comes in or goes out through a pipe would wait for as long as its other end likes. */
+static void stop_streams(gp_run *run)
+{
+    for (size_t i = 0; i < run->plan->program->inputs; i++) {
+        if (run->source[i] != NULL) gp_source_cancel(run->source[i]);
+    }
+    for (size_t t = 0; t < run->plan->targets; t++) {
+        if (run->sink[t] != NULL) gp_sink_cancel(run->sink[t]);
+    }
+}
+
 static gpuproc_status drive(gp_pass_run *p, gpuproc_error *err)
 {
     gp_run *run = p->run;
@@ -269,6 +281,7 @@ static gpuproc_status drive(gp_pass_run *p, gpuproc_error *err)
         if (atomic_load(&run->cancelled)) gp_sched_stop(&p->sched);
         gp_sched_advance(&p->sched);
         if (gp_sched_finished(&p->sched)) break;
+        if (p->sched.stopping) stop_streams(run);
         gp_mail *mail = gp_mailbox_take(&run->box);
         if (mail != NULL) handle(p, (gp_operation *)mail);
     }
