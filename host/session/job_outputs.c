@@ -136,9 +136,10 @@ static gpuproc_status open_sink(gpuproc_job *job, const gpuproc_output *output, 
         where.fd = STDOUT_FILENO;
     }
     if (output->kind == GPUPROC_OUTPUT_NPY) {
-        GP_TRY(gp_npy_make_header(node->dtype, &node->shape, false, &header));
-        if (header.failed) {
-            st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a header");
+        st = gp_npy_make_header(node->dtype, &node->shape, false, &header);
+        if (st == GPUPROC_OK && header.failed) st = GPUPROC_NO_MEMORY;
+        if (st != GPUPROC_OK) {
+            st = gp_fail(err, st, "cannot make a header: %s", gpuproc_status_text(st));
             goto out;
         }
         where.header = header.data;
