@@ -158,6 +158,11 @@ gpuproc_status gp_job_open_sinks(gpuproc_job *job, const gpuproc_output *outputs
     for (size_t o = 0; o < count; o++) {
         gpuproc_status st = open_sink(job, &outputs[o], o, overwrite, err);
         if (st != GPUPROC_OK) return st;
+        for (size_t k = 0; k < o; k++) {
+            if (!gp_sink_same_file(job->sink[k], job->sink[o])) continue;
+            return gp_fail_where(err, GPUPROC_INVALID_ARGUMENT, outputs[o].path,
+                                 "two results cannot go to the same file, %.200s", outputs[o].path);
+        }
     }
     return GPUPROC_OK;
 }

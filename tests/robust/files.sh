@@ -19,9 +19,10 @@ evaluate 'x + 1' x=zeros,dtype=f4 -o "$(head -c 300 /dev/zero | tr '\0' n).npy";
 evaluate 'a = x + 1; b = x + 2' x=two,dtype=f4 -o a=same.npy -o b=./same.npy
 [ "$rc" -ne 0 ] || complain "two results in one file"
 [ ! -e same.npy ] || complain "two results in one file: it is there"
-ln -s same.npy link.npy
+printf old >same.npy; ln -s same.npy link.npy
 evaluate 'a = x + 1; b = x + 2' x=two,dtype=f4 -f -o a=same.npy -o b=link.npy
 [ "$rc" -ne 0 ] || complain "two results in one file, by a link"
+same_content same.npy old || complain "two results in one file, by a link: it has changed"
 
 # Through a link the file behind it is replaced, not the link.
 ln -s folder/real.npy by_link.npy
@@ -64,8 +65,9 @@ fi
 # ---- Standard streams ----
 "$gpuproc" eval 'x + 1' x=zeros,dtype=f4 -o - --device cpu 2>err | head -c 100 >/dev/null
 rc=${PIPESTATUS[0]}; [ "$rc" -eq 1 ] || complain "a reader that has gone: $rc $(cat err)"
-timeout 20 "$gpuproc" eval 'sum(x)' x=zeros,dtype=f4 --device cpu >&- 2>err; rc=$?; expect 1 "closed standard output"
-timeout 20 "$gpuproc" eval 'x + 1' x=zeros,dtype=f4 -o - --device cpu >&- 2>err; rc=$?; expect 1 "closed standard output, an array"
+# As a reader that has gone: nobody is there to be told.
+timeout 20 "$gpuproc" eval 'sum(x)' x=zeros,dtype=f4 --device cpu >&- 2>err; rc=$?; [ "$rc" -eq 1 ] || complain "closed standard output: $rc"
+timeout 20 "$gpuproc" eval 'x + 1' x=zeros,dtype=f4 -o - --device cpu >&- 2>err; rc=$?; [ "$rc" -eq 1 ] || complain "closed standard output, an array: $rc"
 timeout 20 "$gpuproc" eval 'sum(x)' x=zeros,dtype=f4 --device cpu >out 2>&-; rc=$?; prints 0.0 "closed standard error"
 timeout 20 "$gpuproc" eval 'sum(q)' x=zeros,dtype=f4 --device cpu >out 2>&-; rc=$?
 [ "$rc" -eq 2 ] && [ ! -s out ] || complain "closed standard error, an error: $rc, $(cat out)"
