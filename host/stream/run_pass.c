@@ -39,9 +39,10 @@ static gpuproc_status load_resident(gp_pass_run *p, size_t i, gpuproc_error *err
     op.read = (gp_read){.source = source, .count = in->count, .buffer = r->pages,
                         .done = resident_read_done, .ctx = &op};
     gp_source_read(&op.read);
-    /* Nothing else is under way yet: the only mail is this one. A wake (cancel) is kept in its flag. */
-    while (gp_mailbox_take(&p->run->box) == NULL) {
-    }
+    /* Nothing else is under way yet: the only mail is this one; the rest are wakes. */
+    do {
+        if (atomic_load(&p->run->cancelled)) gp_source_cancel(source);
+    } while (gp_mailbox_take(&p->run->box) == NULL);
     if (op.read.status != GPUPROC_OK && err != NULL) *err = op.read.error;
     r->data = op.read.data;
     return op.read.status;
