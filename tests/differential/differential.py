@@ -111,8 +111,10 @@ def wide(f, reference):
 
 
 def erf(x):
-    d = np.asanyarray(np.sqrt(x)).dtype
-    x = np.asanyarray(x).astype(d)
+    """SciPy's: integers in float64."""
+    x = np.asanyarray(x)
+    d = x.dtype if x.dtype.kind == "f" else np.dtype("float64")
+    x = x.astype(d)
     return np.array([math.erf(float(v)) for v in x.ravel()], d).reshape(x.shape)[()]
 
 
