@@ -282,6 +282,13 @@ static inline void gp_exact_add(__local long *limb, uint *adds, double x, int sh
     }
 }
 
+static inline uint gp_exact_group_height(__local uint *word, uint lane, const double *value)
+{
+    uint height = 0;
+    for (uint j = 0; j < GP_PER_LANE; j++) height = max(height, gp_exact_height(value[j]));
+    return gp_group_max(word, lane, height);
+}
+
 /* Adds a block's values, GP_PER_LANE finite ones per lane, which it destroys. `adds` counts in
  * lane 0 only. With sigma = 2^(e + 12) for values below 2^(e + 1), each piece is a multiple of
  * 2^-53 sigma and the 1024 of them stay below sigma / 2: sums need at most 53 bits. Near
@@ -290,12 +297,8 @@ static inline void gp_exact_add(__local long *limb, uint *adds, double x, int sh
 static inline void gp_exact_block(__local long *limb, __local double *lanes, __local uint *word,
                                   uint lane, double *value, uint *adds, bool wide)
 {
-    for (;;) {
-        uint mine = 0;
-        for (uint j = 0; j < GP_PER_LANE; j++) mine = max(mine, gp_exact_height(value[j]));
-        const uint height = gp_group_max(word, lane, mine);
-        if (height == 0u) break;
-
+    uint height = gp_exact_group_height(word, lane, value);
+    while (height != 0u) {
         const bool huge_ = wide && height > 1900u, tiny = wide && height < 264u;
         const int shift = huge_ ? 600 : tiny ? -300 : 0;
         const double scale = huge_ ? 0x1p-600 : tiny ? 0x1p300 : 1.0;
@@ -310,31 +313,36 @@ static inline void gp_exact_block(__local long *limb, __local double *lanes, __l
             sum += piece;
             value[j] = (y - piece) * back;
         }
-        sum = gp_group_sum_f8(lanes, lane, sum);
-        if (lane == 0) gp_exact_add(limb, adds, sum, shift);
+        const double total = gp_group_sum_f8(lanes, lane, sum);
+        if (lane == 0) gp_exact_add(limb, adds, total, shift);
+        height = gp_exact_group_height(word, lane, value);
     }
 }
 
 /* ---- Ordered reductions: one partial per block ---- */
 
 static inline void gp_prod_block(__global ulong *out, __local double *lanes, uint lane,
-                                 const double *value, uint mine)
+                                 const double *value, uint n)
 {
     double product = 1.0;
-    for (uint j = 0; j < mine; j++) product = product * value[j];
+    for (uint j = 0; j < GP_PER_LANE; j++)
+        if (lane + j * GP_LANES < n) product = product * value[j];
     product = gp_group_product_f8(lanes, lane, product);
     if (lane == 0) out[0] = as_ulong(product);
+    barrier(CLK_LOCAL_MEM_FENCE);
 }
 
-/* n: elements of the block; mine: of this lane. */
+/* n: elements of the block. */
 static inline void gp_moments_block(__global ulong *out, __local double *lanes, uint lane,
-                                    const double *value, uint mine, uint n)
+                                    const double *value, uint n)
 {
     double s = 0.0;
-    for (uint j = 0; j < mine; j++) s = s + value[j];
+    for (uint j = 0; j < GP_PER_LANE; j++)
+        if (lane + j * GP_LANES < n) s = s + value[j];
     const double m = gp_group_sum_f8(lanes, lane, s) / (double)n;
     double d1 = 0.0, d2 = 0.0;
-    for (uint j = 0; j < mine; j++) {
+    for (uint j = 0; j < GP_PER_LANE; j++) {
+        if (lane + j * GP_LANES >= n) continue;
         const double d = value[j] - m, square = d * d;
         d1 = d1 + d;
         d2 = d2 + square;
@@ -347,6 +355,7 @@ static inline void gp_moments_block(__global ulong *out, __local double *lanes, 
         out[0] = finite ? as_ulong(m + over) : 0x7ff8000000000000ul;
         out[1] = finite ? as_ulong(d2 - left) : 0x7ff8000000000000ul;
     }
+    barrier(CLK_LOCAL_MEM_FENCE);
 }
 
 #endif

@@ -128,7 +128,7 @@ static void note_report(const gpuproc_report *r)
     term_note("data: %s read (%s of it in place), %s written", bytes_text(r->bytes_read, a),
               bytes_text(r->bytes_viewed, b), bytes_text(r->bytes_written, c));
     note_times(r);
-    if (r->program_ns > 0)
+    if (r->program_ns > 100000) /* the CPU's take microseconds */
         term_note("program: %.1f ms, %s", (double)r->program_ns / 1e6,
                   r->program_cached ? "from the cache" : "compiled");
     term_note("memory: %s", bytes_text(r->memory_bytes, a));
@@ -163,9 +163,6 @@ static int tell_failure(const gpuproc_error *err, const eval_options *e)
     int code = term_failure(err, e->expression);
     if (err->status == GPUPROC_UNKNOWN_NAME && e->input_count == 0)
         term_hint("inputs are bound behind the expression: NAME=FILE");
-    if (err->status == GPUPROC_INVALID_ARGUMENT && e->output_count == 0 &&
-        strstr(err->message, "destination") != NULL)
-        term_hint("an array result needs a file: -o FILE.npy");
     return code;
 }
 

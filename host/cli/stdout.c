@@ -10,14 +10,29 @@
 
 static FILE *results; /* one per process, as standard output is */
 
-/* A file that the program opens must not become standard output because that one
- * was closed. What is put there for it fails as the closed one would: it is opened
- * the other way round. */
+/* A closed standard output is like one whose reader has gone: a pipe without one. */
+static bool open_broken_pipe(void)
+{
+    int ends[2];
+    if (pipe(ends) != 0) return false;
+    close(ends[0]);
+    if (ends[1] == STDOUT_FILENO) return true;
+    bool fine = dup2(ends[1], STDOUT_FILENO) == STDOUT_FILENO;
+    close(ends[1]);
+    return fine;
+}
+
+/* A file that the program opens must not become a standard stream because that one
+ * was closed. Standard input is filled the other way round: reading it fails. */
 static bool fill_gaps(void)
 {
     for (int fd = 0; fd <= 2; fd++) {
         if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
-        if (open("/dev/null", fd == 0 ? O_WRONLY : fd == 1 ? O_RDONLY : O_RDWR) != fd) return false;
+        if (fd == STDOUT_FILENO) {
+            if (!open_broken_pipe()) return false;
+        } else if (open("/dev/null", fd == 0 ? O_WRONLY : O_RDWR) != fd) {
+            return false;
+        }
     }
     return true;
 }

@@ -129,7 +129,8 @@ int term_failure(const gpuproc_error *err, const char *expression)
     if (err->status == GPUPROC_IO_PIPE) return code;
     bool in_expression = strcmp(err->where, "expression") == 0 || err->line > 0;
     const char *text = err->message[0] != '\0' ? err->message : gpuproc_status_text(err->status);
-    if (err->where[0] == '\0' || in_expression || strstr(text, err->where) != NULL)
+    bool standard = strcmp(err->where, "-") == 0 && strstr(text, "standard") != NULL;
+    if (err->where[0] == '\0' || in_expression || standard || strstr(text, err->where) != NULL)
         term_error("%s", text);
     else
         term_error("%s: %s", err->where, text);

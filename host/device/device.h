@@ -63,7 +63,8 @@ typedef struct gp_device_api {
                                   gp_device_program **program, gpuproc_error *err);
     void (*program_free)(gp_device_program *program);
 
-    /* Memory that one slot takes for chunks of max_count elements: on the host and on the device. */
+    /* Memory that one slot takes for chunks of max_count elements, on the host and on
+     * the device: at most, as if it gave staging for every streamed input and output. */
     void (*slot_bytes)(const gp_device_program *program, uint64_t max_count, uint64_t *host,
                        uint64_t *device);
     /* want_input[i], want_output[i]: give staging for it (a device that always

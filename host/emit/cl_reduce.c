@@ -178,20 +178,19 @@ static void emit_block_end(gp_cl_emit *emit, size_t k)
     switch (shape(r)) {
     case EXACT_SUM:
         gp_text_add(emit->out,
-                    "        for (uint j = mine; j < GP_PER_LANE; j++) x%zu[j] = 0.0;\n"
                     "        gp_exact_block(limb%zu, lanes_f8, &word, lane, x%zu, &adds%zu, %s);\n",
-                    k, k, k, k, r->operand == GPUPROC_FLOAT64 ? "true" : "false");
+                    k, k, k, r->operand == GPUPROC_FLOAT64 ? "true" : "false");
         break;
     case BLOCK_PROD:
         gp_text_add(emit->out,
                     "        gp_prod_block((__global ulong *)part%zu + b, lanes_f8, lane, v%d, "
-                    "mine);\n",
+                    "n);\n",
                     k, r->node);
         break;
     case BLOCK_MOMENTS:
         gp_text_add(emit->out,
                     "        gp_moments_block((__global ulong *)part%zu + 2 * b, lanes_f8, lane, "
-                    "v%d, mine, n);\n",
+                    "v%d, n);\n",
                     k, r->node);
         break;
     default: break;
@@ -265,9 +264,14 @@ void gp_cl_emit_reduce_body(gp_cl_emit *emit)
     gp_text_add(emit->out, "    for (ulong b = group; b < blocks; b += groups) {\n"
                            "        const ulong from = b * GP_BLOCK;\n"
                            "        const uint n = (uint)min(count - from, (ulong)GP_BLOCK);\n"
-                           "        const uint mine = (n + GP_LANES - 1 - lane) / GP_LANES;\n"
-                           "        for (uint j = 0; j < mine; j++) {\n"
-                           "            const ulong i = from + lane + (ulong)j * GP_LANES;\n");
+                           "        for (uint j = 0; j < GP_PER_LANE; j++) {\n");
+    for (size_t k = 0; k < pass->reduces; k++)
+        if (shape(&pass->reduce[k]) == EXACT_SUM)
+            gp_text_add(emit->out, "            x%zu[j] = 0.0;\n", k);
+        else if (first_keeper(pass, k))
+            gp_text_add(emit->out, "            v%d[j] = 0.0;\n", pass->reduce[k].node);
+    gp_text_add(emit->out, "            if (lane + j * GP_LANES >= n) continue;\n"
+                           "            const ulong i = from + lane + j * GP_LANES;\n");
     gp_cl_emit_element(emit, "            ");
     for (size_t k = 0; k < pass->reduces; k++) emit_accumulate(emit, k);
     gp_text_add(emit->out, "        }\n");

@@ -12,7 +12,14 @@
  *   - ordered: PROD of floats and MOMENTS round, so their tree is fixed by element
  *     index: one partial per block of GP_BLOCK elements (made in GP_LANES lanes,
  *     then by halving the lanes), and blocks merge as nodes of an aligned
- *     binary tree: (level l, index i) covers blocks [i*2^l, (i+1)*2^l). */
+ *     binary tree: (level l, index i) covers blocks [i*2^l, (i+1)*2^l). What has no
+ *     sibling at the end is folded from the right; see emit/reduce_tree.h.
+ *
+ * Lanes, exactly: lane j begins with +0.0 (PROD: 1.0) and takes the block's elements j,
+ * j+64, j+128, ... in this order, each widened to float64 first; the elements that a short last
+ * block lacks are left out. Halving: lane[j] += lane[j+32] for j < 32, then 16, 8, 4, 2, 1. Every
+ * operation is rounded to float64 by itself (no fused multiply-add), and subnormal numbers
+ * are kept. The bits of a NaN do not matter: the result's NaN is made at the end. */
 #ifndef GP_EMIT_REDUCE_H
 #define GP_EMIT_REDUCE_H
 
@@ -47,7 +54,8 @@ typedef struct gp_exact {
     uint32_t adds;
 } gp_exact;
 
-/* SUM of integers: value = hi * 2^32 + lo; good for 2^31 elements per partial. */
+/* SUM of integers: value = hi * 2^32 + lo, where lo may be 2^32 or more: how a value is
+ * split does not show; good for 2^31 elements per partial. */
 typedef struct gp_partial_isum {
     int64_t hi;
     uint64_t lo;
@@ -62,8 +70,8 @@ typedef struct gp_partial_iprod {
  * uint64 by the operand's kind; bool as uint64). index: of its first occurrence,
  * counted over the whole pass; -1: nothing seen. A NaN wins over every number and the first
  * NaN over later ones. Among equals the first wins; MIN takes -0.0 as below
- * +0.0 so that order cannot show (ARGMIN does not: they are equal). MIN and MAX may leave any
- * index >= 0. */
+ * +0.0, MAX +0.0 as above -0.0, so that order cannot show (ARGMIN and ARGMAX do not: they
+ * are equal there). MIN and MAX may leave any index >= 0. */
 typedef struct gp_partial_extreme {
     union {
         double f;
@@ -84,9 +92,10 @@ typedef struct gp_partial_prod {
 } gp_partial_prod;
 
 /* MOMENTS, per block of n elements, in float64: mean and sum of squared distances
- * from it. With v_j the elements: lane sums S_j (in order), halved to S;
- * m = S / n; d = v - m; D = sum d, Q = sum d*d (same lanes and halving, the product
- * rounded before it is added); mean = m + D / n; m2 = Q - D * (D / n). A non-finite m leaves NaN in both. */
+ * from it. Lane sums S_j of the elements v, halved to S; m = S / n; d = v - m; D = sum d,
+ * Q = sum d*d (same lanes and halving, the product rounded before it is added);
+ * mean = m + D / n; m2 = Q - D * (D / n). A non-finite m leaves NaN in both. m2 may come out
+ * a little below zero; the merge takes that for zero. */
 typedef struct gp_partial_moments {
     double mean, m2;
 } gp_partial_moments;

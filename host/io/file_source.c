@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,6 +25,20 @@ static int open_again(const char *path, int flags)
     do fd = open(path, flags | O_RDONLY | O_CLOEXEC | O_NOCTTY);
     while (fd < 0 && errno == EINTR);
     return fd;
+}
+
+/* Linux's estimate of what can be had without swapping; 0 where it gives none. */
+static uint64_t available_memory(void)
+{
+    char text[1024] = "";
+    unsigned long long kib = 0;
+    int fd = open_again("/proc/meminfo", 0);
+    if (fd < 0) return 0;
+    ssize_t n = pread(fd, text, sizeof text - 1, 0);
+    close(fd);
+    const char *line = n > 0 ? strstr(text, "MemAvailable:") : NULL;
+    if (line == NULL || sscanf(line, "MemAvailable: %llu", &kib) != 1) return 0;
+    return kib * 1024;
 }
 
 static uint64_t offset_of(const gp_source *s, uint64_t first)
@@ -56,8 +72,10 @@ gpuproc_status gp_file_open(gp_source *s, gpuproc_error *err)
     s->regular = S_ISREG(st.st_mode);
     /* Pieces of a read arrive in any order: each is read as it is, without guesses. */
     (void)posix_fadvise(s->fd, 0, 0, s->gathers ? POSIX_FADV_NORMAL : POSIX_FADV_RANDOM);
-    if (s->gathers) /* every chunk comes from all over the file: one look for all of them */
+    if (s->gathers) { /* every chunk comes from all over the file: one look for all of them */
         s->cold = gp_resident_percent(s->fd, s->origin.data_offset, bytes) < VIEW_MIN_PERCENT;
+        s->fits = s->cold && bytes <= available_memory() / 2;
+    }
     if (s->keep_cached || s->gathers) return GPUPROC_OK;
     s->direct_fd = open_again(path, O_DIRECT);
     if (s->direct_fd >= 0 && (fstat(s->direct_fd, &again) != 0 || again.st_ino != st.st_ino ||
@@ -187,6 +205,19 @@ static void transferred(gp_io_request *request)
 
 /* ---- Fortran order ---- */
 
+/* Every chunk needs a little of nearly every page. A disk reads all of them in order much
+ * sooner than one by one, so the first chunk asks for the whole file where it fits. */
+static void load(gp_source *s)
+{
+    const uint64_t step = (uint64_t)8 << 20, bytes = s->origin.count * s->width;
+    if (atomic_flag_test_and_set(&s->loading)) return;
+    for (uint64_t at = 0; at < bytes; at += step) {
+        if (atomic_load_explicit(&s->stop, memory_order_relaxed)) return;
+        (void)posix_fadvise(s->fd, (off_t)(s->origin.data_offset + at),
+                            (off_t)gp_min_u64(step, bytes - at), POSIX_FADV_WILLNEED);
+    }
+}
+
 static int64_t gather(gp_io_request *request)
 {
     gp_read *read = request->ctx;
@@ -195,8 +226,9 @@ static int64_t gather(gp_io_request *request)
     struct stat st;
     if (s->regular && fstat(s->fd, &st) == 0 && (uint64_t)st.st_size < offset_of(s, o->count))
         return -ENODATA;
-    return gp_gather(s->fd, o->data_offset, &o->shape, s->width, s->cold, read->first, read->count,
-                     read->buffer);
+    if (s->fits) load(s);
+    return gp_gather(s->fd, o->data_offset, &o->shape, s->width, s->cold && !s->fits, read->first,
+                     read->count, read->buffer);
 }
 
 static void gathered(gp_io_request *request)

@@ -189,6 +189,7 @@ gpuproc_status gp_new_file_commit(gp_new_file *file, const char *path, gpuproc_e
             e = renameat(file->directory_fd, file->part, file->directory_fd, file->name) == 0 ? 0 : errno;
     }
     if (e == EEXIST) return refuse(err, path);
+    if (e == ENOMEM) return gp_fail_where(err, GPUPROC_NO_MEMORY, path, "out of memory for a path");
     if (e != 0)
         return gp_fail_errno(err, GPUPROC_IO_WRITE, e, path, "cannot give the finished file its name");
     file->committed = true;

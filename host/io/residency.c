@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #define SYS_CACHESTAT 451 /* the same number on every architecture; Linux 6.5 */
-/* Looked at through mincore at a time: one byte per page. */
-#define WINDOW ((uint64_t)16 << 20)
+/* One sample in each step; what is evicted is evicted in larger parts than that. */
+#define SAMPLE ((uint64_t)64 << 10)
+#define STEP ((uint64_t)1 << 20)
+#define SAMPLES_MAX 256u
 
 typedef struct range {
     uint64_t offset, bytes;
@@ -29,29 +31,32 @@ static bool count_by_cachestat(int fd, uint64_t offset, uint64_t bytes, uint64_t
 
 static bool count_by_mincore(int fd, uint64_t offset, uint64_t bytes, uint64_t page, uint64_t *pages)
 {
-    unsigned char resident[4096];
-    uint64_t n = 0, step = gp_min_u64(WINDOW, sizeof resident * page);
-    for (uint64_t at = 0; at < bytes; at += step) {
-        uint64_t size = gp_min_u64(step, bytes - at);
-        void *map = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, (off_t)(offset + at));
-        if (map == MAP_FAILED) return false;
-        int e = mincore(map, size, resident);
-        munmap(map, size);
-        if (e != 0) return false;
-        for (uint64_t i = 0; i < gp_ceil_div(size, page); i++) n += resident[i] & 1;
-    }
+    unsigned char resident[SAMPLE / 4096];
+    uint64_t n = 0;
+    void *map = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, (off_t)offset);
+    if (map == MAP_FAILED) return false;
+    int e = mincore(map, bytes, resident);
+    munmap(map, bytes);
+    if (e != 0) return false;
+    for (uint64_t i = 0; i < gp_ceil_div(bytes, page); i++) n += resident[i] & 1;
     *pages = n;
     return true;
 }
 
 unsigned gp_resident_percent(int fd, uint64_t offset, uint64_t bytes)
 {
-    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), pages;
-    uint64_t low = offset / page * page;
-    uint64_t size = gp_ceil_div(offset + bytes, page) * page - low;
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), found = 0, looked = 0;
     if (bytes == 0) return 100;
-    if (!count_by_cachestat(fd, low, size, &pages) &&
-        !count_by_mincore(fd, low, size, page, &pages))
-        return 0;
-    return (unsigned)gp_min_u64(100, pages * 100 / (size / page));
+    uint64_t end = gp_ceil_div(offset + bytes, page) * page, at = offset / page * page;
+    uint64_t step = (end - at) / SAMPLES_MAX / STEP * STEP + STEP;
+    if (end - at <= STEP) step = SAMPLE; /* all of a small one */
+    for (; at < end; at += step) {
+        uint64_t size = gp_min_u64(SAMPLE, end - at), pages;
+        if (!count_by_cachestat(fd, at, size, &pages) &&
+            !count_by_mincore(fd, at, size, page, &pages))
+            return 0;
+        found += pages;
+        looked += gp_ceil_div(size, page);
+    }
+    return (unsigned)gp_min_u64(100, found * 100 / looked);
 }

@@ -17,6 +17,8 @@ struct gp_source {
     bool regular;      /* has a size to look at */
     bool gathers, keep_cached;
     bool cold;         /* gathers: it was not in the page cache */
+    bool fits;         /* gathers: but the page cache can take all of it, and has, once loaded */
+    atomic_flag loading;
     atomic_bool direct_refused;
     uint64_t page;
 };

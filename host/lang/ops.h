@@ -10,8 +10,16 @@
  * OpenCL spelling: a function of kernels/elementwise.cl, which has one overload
  *   per dtype (the spelling is completed with the dtype's suffix: gp_add_f4).
  * ULP: the largest error that is allowed, in units in the last place of the
- *   correctly rounded result; 0 means the same bits everywhere. CPU values hold for
- *   float32 and float64; OpenCL's are the limits of OpenCL 1.2's full profile. */
+ *   correctly rounded result; 0 means the same bits everywhere (any NaN is as good as
+ *   another). CPU values hold for float32 and float64 over the whole domain; OpenCL's are the
+ *   limits of OpenCL 1.2's full profile. LOGADDEXP and LOGADDEXP2 of float64: where the
+ *   result is much smaller than an operand (it cancels), an error of 2^-62 of the
+ *   larger operand is allowed, too.
+ *
+ * What the operations do where NumPy leaves it open, on every device:
+ *   MINIMUM, MAXIMUM, FMIN, FMAX of +0 and -0: the second operand.
+ *   RECIPROCAL of an integer 0, and FLOORDIV, MOD, FMOD by an integer 0: 0 and GP_FLAG_DIVIDE.
+ *   POW of integers with a negative exponent: 0 and GP_FLAG_NEG_POWER. */
 #ifndef GP_LANG_OPS_H
 #define GP_LANG_OPS_H
 

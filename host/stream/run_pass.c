@@ -59,31 +59,11 @@ out:
 
 /* ---- Devices ------------------------------------------------------------ */
 
-/* Bytes of staging that the stream itself may take for one element of a chunk. */
-static uint64_t staging_bytes(const gp_pass *pass, uint64_t elements, unsigned *areas)
-{
-    uint64_t per_element = 0;
-    *areas = 0;
-    for (size_t i = 0; i < pass->inputs; i++) {
-        if (!pass->input[i].streamed) continue;
-        per_element += gpuproc_dtype_bytes(pass->input[i].dtype);
-        ++*areas;
-    }
-    for (size_t o = 0; o < pass->outputs; o++) {
-        per_element += gpuproc_dtype_bytes(pass->output[o].dtype);
-        ++*areas;
-    }
-    return per_element * elements;
-}
-
+/* A device counts staging for every streamed input and output, whoever provides it in the end. */
 static void slot_bytes(void *ctx, uint64_t elements, uint64_t *host, uint64_t *device)
 {
     const gp_pass_device *d = ctx;
     d->device->api->slot_bytes(d->program, elements, host, device);
-    if (!d->device->in_place) return; /* its slots bring their own staging */
-    unsigned areas;
-    *host += staging_bytes(d->pass->pass, elements, &areas);
-    *host += (uint64_t)areas * GP_STAGING_SLACK;
 }
 
 static size_t widest(const gp_pass *pass)

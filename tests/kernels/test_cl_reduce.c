@@ -106,7 +106,9 @@ static void check_block(const gp_partial_prod *prod, const gp_partial_moments *m
     double lane[GP_LANES], square[GP_LANES];
     for (int j = 0; j < GP_LANES; j++) lane[j] = 1.0;
     for (size_t i = 0; i < n; i++) lane[i % GP_LANES] *= v[i];
-    assert_true(same(halve(lane, true), prod->value));
+    const double product = halve(lane, true);
+    if (!same(product, prod->value)) print_error("n=%zu %a %a\n", n, product, prod->value);
+    assert_true(same(product, prod->value));
 
     memset(lane, 0, sizeof lane);
     for (size_t i = 0; i < n; i++) lane[i % GP_LANES] += v[i];

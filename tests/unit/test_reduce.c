@@ -223,16 +223,94 @@ static void check_extremes(const gp_cpu_reducers *set, gp_dtype dtype, const voi
     }
 }
 
+/* All at once: the same partials, bit for bit. */
+static void check_summary(const gp_cpu_reducers *set, gp_dtype dtype, const void *v, size_t n)
+{
+    if (set->summary[dtype] == NULL) return;
+    for (int wanted = 0; wanted < 16; wanted++) {
+        static gp_exact sum[2];
+        gp_partial_moments moments[2] = {{0}};
+        gp_partial_extreme min[2], max[2];
+        gp_reduce_partial_init(GP_REDUCE_SUM, dtype, sum, 2);
+        gp_reduce_partial_init(GP_REDUCE_MIN, dtype, min, 2);
+        gp_reduce_partial_init(GP_REDUCE_MAX, dtype, max, 2);
+        for (int round = 0; round < 2; round++)
+            set->summary[dtype](wanted & 1 ? &sum[0] : NULL, wanted & 2 ? &moments[0] : NULL,
+                                wanted & 4 ? &min[0] : NULL, wanted & 8 ? &max[0] : NULL, v, n, 0);
+        for (int round = 0; round < 2; round++) {
+            if (wanted & 1) set->reduce[GP_REDUCE_SUM][dtype](&sum[1], v, n, 0);
+            if (wanted & 2) set->reduce[GP_REDUCE_MOMENTS][dtype](&moments[1], v, n, 0);
+            if (wanted & 4) set->reduce[GP_REDUCE_MIN][dtype](&min[1], v, n, 0);
+            if (wanted & 8) set->reduce[GP_REDUCE_MAX][dtype](&max[1], v, n, 0);
+        }
+        gp_exact_normalise(&sum[0]);
+        gp_exact_normalise(&sum[1]);
+        assert_memory_equal(&sum[0], &sum[1], sizeof sum[0]);
+        assert_true(same_bits(moments[0].mean, moments[1].mean));
+        assert_true(same_bits(moments[0].m2, moments[1].m2));
+        assert_memory_equal(&min[0], &min[1], sizeof min[0]);
+        assert_memory_equal(&max[0], &max[1], sizeof max[0]);
+    }
+}
+
 static void ordered_floats(void **unused)
 {
     (void)unused;
     over_floats(check_ordered);
 }
 
+static void float_summaries(void **unused)
+{
+    (void)unused;
+    over_floats(check_summary);
+}
+
 static void float_sums(void **unused)
 {
     (void)unused;
     over_floats(check_sum);
+}
+
+/* The worst blocks for the proofs that a sum is exact: one sign, so that nothing cancels, two sizes
+ * of elements at every distance from each other, and low bits that are all needed. */
+static void sums_at_the_edge(void **unused)
+{
+    (void)unused;
+    static double wide[GP_BLOCK];
+    static float narrow[GP_BLOCK];
+    const gp_cpu_reducers *sets[3];
+    size_t count = reducer_sets(sets);
+    for (int distance = 0; distance < 130; distance++) {
+        for (int shape = 0; shape < 6; shape++) {
+            for (int t = 0; t < 2; t++) {
+                int digits = t == 0 ? 24 : 53;
+                int base = t == 0 && distance > 100 ? -149 : -60;
+                for (size_t i = 0; i < GP_BLOCK; i++) {
+                    bool small = shape < 2 || shape > 3 ? i == 0 : i % 2 == 0;
+                    int up = small ? 0 : distance;
+                    /* One large element, and then all that the split leaves whole. */
+                    if (shape > 3 && i > 1) up = distance > 43 ? distance - 43 : 0;
+                    uint64_t most = (UINT64_C(1) << digits) - 1, bits = most;
+                    if (shape % 2 != 0) bits = (next_random() & most) | (most + 1) / 2 | 1;
+                    double x = ldexp((double)bits, base - digits + 1 + up);
+                    wide[i] = shape == 3 ? -x : x;
+                    narrow[i] = (float)wide[i];
+                }
+                const void *v = t == 0 ? (void *)narrow : wide;
+                for (size_t s = 0; s < count; s++) {
+                    check_sum(sets[s], FLOATS[t], v, GP_BLOCK);
+                    check_summary(sets[s], FLOATS[t], v, GP_BLOCK);
+                }
+            }
+        }
+    }
+    /* The top of float64's range, and its bottom. */
+    for (int e = 1000; e < 1024; e++) {
+        for (size_t i = 0; i < GP_BLOCK; i++) wide[i] = ldexp(2 - 0x1p-52, e);
+        for (size_t s = 0; s < count; s++) check_sum(sets[s], GPUPROC_FLOAT64, wide, GP_BLOCK);
+        for (size_t i = 0; i < GP_BLOCK; i++) wide[i] = ldexp(2 - 0x1p-52, e - 2070);
+        for (size_t s = 0; s < count; s++) check_sum(sets[s], GPUPROC_FLOAT64, wide, GP_BLOCK);
+    }
 }
 
 static void float_extremes(void **unused)
@@ -577,27 +655,29 @@ static void huge_trees(void **unused)
     assert_true(fabs(total[0].m2 / (double)count / (0x1p48 / 12) - 1) < 1e-3);
 }
 
-/* The shape of the tree itself, with a rounding value: ((b0 b1)(b2 b3)) (b4 b5) b6 folded from the right. */
+/* The shape of the tree itself, with values that round: (b0 b1)(b2 b3), (b4 b5), b6, folded from the right. */
 static void tree_shape(void **unused)
 {
     (void)unused;
-    gp_partial_prod b[7];
-    for (int i = 0; i < 7; i++) b[i].value = 1 + uniform() / 2;
-    double *v = &b[0].value;
-    double expected = ((v[0] * v[1]) * (v[2] * v[3])) * ((v[4] * v[5]) * v[6]);
-    gp_reduce_tree tree = {.kind = GP_REDUCE_PROD};
-    static const int order[] = {6, 1, 3, 4, 0, 5, 2};
-    for (int i = 0; i < 7; i++) {
-        uint64_t n = order[i] == 6 ? 10 : GP_BLOCK;
-        assert_int_equal(gp_reduce_tree_merge(&tree, &b[order[i]], 1,
-                                              (uint64_t)order[i] * GP_BLOCK, n, NULL),
-                         GPUPROC_OK);
+    for (int trial = 0; trial < 50; trial++) {
+        gp_partial_prod b[7];
+        double v[7];
+        for (int i = 0; i < 7; i++) v[i] = b[i].value = 1 + uniform() / 2;
+        double expected = ((v[0] * v[1]) * (v[2] * v[3])) * ((v[4] * v[5]) * v[6]);
+        gp_reduce_tree tree = {.kind = GP_REDUCE_PROD};
+        static const int order[] = {6, 1, 3, 4, 0, 5, 2};
+        for (int i = 0; i < 7; i++) {
+            uint64_t n = order[i] == 6 ? 10 : GP_BLOCK;
+            assert_int_equal(gp_reduce_tree_merge(&tree, &b[order[i]], 1,
+                                                  (uint64_t)order[i] * GP_BLOCK, n, NULL),
+                             GPUPROC_OK);
+        }
+        gp_reduce_node total;
+        assert_int_equal(tree.nodes, 3);
+        assert_int_equal(gp_reduce_tree_fold(&tree, 6 * GP_BLOCK + 10, &total, NULL), GPUPROC_OK);
+        assert_true(same_bits(total.value, expected));
+        gp_reduce_tree_free(&tree);
     }
-    gp_reduce_node total;
-    assert_int_equal(tree.nodes, 3);
-    assert_int_equal(gp_reduce_tree_fold(&tree, 6 * GP_BLOCK + 10, &total, NULL), GPUPROC_OK);
-    assert_true(same_bits(total.value, expected));
-    gp_reduce_tree_free(&tree);
 }
 
 static void misuse_is_told(void **unused)
@@ -629,7 +709,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ordered_floats), cmocka_unit_test(float_sums),
-        cmocka_unit_test(float_extremes), cmocka_unit_test(integers),
+        cmocka_unit_test(sums_at_the_edge), cmocka_unit_test(float_summaries), cmocka_unit_test(float_extremes), cmocka_unit_test(integers),
         cmocka_unit_test(tables_are_complete), cmocka_unit_test(any_chunking),
         cmocka_unit_test(known_values),   cmocka_unit_test(empty_and_degenerate),
         cmocka_unit_test(one_nan),        cmocka_unit_test(huge_trees),

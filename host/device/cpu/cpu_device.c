@@ -4,7 +4,6 @@
 #include "device/cpu/cpu_slot.h"
 
 #include <fenv.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -26,15 +25,6 @@ static const gp_device_api api = {
     .submit = gp_cpu_slot_submit,
     .close = cpu_close,
 };
-
-static unsigned available_cores(void)
-{
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
-    if (n <= 0) n = (int)sysconf(_SC_NPROCESSORS_ONLN); /* more than a cpu_set_t holds */
-    return n <= 0 ? 1 : n < (int)GP_CPU_MAX_THREADS ? (unsigned)n : GP_CPU_MAX_THREADS;
-}
 
 /* Copies what stands behind "key : " on `line` to `to`, if it is that line and there is nothing yet. */
 static void take_field(const char *line, const char *key, char *to, size_t size)
@@ -90,7 +80,8 @@ gpuproc_status gp_cpu_device_new_with(const gp_cpu_ops *ops, const gp_cpu_reduce
     if (cpu == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for the cpu device");
     cpu->ops = ops;
     cpu->reducers = reducers;
-    cpu->threads = threads > 0 ? threads : available_cores();
+    cpu->threads = threads > 0 ? threads : gp_cpu_cores();
+    if (cpu->threads > GP_CPU_MAX_THREADS) cpu->threads = GP_CPU_MAX_THREADS;
     cpu->device.api = &api;
     cpu->device.in_place = true;
     GP_TRY(gp_cpu_pool_new(cpu->threads, &cpu->pool, err));

@@ -5,6 +5,7 @@
 
 #include <fenv.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -31,6 +32,15 @@ struct gp_cpu_pool {
     atomic_bool open;         /* head != NULL or stop, for those who look without the lock */
     worker worker[];
 };
+
+unsigned gp_cpu_cores(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    long n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+    if (n <= 0) n = sysconf(_SC_NPROCESSORS_ONLN); /* more than a cpu_set_t holds */
+    return n > 0 ? (unsigned)n : 1;
+}
 
 static void pause_a_little(void)
 {
@@ -122,8 +132,8 @@ gpuproc_status gp_cpu_pool_new(unsigned threads, gp_cpu_pool **pool, gpuproc_err
     if (p == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for %u workers", threads);
     p->threads = threads;
     /* Spinning takes the core from those that work where there are not enough of them. */
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    p->spin = cores > 1 && (long)threads <= cores;
+    unsigned cores = gp_cpu_cores();
+    p->spin = cores > 1 && threads <= cores;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
     atomic_init(&p->open, false);

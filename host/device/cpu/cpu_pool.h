@@ -21,6 +21,9 @@ struct gp_cpu_task {
     uint64_t begin_ns; /* when the first unit was begun; for finish to read */
 };
 
+/* Cores that this process may run on, at least 1. */
+unsigned gp_cpu_cores(void);
+
 /* Threads start with the first submission. */
 gpuproc_status gp_cpu_pool_new(unsigned threads, gp_cpu_pool **pool, gpuproc_error *err);
 

@@ -88,6 +88,9 @@ gpuproc_status gp_cl_program_new(gp_device *device, const gp_pass *pass,
                                  gp_device_program **program, gpuproc_error *err);
 void gp_cl_program_free(gp_device_program *program);
 
+/* Work-groups for a chunk of `count` elements. */
+size_t gp_cl_groups(const gp_device_program *program, uint64_t count);
+
 /* Waits until nothing is under way; false where the driver refuses to. */
 bool gp_cl_program_drain(gp_device_program *program);
 
@@ -132,6 +135,8 @@ typedef struct gp_cl_slot {
     size_t events, event_capacity, kernel_event;
     gp_chunk *chunk;
     uint64_t submitted_ns;
+    atomic_bool ended; /* done was called, or is to be: by whoever sets this first */
+    bool armed;        /* a callback was set */
     bool lost; /* commands may still be using its memory: never to be freed */
 } gp_cl_slot;
 

@@ -105,8 +105,9 @@ static void complete(gp_cl_slot *slot, cl_int state)
 
 static void CL_CALLBACK on_complete(cl_event event, cl_int state, void *data)
 {
+    gp_cl_slot *slot = data;
     (void)event; /* released by the reaper: not all drivers bear it in here */
-    complete(data, state < 0 ? state : CL_COMPLETE);
+    if (!atomic_exchange(&slot->ended, true)) complete(slot, state < 0 ? state : CL_COMPLETE);
 }
 
 static bool wait_for_events(const gp_cl_slot *slot)
@@ -124,31 +125,45 @@ static bool wait_for_events(const gp_cl_slot *slot)
     return true;
 }
 
+/* The commands may be running and cannot be waited for: gives them a moment. True: the callback
+ * came. False: it will find the chunk ended, and the memory is never used or freed again. */
+static bool grace(gp_cl_slot *slot)
+{
+    struct timespec moment = {0, GRACE_NS};
+    nanosleep(&moment, NULL);
+    if (atomic_exchange(&slot->ended, true)) return true;
+    slot->lost = true;
+    atomic_store(&slot->base.program->lost, true);
+    return false;
+}
+
 gpuproc_status gp_cl_finish_arm(gp_cl_slot *slot, gpuproc_error *err)
 {
-    const gp_cl_api *api = slot->base.program->device->api;
+    gp_device_program *program = slot->base.program;
+    const gp_cl_api *api = program->device->api;
     cl_int rc = api->clSetEventCallback(slot->event[slot->events - 1], CL_COMPLETE, on_complete,
                                         slot);
-    if (rc == CL_SUCCESS) return GPUPROC_OK;
-    /* No callback: wait in place. Slow, but the chunk is computed. */
-    if (!wait_for_events(slot) && !gp_cl_program_drain(slot->base.program))
-        return gp_cl_fail(err, GPUPROC_DEVICE_FAILED, rc, "clSetEventCallback");
-    complete(slot, CL_COMPLETE);
+    slot->armed = rc == CL_SUCCESS;
+    if (!slot->armed) {
+        /* No callback: wait in place. Slow, but the chunk is computed. */
+        if (!wait_for_events(slot) && !gp_cl_program_drain(program))
+            return gp_cl_fail(err, GPUPROC_DEVICE_FAILED, rc, "clSetEventCallback");
+        complete(slot, CL_COMPLETE);
+        return GPUPROC_OK;
+    }
+    /* Only now: a driver that runs commands while it flushes may forget callbacks that come
+     * later. A wait flushes too. Where neither works the callback may come or not; whichever of
+     * the two is first ends the chunk. */
+    rc = api->clFlush(program->down);
+    if (rc == CL_SUCCESS || gp_cl_program_drain(program)) return GPUPROC_OK;
+    if (!grace(slot)) complete(slot, rc);
     return GPUPROC_OK;
 }
 
 void gp_cl_finish_abandon(gp_cl_slot *slot)
 {
-    gp_device_program *program = slot->base.program;
-    slot->chunk = NULL;
     slot->flags_dirty = true;
     slot->uniform_sent = false;
     if (slot->events == 0) return;
-    if (gp_cl_program_drain(program) || wait_for_events(slot)) return;
-    /* The commands may be running and cannot be waited for. Give them a moment, then
-     * never use or free what they were given. */
-    struct timespec grace = {0, GRACE_NS};
-    nanosleep(&grace, NULL);
-    slot->lost = true;
-    atomic_store(&program->lost, true);
+    if (!gp_cl_program_drain(slot->base.program) && !wait_for_events(slot)) (void)grace(slot);
 }

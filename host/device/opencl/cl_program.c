@@ -9,7 +9,11 @@
  * group with a partial that the host merges. */
 #define GROUPS_CPU 4
 #define GROUPS_MAP 32
-#define GROUPS_REDUCE 8
+#define GROUPS_REDUCE 16
+/* A CPU's threads take runs of neighbouring groups, so a block per group keeps each thread's
+ * memory together (up to three times as fast as striding). Not more of them: PoCL compiles once
+ * more for grids beyond 16 bits. */
+#define GROUPS_CPU_MAP 32768u
 
 static gpuproc_status make_context(gp_cl_device *device, gpuproc_error *err)
 {
@@ -105,6 +109,13 @@ static size_t choose_groups(const gp_device_program *program)
     size_t units = device->base.info.compute_units;
     if (device->caps.is_cpu) return units * GROUPS_CPU;
     return units * (program->reduces ? GROUPS_REDUCE : GROUPS_MAP);
+}
+
+size_t gp_cl_groups(const gp_device_program *program, uint64_t count)
+{
+    if (!program->device->caps.is_cpu || program->reduces > 0) return program->groups;
+    uint64_t blocks = gp_ceil_div(count, GP_BLOCK);
+    return (size_t)gp_min_u64(blocks, GROUPS_CPU_MAP);
 }
 
 gpuproc_status gp_cl_program_new(gp_device *base, const gp_pass *pass,

@@ -107,8 +107,8 @@ void gp_cl_slot_bytes(const gp_device_program *program, uint64_t max_count, uint
             add_bytes(&h, known, bytes);
         }
         /* A resident operand is shared by the slots; counting it in each errs on the safe side.
-         * On a unified device there is nothing but the host's bytes. */
-        if (!program->device->unified) {
+         * A CPU device has nothing but the host's bytes; another unified one may need copies. */
+        if (!program->device->unified || !program->device->caps.is_cpu) {
             bool known = operand_bytes(o, max_count, &bytes);
             add_bytes(&d, known, bytes);
         }
@@ -332,6 +332,7 @@ void gp_cl_slot_free(gp_slot *base)
     if (!slot->lost) release_buffers(slot);
     if (!slot->lost && slot->kernel != NULL)
         program->device->api->clReleaseKernel(slot->kernel);
+    if (slot->lost && slot->armed) return; /* its callback may still come */
     free(slot->event);
     free(slot->offset);
     free(slot->view);

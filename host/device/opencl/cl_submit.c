@@ -90,7 +90,8 @@ out:
 static gpuproc_status launch(gp_cl_slot *slot, gpuproc_error *err)
 {
     gp_device_program *program = slot->base.program;
-    size_t global = program->groups * program->local, local = program->local;
+    size_t global = gp_cl_groups(program, slot->chunk->count) * program->local;
+    size_t local = program->local;
     size_t waits = slot->events;
     cl_int rc = program->device->api->clEnqueueNDRangeKernel(
         program->compute, slot->kernel, 1, NULL, &global, &local, (cl_uint)waits,
@@ -131,7 +132,7 @@ static gpuproc_status download(gp_cl_slot *slot, const gp_chunk *chunk, gpuproc_
     if (rc != CL_SUCCESS)
         return gp_cl_fail(err, GPUPROC_DEVICE_FAILED, rc, "clEnqueueReadBuffer");
     slot->events++;
-    return flush(program, program->down, err);
+    return GPUPROC_OK;
 }
 
 gpuproc_status gp_cl_submit(gp_slot *base, gp_chunk *chunk, gpuproc_error *err)
@@ -148,6 +149,8 @@ gpuproc_status gp_cl_submit(gp_slot *base, gp_chunk *chunk, gpuproc_error *err)
     chunk->flags = 0;
     chunk->upload = chunk->kernel = chunk->download = (gp_span){0};
     slot->chunk = chunk;
+    slot->armed = false;
+    atomic_store(&slot->ended, false);
     slot->submitted_ns = gp_now_ns();
     GP_TRY(gp_cl_buffers_prepare(slot, chunk, err));
     GP_TRY(set_args(slot, chunk, err));

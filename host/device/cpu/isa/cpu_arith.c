@@ -25,10 +25,10 @@ GP_EACH_UNSIGNED(ARITH_UNSIGNED)
  * vector loops. A NaN wins in MINIMUM and MAXIMUM, the first one if both are; it
  * loses in FMIN and FMAX. */
 #define MIN_MAX(DT, T, U)                                                       \
-    GP_LOOP2(MINIMUM, DT, T, T, (x < y) | (x != x) ? x : y)                     \
-    GP_LOOP2(MAXIMUM, DT, T, T, (x > y) | (x != x) ? x : y)                     \
-    GP_LOOP2(FMIN, DT, T, T, (x < y) | (y != y) ? x : y)                        \
-    GP_LOOP2(FMAX, DT, T, T, (x > y) | (y != y) ? x : y)
+    GP_LOOP2(MINIMUM, DT, T, T, ((x < y) | (x != x)) ? x : y)                   \
+    GP_LOOP2(MAXIMUM, DT, T, T, ((x > y) | (x != x)) ? x : y)                   \
+    GP_LOOP2(FMIN, DT, T, T, ((x < y) | (y != y)) ? x : y)                      \
+    GP_LOOP2(FMAX, DT, T, T, ((x > y) | (y != y)) ? x : y)
 GP_EACH_FLOAT(MIN_MAX)
 
 /* f: the suffix of math.h's functions; s: of our helpers. */
@@ -37,11 +37,11 @@ GP_EACH_FLOAT(MIN_MAX)
 #define FLOATS(DT, T, U, f, s, SIGN_BIT)                                        \
     GP_LOOP2(ADD, DT, T, T, x + y)                                              \
     GP_LOOP2(SUB, DT, T, T, x - y)                                              \
-    GP_LOOP2(MUL, DT, T, T, x *y)                                               \
+    GP_LOOP2(MUL, DT, T, T, x * y)                                              \
     GP_LOOP2(DIV, DT, T, T, x / y)                                              \
     GP_LOOP1(NEG, DT, T, T, -x)                                                 \
     GP_LOOP1(ABS, DT, T, T, fabs##f(x))                                         \
-    GP_LOOP1(SQUARE, DT, T, T, x *x)                                            \
+    GP_LOOP1(SQUARE, DT, T, T, x * x)                                           \
     GP_LOOP1(RECIPROCAL, DT, T, T, 1 / x)                                       \
     GP_LOOP1(SQRT, DT, T, T, sqrt##f(x))                                        \
     GP_LOOP1(SIGN, DT, T, T, x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x)           \
@@ -64,7 +64,7 @@ GP_EACH_FLOAT(MIN_MAX)
         U step = (x < y) == (x > 0) ? (U)1 : (U)-1;                             \
         U moved = x == 0 ? (bits_##s(y) & SIGN_BIT) | 1 : u + step;             \
         T r = x == y ? y : from_bits_##s(moved);                                \
-        return (x != x) | (y != y) ? x + y : r;                                 \
+        return ((x != x) | (y != y)) ? x + y : r;                               \
     }                                                                           \
     /* The distance to the neighbour that is further from zero, with x's sign. */ \
     static inline T spacing_##s(T x)                                            \

@@ -18,7 +18,7 @@
 #define SIGNED(DT, T, U)                                                        \
     static inline T quotient_##DT(T x, T y)                                     \
     {                                                                           \
-        T by = (y == 0) | (y == -1) ? 1 : y;                                    \
+        T by = ((y == 0) | (y == -1)) ? 1 : y;                                  \
         T q = (T)((QUOTIENT_##DT)x / (QUOTIENT_##DT)by);                        \
         return y == 0 ? 0 : y == -1 ? (T)(0 - (U)x) : q;                        \
     }                                                                           \
@@ -31,7 +31,8 @@
     static inline T mod_##DT(T x, T y)                                          \
     {                                                                           \
         T r = fmod_##DT(x, y);                                                  \
-        return (T)(r + ((r != 0) & ((r < 0) != (y < 0)) ? y : 0));              \
+        U other_side = (U)((r != 0) & ((r < 0) != (y < 0)));                    \
+        return (T)((U)r + (-other_side & (U)y));                                \
     }                                                                           \
     static inline T floordiv_##DT(T x, T y)                                     \
     {                                                                           \
@@ -89,13 +90,47 @@ static inline uint64_t power(uint64_t base, uint64_t exponent)
     return r;
 }
 
+/* One exponent for the whole block (x**2) is the usual case: square all elements together. */
 #define POWER(DT, T, U)                                                         \
-    GP_LOOP2_FLAG(POW, DT, T, GP_FLAG_NEG_POWER, y < 0,                         \
-                  (T)(y < 0 ? 0 : power((uint64_t)x, (uint64_t)y)))
-GP_EACH_SIGNED(POWER)
-#define POWER_UNSIGNED(DT, T, U)                                                \
-    GP_LOOP2(POW, DT, T, T, (T)power((uint64_t)x, (uint64_t)y))
-GP_EACH_UNSIGNED(POWER_UNSIGNED)
+    static void power_##DT(T *d, const T *a, T exponent, size_t n)              \
+    {                                                                           \
+        U base[GP_BLOCK], r[GP_BLOCK];                                          \
+        for (size_t i = 0; i < n; i++) base[i] = (U)a[i], r[i] = 1;             \
+        for (U e = (U)exponent; e != 0; e >>= 1) {                              \
+            for (size_t i = 0; (e & 1) != 0 && i < n; i++) r[i] *= base[i];     \
+            for (size_t i = 0; e > 1 && i < n; i++) base[i] *= base[i];         \
+        }                                                                       \
+        for (size_t i = 0; i < n; i++) d[i] = (T)r[i];                          \
+    }                                                                           \
+    uint32_t GP_FN(POW, DT)(GP_LOOP_ARGS)                                       \
+    {                                                                           \
+        (void)pc;                                                               \
+        T *d = dst;                                                             \
+        const T *a = pa, *b = pb;                                               \
+        int negative = 0, differ = 0;                                           \
+        for (size_t i = 0; i < n; i++) {                                        \
+            negative |= BELOW_ZERO_##DT(b[i]);                                  \
+            differ |= b[i] != b[0];                                             \
+        }                                                                       \
+        if (!differ && !negative && n > 0) {                                    \
+            power_##DT(d, a, b[0], n);                                          \
+            return 0;                                                           \
+        }                                                                       \
+        for (size_t i = 0; i < n; i++) {                                        \
+            const T x = a[i], y = b[i];                                         \
+            d[i] = BELOW_ZERO_##DT(y) ? 0 : (T)power((uint64_t)x, (uint64_t)y); \
+        }                                                                       \
+        return negative ? GP_FLAG_NEG_POWER : 0;                                \
+    }
+#define BELOW_ZERO_INT8(x) ((x) < 0)
+#define BELOW_ZERO_INT16(x) ((x) < 0)
+#define BELOW_ZERO_INT32(x) ((x) < 0)
+#define BELOW_ZERO_INT64(x) ((x) < 0)
+#define BELOW_ZERO_UINT8(x) 0
+#define BELOW_ZERO_UINT16(x) 0
+#define BELOW_ZERO_UINT32(x) 0
+#define BELOW_ZERO_UINT64(x) 0
+GP_EACH_INTEGER(POWER)
 
 #define WIDTH(T) ((unsigned)(8 * sizeof(T)))
 #define BITS(DT, T, U)                                                          \

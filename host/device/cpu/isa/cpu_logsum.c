@@ -1,7 +1,7 @@
 /* logaddexp and logaddexp2: max + log(1 + exp(min - max)), which cannot overflow.
  *
- * float32 is computed in float64. In float64 the sum may cancel (its value is near
- * 0 while the operands are not); such elements are computed again in long double. */
+ * float32 is computed in float64. In float64 some elements lose too many bits (see odd());
+ * they are computed again in long double. */
 #include "device/cpu/isa/isa.h"
 #include "device/cpu/isa/sleef_vec.h"
 
@@ -26,6 +26,14 @@ static void log1p_exp(double *v, size_t n, int base2)
 static inline double below(double x, double y) { return x == y ? 0 : -__builtin_fabs(x - y); }
 static inline double larger(double x, double y) { return x > y ? x : y; }
 
+/* True where r = high + sum lost bits: the two cancel, or the rounding of x - y,
+ * which exp makes |x - y| times as large, shows in the result. */
+static inline int odd(double x, double y, double high, double sum, double r)
+{
+    double size = __builtin_fabs(r);
+    return (size < 0.5 * __builtin_fabs(high)) | (sum * __builtin_fabs(x - y) > size);
+}
+
 static double slow_e(double x, double y)
 {
     long double high = x > y ? x : y, low = x > y ? y : x;
@@ -41,7 +49,7 @@ static double slow_2(double x, double y)
     uint32_t GP_FN(OP, FLOAT32)(GP_LOOP_ARGS)                                   \
     {                                                                           \
         (void)pc;                                                               \
-        double v[GP_BLOCK + W];                                           \
+        double v[GP_BLOCK + W];                                                 \
         float *d = dst;                                                         \
         const float *a = pa, *b = pb;                                           \
         for (size_t i = 0; i < n; i++) v[i] = below((double)a[i], (double)b[i]); \
@@ -55,14 +63,14 @@ static double slow_2(double x, double y)
     uint32_t GP_FN(OP, FLOAT64)(GP_LOOP_ARGS)                                   \
     {                                                                           \
         (void)pc;                                                               \
-        double v[GP_BLOCK + W], *d = dst;                                 \
+        double v[GP_BLOCK + W], *d = dst;                                       \
         const double *a = pa, *b = pb;                                          \
         for (size_t i = 0; i < n; i++) v[i] = below(a[i], b[i]);                \
         log1p_exp(v, n, base2);                                                 \
         for (size_t i = 0; i < n; i++) {                                        \
             double x = a[i], y = b[i], high = larger(x, y);                     \
-            double r = high + v[i] * (factor);                                  \
-            d[i] = __builtin_fabs(r) < 0.5 * __builtin_fabs(high) ? slow(x, y) : r; \
+            double sum = v[i] * (factor), r = high + sum;                       \
+            d[i] = odd(x, y, high, sum, r) ? slow(x, y) : r;                    \
         }                                                                       \
         return 0;                                                               \
     }

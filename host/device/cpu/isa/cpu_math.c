@@ -8,10 +8,13 @@
 #include "device/cpu/isa/isa.h"
 #include "device/cpu/isa/sleef_vec.h"
 
+#include <float.h>
+
 #define INLINE static inline __attribute__((always_inline))
 
-/* apply1: d = f(a); apply2: d = f(a, b). Whole vectors straight from memory, the last
- * elements through padded copies, so that nothing outside the n elements is touched. */
+/* vectors1, vectors2: d = f(a), d = f(a, b); apply1, apply2: the same with the odd
+ * elements mended. Whole vectors go straight from memory, the last elements through
+ * padded copies, so that nothing outside the n elements is touched. */
 #define DRIVERS(s, T, V)                                                        \
     INLINE void vectors1_##s(T *d, const T *a, size_t n, V (*f)(V))             \
     {                                                                           \
@@ -20,14 +23,14 @@
         V x;                                                                    \
         for (; i + W <= n; i += W) {                                            \
             memcpy(&x, a + i, sizeof x);                                        \
-            x = gp_quiet_##s(f(x));                                                         \
+            x = gp_quiet_##s(f(x));                                             \
             memcpy(d + i, &x, sizeof x);                                        \
         }                                                                       \
         if (i == n) return;                                                     \
         T pad[W] = {0};                                                         \
         memcpy(pad, a + i, (n - i) * sizeof(T));                                \
         memcpy(&x, pad, sizeof x);                                              \
-        x = gp_quiet_##s(f(x));                                                             \
+        x = gp_quiet_##s(f(x));                                                 \
         memcpy(pad, &x, sizeof x);                                              \
         memcpy(d + i, pad, (n - i) * sizeof(T));                                \
     }                                                                           \
@@ -39,7 +42,7 @@
         for (; i + W <= n; i += W) {                                            \
             memcpy(&x, a + i, sizeof x);                                        \
             memcpy(&y, b + i, sizeof y);                                        \
-            x = gp_quiet_##s(f(x, y));                                                        \
+            x = gp_quiet_##s(f(x, y));                                          \
             memcpy(d + i, &x, sizeof x);                                        \
         }                                                                       \
         if (i == n) return;                                                     \
@@ -48,7 +51,7 @@
         memcpy(pb, b + i, (n - i) * sizeof(T));                                 \
         memcpy(&x, pa, sizeof x);                                               \
         memcpy(&y, pb, sizeof y);                                               \
-        x = gp_quiet_##s(f(x, y));                                                            \
+        x = gp_quiet_##s(f(x, y));                                              \
         memcpy(pa, &x, sizeof x);                                               \
         memcpy(d + i, pa, (n - i) * sizeof(T));                                 \
     }                                                                           \
@@ -129,7 +132,7 @@ MATH1(ARCSINH, asinh, asinh, ABS4(x) > 0x1p63f, ABS8(x) > 0x1p511)
 MATH1(ARCCOSH, acosh, acosh, x > 0x1p63f, x > 0x1p511)
 MATH1(ARCTANH, atanh, atanh, NEVER, NEVER)
 /* Denormal results are 2 ULP off without fused multiply-add. */
-MATH1(ERF, erf, erf, (ABS4(x) < 0x1p-125f) & (x != 0), NEVER)
+MATH1(ERF, erf, erf, (ABS4(x) < 0x1p-120f) & (x != 0), NEVER)
 
 #define MATH2(OP, c, name, ulp, odd4, odd8)                                     \
     INLINE int odd4_##OP(float x, float y, float r) { return (void)x, (void)y, (void)r, odd4; } \
@@ -152,11 +155,6 @@ MATH1(ERF, erf, erf, (ABS4(x) < 0x1p-125f) & (x != 0), NEVER)
         return 0;                                                               \
     }
 
-/* Infinite for some finite results near the largest. */
-#define FINITE4(x) (ABS4(x) < __builtin_inff())
-#define FINITE8(x) (ABS8(x) < __builtin_inf())
-MATH2(POW, pow, pow, u10, !FINITE4(r) & FINITE4(x) & FINITE4(y) & (x != 0) & (r == r),
-      !FINITE8(r) & FINITE8(x) & FINITE8(y) & (x != 0) & (r == r))
 /* The quotient is denormal and loses bits before the last step. */
 MATH2(ARCTAN2, atan2, atan2, u10, (ABS4(x) < ABS4(y) * 0x1p-120f) & (x != 0),
       (ABS8(x) < ABS8(y) * 0x1p-1000) & (x != 0))
@@ -164,3 +162,34 @@ MATH2(ARCTAN2, atan2, atan2, u10, (ABS4(x) < ABS4(y) * 0x1p-120f) & (x != 0),
 MATH2(HYPOT, hypot, hypot, u05,
       (ABS4(x) < 0x1p-100f) & (ABS4(y) < 0x1p-100f) & ((x != 0) | (y != 0)),
       (ABS8(x) < 0x1p-960) & (ABS8(y) < 0x1p-960) & ((x != 0) | (y != 0)))
+
+/* Powers. x**2 is frequent and is x * x in every element with y == 2, so that a
+ * result does not depend on its neighbours. Without fused multiply-add SLEEF is infinite
+ * for some finite results near the largest. */
+#define POWER(DT, T, s, ABS, MAX, name, wider, c)                               \
+    INLINE int odd_power_##s(T x, T y, T r)                                     \
+    {                                                                           \
+        return (ABS(r) > MAX) & (ABS(x) <= MAX) & (ABS(y) <= MAX) & (x != 0);   \
+    }                                                                           \
+    static T slow_power_##s(T x, T y) { return (T)c((wider)x, (wider)y); }      \
+    uint32_t GP_FN(POW, DT)(GP_LOOP_ARGS)                                       \
+    {                                                                           \
+        (void)pc;                                                               \
+        T r[GP_BLOCK], *d = dst;                                                \
+        const T *a = pa, *b = pb;                                               \
+        int others = 0;                                                         \
+        for (size_t i = 0; i < n; i++) others |= b[i] != 2;                     \
+        if (!others) {                                                          \
+            GP_IVDEP for (size_t i = 0; i < n; i++) { d[i] = a[i] * a[i]; }     \
+            return 0;                                                           \
+        }                                                                       \
+        apply2_##s(r, a, b, n, name, odd_power_##s, slow_power_##s);            \
+        GP_IVDEP for (size_t i = 0; i < n; i++)                                 \
+        {                                                                       \
+            const T square = a[i] * a[i];                                       \
+            d[i] = b[i] == 2 ? square : r[i];                                   \
+        }                                                                       \
+        return 0;                                                               \
+    }
+POWER(FLOAT32, float, f4, ABS4, FLT_MAX, SLEEF_F4(pow, u10), double, pow)
+POWER(FLOAT64, double, f8, ABS8, DBL_MAX, SLEEF_F8(pow, u10), long double, powl)

@@ -53,7 +53,7 @@ static inline int plain_f8(double x, double y) { return __builtin_fabs(x / y) < 
     }                                                                           \
     static inline T floordiv_##s(T x, T y, T r)                                 \
     {                                                                           \
-        T div = (x - r) / y - ((r != 0) & ((r < 0) != (y < 0)) ? 1 : 0);        \
+        T div = (x - r) / y - (((r != 0) & ((r < 0) != (y < 0))) ? 1 : 0);      \
         T down = __builtin_floor##f(div);                                       \
         down += div - down > (T)0.5 ? 1 : 0;                                    \
         down = div == 0 ? __builtin_copysign##f(0, x / y) : down;               \

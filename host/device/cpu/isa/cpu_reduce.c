@@ -145,4 +145,5 @@ const gp_cpu_reducers GP_ISA_NAME(gp_cpu_reducers) = {
                                    [GPUPROC_FLOAT64] = cpu_moments_f8},
             [GP_REDUCE_COUNT] = {[GPUPROC_BOOL] = count_bool},
         },
+    .summary = {[GPUPROC_FLOAT32] = cpu_summary_f4},
 };

@@ -262,4 +262,34 @@ static inline float vf_max_lanes(vf x)
     return (float)greater(greater(a, b), greater(c, d));
 }
 
+/* floor(log2(x)) for x >= 0; -1022 for zero and subnormal numbers. */
+static inline int exponent_of(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    int biased = (int)(bits >> 52);
+    return (biased > 0 ? biased : 1) - 1023;
+}
+
+/* The lanes of a block: lane j takes lane j + 32, then j + 16, and so on down to one. */
+static inline double halve_sums(const double *lane)
+{
+    vd x[GP_LANES / VD];
+    for (size_t k = 0; k < GP_LANES / VD; k++) x[k] = vd_load(lane + k * VD);
+    for (size_t w = GP_LANES / VD / 2; w > 0; w /= 2) {
+        for (size_t k = 0; k < w; k++) x[k] += x[k + w];
+    }
+    return vd_sum_lanes(x[0]);
+}
+
+/* In cpu_reduce_extreme.c: takes the extreme of a block that has no NaN, as MIN and MAX do. */
+#define cpu_settle_extreme GP_ISA_NAME(gp_cpu_settle_extreme)
+void cpu_settle_extreme(gp_partial_extreme *best, double value, const void *v, size_t n,
+                        uint64_t first, bool wide, bool max);
+
+/* In cpu_reduce_summary.c. */
+#define cpu_summary_f4 GP_ISA_NAME(gp_cpu_summary_f4)
+void cpu_summary_f4(gp_exact *sum, gp_partial_moments *moments, gp_partial_extreme *min,
+                    gp_partial_extreme *max, const void *v, size_t n, uint64_t first);
+
 #endif

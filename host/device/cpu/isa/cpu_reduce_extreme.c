@@ -74,25 +74,30 @@ static bool any_with_sign(const void *v, size_t n, bool wide, bool sign)
 }
 
 /* MIN and MAX: the place does not matter, the sign of a zero does. */
-static void take_value(gp_partial_extreme *best, const void *v, size_t n, uint64_t first, bool wide,
-                       bool max)
+void cpu_settle_extreme(gp_partial_extreme *best, double value, const void *v, size_t n,
+                        uint64_t first, bool wide, bool max)
 {
     bool seen = best->index >= 0;
     double now = best->value.f;
-    if (n == 0 || (seen && isnan(now))) return;
-    found block = scan(v, n, wide, max);
-    if (block.nan) {
-        block.value = (double)NAN;
-    } else {
-        if (seen && (max ? block.value < now : block.value > now)) return;
-        if (block.value == 0) {
-            if (seen && now == 0 && (signbit(now) == 0) == max) return; /* cannot be beaten */
-            /* All others are on the losing side of zero, so a winning sign is a zero's. */
-            bool wins = any_with_sign(v, n, wide, !max);
-            block.value = max == wins ? 0.0 : -0.0;
-        }
+    if (seen && (isnan(now) || (max ? value < now : value > now))) return;
+    if (value == 0) {
+        if (seen && now == 0 && (signbit(now) == 0) == max) return; /* cannot be beaten */
+        /* All others are on the losing side of zero, so a winning sign is a zero's. */
+        bool wins = any_with_sign(v, n, wide, !max);
+        value = max == wins ? 0.0 : -0.0;
     }
-    *best = (gp_partial_extreme){.value.f = block.value, .index = (int64_t)first};
+    *best = (gp_partial_extreme){.value.f = value, .index = (int64_t)first};
+}
+
+static void take_value(gp_partial_extreme *best, const void *v, size_t n, uint64_t first, bool wide,
+                       bool max)
+{
+    if (n == 0 || (best->index >= 0 && isnan(best->value.f))) return;
+    found block = scan(v, n, wide, max);
+    if (block.nan)
+        *best = (gp_partial_extreme){.value.f = (double)NAN, .index = (int64_t)first};
+    else
+        cpu_settle_extreme(best, block.value, v, n, first, wide, max);
 }
 
 /* ARGMIN and ARGMAX: the first of equals, and zeros are equal. */

@@ -20,18 +20,7 @@ static inline double scalar_at(const float *narrow, const double *wide, size_t a
     return narrow != NULL ? (double)narrow[at] : wide[at];
 }
 
-/* Lane j takes lane j + 32, then j + 16, and so on down to one. */
-static inline double halve_sums(const double *lane)
-{
-    vd x[GP_LANES / VD];
-    for (size_t k = 0; k < GP_LANES / VD; k++) x[k] = vd_load(lane + k * VD);
-    for (size_t w = GP_LANES / VD / 2; w > 0; w /= 2) {
-        for (size_t k = 0; k < w; k++) x[k] += x[k + w];
-    }
-    return vd_sum_lanes(x[0]);
-}
-
-static inline double halve_products(const double *lane)
+static double halve_products(const double *lane)
 {
     vd x[GP_LANES / VD];
     for (size_t k = 0; k < GP_LANES / VD; k++) x[k] = vd_load(lane + k * VD);
@@ -41,8 +30,10 @@ static inline double halve_products(const double *lane)
     return vd_product_lanes(x[0]);
 }
 
+/* `widened` (may be NULL) takes the elements as float64, so that they are converted once. */
 static inline __attribute__((always_inline)) double block_sum(const float *narrow,
-                                                              const double *wide, size_t n)
+                                                              const double *wide, double *widened,
+                                                              size_t n)
 {
     double lane[GP_LANES];
     size_t whole = n - n % GP_LANES;
@@ -50,11 +41,19 @@ static inline __attribute__((always_inline)) double block_sum(const float *narro
         vd s[GROUP_VECTORS];
         for (size_t k = 0; k < GROUP_VECTORS; k++) s[k] = vd_splat(0);
         for (size_t i = g; i < whole; i += GP_LANES) {
-            for (size_t k = 0; k < GROUP_VECTORS; k++) s[k] += load_lanes(narrow, wide, i + k * VD);
+            for (size_t k = 0; k < GROUP_VECTORS; k++) {
+                vd x = load_lanes(narrow, wide, i + k * VD);
+                s[k] += x;
+                if (widened != NULL) vd_store(widened + i + k * VD, x);
+            }
         }
         for (size_t k = 0; k < GROUP_VECTORS; k++) vd_store(lane + g + k * VD, s[k]);
     }
-    for (size_t i = whole; i < n; i++) lane[i - whole] += scalar_at(narrow, wide, i);
+    for (size_t i = whole; i < n; i++) {
+        double x = scalar_at(narrow, wide, i);
+        lane[i - whole] += x;
+        if (widened != NULL) widened[i] = x;
+    }
     return halve_sums(lane);
 }
 
@@ -62,7 +61,9 @@ static inline __attribute__((always_inline)) void moments(gp_partial_moments *ou
                                                           const float *narrow, const double *wide,
                                                           size_t n)
 {
-    double m = block_sum(narrow, wide, n) / (double)n;
+    double widened[GP_BLOCK];
+    double m = block_sum(narrow, wide, narrow != NULL ? widened : NULL, n) / (double)n;
+    if (narrow != NULL) wide = widened;
     if (!isfinite(m)) {
         out->mean = out->m2 = (double)NAN;
         return;
@@ -75,7 +76,7 @@ static inline __attribute__((always_inline)) void moments(gp_partial_moments *ou
         for (size_t k = 0; k < HALF_VECTORS; k++) d[k] = q[k] = vd_splat(0);
         for (size_t i = g; i < whole; i += GP_LANES) {
             for (size_t k = 0; k < HALF_VECTORS; k++) {
-                vd distance = load_lanes(narrow, wide, i + k * VD) - m;
+                vd distance = vd_load(wide + i + k * VD) - m;
                 d[k] += distance;
                 q[k] += distance * distance;
             }
@@ -86,7 +87,7 @@ static inline __attribute__((always_inline)) void moments(gp_partial_moments *ou
         }
     }
     for (size_t i = whole; i < n; i++) {
-        double distance = scalar_at(narrow, wide, i) - m;
+        double distance = wide[i] - m;
         d_lane[i - whole] += distance;
         q_lane[i - whole] += distance * distance;
     }

@@ -57,15 +57,6 @@ static range range_of(const double *v, size_t n)
     return (range){.largest = vd_max_lanes(largest[0]), .smallest = vd_min_lanes(smallest[0])};
 }
 
-/* floor(log2(x)) for x >= 0; -1022 for zero and subnormal numbers. */
-static int exponent_of(double x)
-{
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    int biased = (int)(bits >> 52);
-    return (biased > 0 ? biased : 1) - 1023;
-}
-
 /* Splits every element into a multiple of 2^(top - 41) and the rest, of which the sums are
  * *high (exact) and *low (exact where the rest's range allows). rest may be NULL. */
 static inline __attribute__((always_inline)) void split_sum(const float *narrow, const double *v,

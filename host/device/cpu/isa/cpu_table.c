@@ -5,7 +5,7 @@
 #include <immintrin.h>
 #endif
 
-/* Destinations of this size and more keep their alignment for streaming stores. */
+/* A whole cache line at a time: what streaming stores are made for. */
 #define LINE 64
 
 void GP_FN(copy, stream)(void *dst, const void *src, size_t bytes)

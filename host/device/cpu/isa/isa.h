@@ -54,12 +54,16 @@ GP_OPS_ELEMENTWISE(GP_DECLARE_OP)
 GP_DTYPES(GP_DECLARE_OP)
 #undef GP_DECLARE
 
-/* The table of each file of loops is spread over several files; the stream copy has its own. */
+/* The copy of gp_cpu_ops. */
 GP_HIDDEN void GP_FN(copy, stream)(void *dst, const void *src, size_t bytes);
 
 /* dst may be an operand itself (the same index, never a shifted one), so `restrict`
  * would be untrue; ivdep says exactly that no iteration needs another's. */
+#if defined(__clang__)
+#define GP_IVDEP _Pragma("clang loop vectorize(assume_safety)")
+#else
 #define GP_IVDEP _Pragma("GCC ivdep")
+#endif
 
 #define GP_LOOP1(OP, DT, T, R, EXPR)                                            \
     uint32_t GP_FN(OP, DT)(GP_LOOP_ARGS)                                        \

@@ -1,0 +1,1 @@
+gpuproc eval 'mean(spead * 2)' speed="$GOLDEN/f4.npy"

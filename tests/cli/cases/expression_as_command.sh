@@ -1,0 +1,1 @@
+gpuproc 'mean(x)' x=x.npy

@@ -1,0 +1,1 @@
+gpuproc eval 'mean(x)' x=nothing.npy

@@ -1,0 +1,1 @@
+gpuproc eval 'x + 1' x="$GOLDEN/f4.npy" -o nowhere/y.npy

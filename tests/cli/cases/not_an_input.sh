@@ -1,0 +1,1 @@
+gpuproc eval 'mean(x)' "$GOLDEN/f4.npy"

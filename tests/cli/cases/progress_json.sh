@@ -1,0 +1,1 @@
+gpuproc eval 'mean(x)' x="$GOLDEN/f8.npy" --progress=json

@@ -1,0 +1,1 @@
+gpuproc eval 'mean(x)' x="$GOLDEN/bad_object.npy"

@@ -1,0 +1,1 @@
+gpuproc eval 'mean(x + y)' x="$GOLDEN/f4.npy" y="$GOLDEN/fortran.npy"

@@ -1,0 +1,1 @@
+gpuproc evla x

@@ -1,0 +1,1 @@
+gpuproc --version --json | grep -c '^{"version":"[0-9.]*","compiler":".*}$'

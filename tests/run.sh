@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Installs what is missing (Debian 12 or 13, root or sudo), builds, runs every test.
+#
+#     tests/run.sh            all of it
+#     tests/run.sh --quick    without the second build, with sanitizers
+#
+# GPUPROC_JOBS: how much at once (the number of cores, at most 8).
+set -eu
+cd "$(dirname "$0")/.."
+. tests/packages.sh
+
+quick=
+[ "${1-}" = --quick ] && quick=1
+cores=$(nproc)
+jobs=${GPUPROC_JOBS:-$((cores < 8 ? cores : 8))}
+
+need build-essential cmake ninja-build pkg-config ocl-icd-libopencl1 ocl-icd-opencl-dev opencl-headers \
+    pocl-opencl-icd libsleef-dev liburing-dev libcmocka-dev libmd-dev libpopt-dev libjson-c-dev
+want oclgrind clang
+
+# A tree that a machine built with other settings keeps them: these folders are ours alone.
+configure() { # FOLDER OPTIONS...
+    local folder=$1
+    shift
+    cmake -S . -B "$folder" -G Ninja -DGPUPROC_WERROR=ON "$@" >"$folder.log" 2>&1 || {
+        cat "$folder.log"
+        exit 1
+    }
+}
+
+mkdir -p build/tests-run
+release=build/tests-run/release asan=build/tests-run/asan
+export GPUPROC_REQUIRE_DEVICE=1
+
+echo "== build, warnings are errors"
+configure $release -DCMAKE_BUILD_TYPE=Release
+cmake --build $release -j "$jobs"
+echo "== tests"
+# Two at once: tests that use a device and all cores should not wait for each other for long.
+ctest --test-dir $release --output-on-failure -j2
+
+if [ -z "$quick" ]; then
+    echo "== build with address and undefined behaviour sanitizers"
+    configure $asan -DCMAKE_BUILD_TYPE=RelWithDebInfo -DGPUPROC_SANITIZE=address,undefined \
+        -DGPUPROC_BENCH=OFF
+    cmake --build $asan -j "$jobs"
+    echo "== unit tests with sanitizers"
+    # OpenCL implementations and what they load keep memory until the process ends.
+    ASAN_OPTIONS=${ASAN_OPTIONS-} LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0" \
+        ctest --test-dir $asan --output-on-failure -j2 -R '^(test_|fuzz_|cli\.)'
+fi
+echo "== all tests passed"
