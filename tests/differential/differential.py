@@ -76,8 +76,8 @@ fmin, fmax = second_of_equals(np.fmin), second_of_equals(np.fmax)
 
 
 def clip(x, lo=None, hi=None):
-    r = x if lo is None else maximum(x, lo)
-    return r if hi is None else minimum(r, hi)
+    dtype = np.clip(x, lo, hi).dtype  # which takes x for an array, not for a weak literal
+    return minimum(maximum(np.asanyarray(x), lo), hi).astype(dtype)[()]
 
 
 def reciprocal(x):
@@ -589,6 +589,8 @@ def check(program, options, folder, devices):
                 wrong.append((f"{name} = {node.text}: {problem}", argv))
                 break
             env[name] = got if got.shape else got[()]
+        if wrong:
+            break
     return wrong
 
 
