@@ -69,6 +69,12 @@ def put(text, value, dtype, ulp=0):
     out.extend(np.array(value, dtype).tobytes())
 
 
+def steps(m, v):
+    """How many ulps a variance v around a mean m may be off: a block's mean is rounded too, which
+    shows where the mean is far larger than the spread; at the most in the ninth digit."""
+    return 16 + (min(int(abs(float(m)) / math.sqrt(float(v)) / 32), 4503599) if float(v) > 0 else 0)
+
+
 def reduce_floats(x):
     t, n, odd = x.dtype.name, x.size, special(x)
     exact = None if odd is not None else [Fraction(float(v)) for v in x]
@@ -84,16 +90,18 @@ def reduce_floats(x):
     for ddof in (0, 1):
         extra = ",ddof=1" if ddof else ""
         if odd is not None or n == 0:
-            var = std = math.nan
+            var, std, ulp = math.nan, math.nan, 0
         elif n == ddof:
-            var = std = math.nan  # 0 / 0
+            var, std, ulp = math.nan, math.nan, 0  # 0 / 0
         else:
             m = sum(exact, Fraction(0)) / n
             v = sum(((e - m) ** 2 for e in exact), Fraction(0)) / (n - ddof)
-            var, std = rounded(v, t), root(v, t)
+            var, std, ulp = rounded(v, t), root(v, t), steps(m, v)
+            if t == "float64" and var < 1e-290:
+                std = math.sqrt(var)  # the squares are lost, as in NumPy
         # Of float64, a few roundings of the squares; float32 is done in float64.
-        put(f"var(x{extra})", var, t, 1 if t == "float32" else 16)
-        put(f"std(x{extra})", std, t, 1 if t == "float32" else 8)
+        put(f"var(x{extra})", var, t, 1 if t == "float32" else ulp)
+        put(f"std(x{extra})", std, t, 1 if t == "float32" else ulp)
     if odd is None:
         p, size = Fraction(1), 0
         logs = [math.log2(abs(float(v))) for v in x if v != 0]
@@ -134,8 +142,8 @@ def reduce_integers(x):
     if n > 0:
         m = sum(near) / n
         v = sum((e - m) ** 2 for e in near) / n
-        put("var(x)", rounded(v, "float64"), "float64", 16)
-        put("std(x)", root(v, "float64"), "float64", 8)
+        put("var(x)", rounded(v, "float64"), "float64", steps(m, v))
+        put("std(x)", root(v, "float64"), "float64", steps(m, v))
 
 
 def put_set(name, pool):
