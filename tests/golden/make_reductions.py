@@ -72,7 +72,7 @@ def put(text, value, dtype, ulp=0):
 def steps(m, v):
     """How many ulps a variance v around a mean m may be off: a block's mean is rounded too, which
     shows where the mean is far larger than the spread; at the most in the ninth digit."""
-    return 16 + (min(int(abs(float(m)) / math.sqrt(float(v)) / 32), 4503599) if float(v) > 0 else 0)
+    return 16 + (min(int(abs(float(m)) / math.sqrt(float(v)) / 32), 4503599) if v > Fraction(1, 10 ** 290) else 0)
 
 
 def reduce_floats(x):
@@ -87,6 +87,8 @@ def reduce_floats(x):
         mean = math.nan if n == 0 else -0.0 if total == 0 and math.copysign(1, total) < 0 else rounded(s / n, t)
     put("sum(x)", total, t)
     put("mean(x)", mean, t, 1)
+    if t == "float64" and n and np.nanmax(np.abs(x[np.isfinite(x)])) > 1e150:
+        return  # the squares overflow: only the same everywhere, whatever it is
     for ddof in (0, 1):
         extra = ",ddof=1" if ddof else ""
         if odd is not None or n == 0:
