@@ -26,55 +26,58 @@
  * 64-bit words. Partials are written as 64-bit words (all of them are multiples). */
 #define GP_EXACT_WORDS (GP_EXACT_LIMBS + 1)
 
-/* ---- Work-group steps ---- */
+/* ---- Work-group steps ----
+ *
+ * Inlined by force: PoCL 3.1 gives each group its own local memory only where the kernel itself
+ * names it, and a compiler may move the name into a function that is always called with it. */
+#define GP_INLINE static inline __attribute__((always_inline))
 
-static inline ulong gp_group_sum_u8(__local ulong *lanes, uint lane, ulong x)
-{
-    barrier(CLK_LOCAL_MEM_FENCE);
-    lanes[lane] = x;
-    for (uint half_ = GP_LANES / 2; half_ > 0; half_ >>= 1) {
-        barrier(CLK_LOCAL_MEM_FENCE);
-        if (lane < half_) lanes[lane] += lanes[lane + half_];
+/* clang-format off */
+/* Halves the lanes, 32, 16, 8, 4, 2, 1: lane j with lane j + 32, and so on. Eight
+ * work-items take three of the halvings each, all of them the last three: three barriers
+ * instead of eight, and the very same tree. */
+#define GP_TREE(NAME, T, OP) \
+    GP_INLINE T NAME(__local T *lanes, uint lane, T x) \
+    { \
+        barrier(CLK_LOCAL_MEM_FENCE); \
+        lanes[lane] = x; \
+        barrier(CLK_LOCAL_MEM_FENCE); \
+        if (lane < 8) { \
+            const T a = lanes[lane] OP lanes[lane + 32], b = lanes[lane + 8] OP lanes[lane + 40]; \
+            const T c = lanes[lane + 16] OP lanes[lane + 48], d = lanes[lane + 24] OP lanes[lane + 56]; \
+            const T ac = a OP c, bd = b OP d; \
+            lanes[lane] = ac OP bd; \
+        } \
+        barrier(CLK_LOCAL_MEM_FENCE); \
+        const T e = lanes[0] OP lanes[4], f = lanes[1] OP lanes[5]; \
+        const T g = lanes[2] OP lanes[6], h = lanes[3] OP lanes[7]; \
+        const T eg = e OP g, fh = f OP h; \
+        return eg OP fh; \
     }
-    barrier(CLK_LOCAL_MEM_FENCE);
-    return lanes[0];
-}
+GP_TREE(gp_group_sum_u8, ulong, +)
+GP_TREE(gp_group_product_u8, ulong, *)
+/* clang-format on */
 
-static inline ulong gp_group_product_u8(__local ulong *lanes, uint lane, ulong x)
-{
-    barrier(CLK_LOCAL_MEM_FENCE);
-    lanes[lane] = x;
-    for (uint half_ = GP_LANES / 2; half_ > 0; half_ >>= 1) {
-        barrier(CLK_LOCAL_MEM_FENCE);
-        if (lane < half_) lanes[lane] *= lanes[lane + half_];
-    }
-    barrier(CLK_LOCAL_MEM_FENCE);
-    return lanes[0];
-}
-
-/* The least key, and of equal keys the least index (ULONG_MAX: none). */
-static inline ulong2 gp_group_least(__local ulong *keys, __local ulong *indices, uint lane,
-                                    ulong key, ulong index)
+/* The least key, and of equal keys the least index (ULONG_MAX: none). In lane 0 only. */
+GP_INLINE ulong2 gp_group_least(__local ulong *keys, __local ulong *indices, uint lane, ulong key,
+                                ulong index)
 {
     barrier(CLK_LOCAL_MEM_FENCE);
     keys[lane] = key;
     indices[lane] = index;
-    for (uint half_ = GP_LANES / 2; half_ > 0; half_ >>= 1) {
-        barrier(CLK_LOCAL_MEM_FENCE);
-        if (lane < half_) {
-            const ulong other = keys[lane + half_], at = indices[lane + half_];
+    barrier(CLK_LOCAL_MEM_FENCE);
+    ulong2 least = (ulong2)(key, index);
+    if (lane == 0) {
+        for (uint j = 1; j < GP_LANES; j++) {
             /* Nothing seen has the largest key and index: it never wins against something. */
-            if (other < keys[lane] || (other == keys[lane] && at < indices[lane])) {
-                keys[lane] = other;
-                indices[lane] = at;
-            }
+            if (keys[j] < least.x || (keys[j] == least.x && indices[j] < least.y))
+                least = (ulong2)(keys[j], indices[j]);
         }
     }
-    barrier(CLK_LOCAL_MEM_FENCE);
-    return (ulong2)(keys[0], indices[0]);
+    return least;
 }
 
-static inline uint gp_group_or(__local uint *word, uint lane, uint x)
+GP_INLINE uint gp_group_or(__local uint *word, uint lane, uint x)
 {
     barrier(CLK_LOCAL_MEM_FENCE);
     if (lane == 0) *word = 0;
@@ -84,7 +87,7 @@ static inline uint gp_group_or(__local uint *word, uint lane, uint x)
     return *word;
 }
 
-static inline uint gp_group_max(__local uint *word, uint lane, uint x)
+GP_INLINE uint gp_group_max(__local uint *word, uint lane, uint x)
 {
     barrier(CLK_LOCAL_MEM_FENCE);
     if (lane == 0) *word = 0;
@@ -188,29 +191,8 @@ static inline ulong gp_antikey_f8(double x)
 
 static inline double gp_no_negative_zero_f8(double x) { return as_ulong(x) == GP_SIGN64 ? 0.0 : x; }
 
-static inline double gp_group_sum_f8(__local double *lanes, uint lane, double x)
-{
-    barrier(CLK_LOCAL_MEM_FENCE);
-    lanes[lane] = x;
-    for (uint half_ = GP_LANES / 2; half_ > 0; half_ >>= 1) {
-        barrier(CLK_LOCAL_MEM_FENCE);
-        if (lane < half_) lanes[lane] = lanes[lane] + lanes[lane + half_];
-    }
-    barrier(CLK_LOCAL_MEM_FENCE);
-    return lanes[0];
-}
-
-static inline double gp_group_product_f8(__local double *lanes, uint lane, double x)
-{
-    barrier(CLK_LOCAL_MEM_FENCE);
-    lanes[lane] = x;
-    for (uint half_ = GP_LANES / 2; half_ > 0; half_ >>= 1) {
-        barrier(CLK_LOCAL_MEM_FENCE);
-        if (lane < half_) lanes[lane] = lanes[lane] * lanes[lane + half_];
-    }
-    barrier(CLK_LOCAL_MEM_FENCE);
-    return lanes[0];
-}
+GP_TREE(gp_group_sum_f8, double, +)
+GP_TREE(gp_group_product_f8, double, *)
 
 /* ---- Exact sums of floats ---- */
 
@@ -241,7 +223,7 @@ static inline uint gp_exact_height(double x)
 }
 
 /* Carries, so that limbs 0 to 66 are in [0, 2^32). One work-item. */
-static inline void gp_exact_carry(__local long *limb)
+GP_INLINE void gp_exact_carry(__local long *limb)
 {
     long carry = 0;
     for (uint i = 0; i < GP_EXACT_LIMBS - 1; i++) {
@@ -253,7 +235,7 @@ static inline void gp_exact_carry(__local long *limb)
 }
 
 /* Adds x * 2^shift, x finite. One work-item. */
-static inline void gp_exact_add(__local long *limb, uint *adds, double x, int shift)
+GP_INLINE void gp_exact_add(__local long *limb, uint *adds, double x, int shift)
 {
     const ulong bits = as_ulong(x);
     const uint stored = (uint)(bits >> 52) & 0x7ffu;
@@ -282,7 +264,7 @@ static inline void gp_exact_add(__local long *limb, uint *adds, double x, int sh
     }
 }
 
-static inline uint gp_exact_group_height(__local uint *word, uint lane, const double *value)
+GP_INLINE uint gp_exact_group_height(__local uint *word, uint lane, const double *value)
 {
     uint height = 0;
     for (uint j = 0; j < GP_PER_LANE; j++) height = max(height, gp_exact_height(value[j]));
@@ -294,7 +276,7 @@ static inline uint gp_exact_group_height(__local uint *word, uint lane, const do
  * 2^-53 sigma and the 1024 of them stay below sigma / 2: sums need at most 53 bits. Near
  * the ends of the range, the cut is made in a scaled copy: `wide` is false where
  * the values (float32) never come near them. */
-static inline void gp_exact_block(__local long *limb, __local double *lanes, __local uint *word,
+GP_INLINE void gp_exact_block(__local long *limb, __local double *lanes, __local uint *word,
                                   uint lane, double *value, uint *adds, bool wide)
 {
     uint height = gp_exact_group_height(word, lane, value);
@@ -321,7 +303,7 @@ static inline void gp_exact_block(__local long *limb, __local double *lanes, __l
 
 /* ---- Ordered reductions: one partial per block ---- */
 
-static inline void gp_prod_block(__global ulong *out, __local double *lanes, uint lane,
+GP_INLINE void gp_prod_block(__global ulong *out, __local double *lanes, uint lane,
                                  const double *value, uint n)
 {
     double product = 1.0;
@@ -333,7 +315,7 @@ static inline void gp_prod_block(__global ulong *out, __local double *lanes, uin
 }
 
 /* n: elements of the block. */
-static inline void gp_moments_block(__global ulong *out, __local double *lanes, uint lane,
+GP_INLINE void gp_moments_block(__global ulong *out, __local double *lanes, uint lane,
                                     const double *value, uint n)
 {
     double s = 0.0;
@@ -352,8 +334,9 @@ static inline void gp_moments_block(__global ulong *out, __local double *lanes, 
     if (lane == 0) {
         const bool finite = (as_ulong(m) & 0x7ff0000000000000ul) != 0x7ff0000000000000ul;
         const double over = d1 / (double)n, left = d1 * over;
-        out[0] = finite ? as_ulong(m + over) : 0x7ff8000000000000ul;
-        out[1] = finite ? as_ulong(d2 - left) : 0x7ff8000000000000ul;
+        out[0] = finite ? as_ulong(m) : 0x7ff8000000000000ul;
+        out[1] = finite ? as_ulong(over) : 0x7ff8000000000000ul;
+        out[2] = finite ? as_ulong(d2 - left) : 0x7ff8000000000000ul;
     }
     barrier(CLK_LOCAL_MEM_FENCE);
 }

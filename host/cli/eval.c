@@ -216,7 +216,9 @@ static int evaluate(const eval_options *e)
         }
         inputs[opened] = (gpuproc_input){spec->name, arrays[opened]};
         gpuproc_array_info info = {.struct_size = sizeof info};
-        if (gpuproc_array_info_get(arrays[opened], &info, NULL) == GPUPROC_OK && info.extra_bytes > 0)
+        /* Who gives a raw file a shape has chosen how much of it to read. */
+        if (!spec->raw && gpuproc_array_info_get(arrays[opened], &info, NULL) == GPUPROC_OK &&
+            info.extra_bytes > 0)
             term_warning("%s: %" PRIu64 " bytes behind the last element are ignored", spec->path,
                          info.extra_bytes);
     }

@@ -62,7 +62,7 @@ static int tell(const char *argument, json_object *list)
     }
     if (list != NULL) json_object_array_add(list, as_json(spec.path, &info));
     else print_line(spec.path, &info);
-    if (info.extra_bytes > 0)
+    if (!spec.raw && info.extra_bytes > 0)
         term_warning("%s: %" PRIu64 " bytes behind the last element are ignored", spec.path,
                      info.extra_bytes);
 out:

@@ -189,7 +189,7 @@ static void emit_block_end(gp_cl_emit *emit, size_t k)
         break;
     case BLOCK_MOMENTS:
         gp_text_add(emit->out,
-                    "        gp_moments_block((__global ulong *)part%zu + 2 * b, lanes_f8, lane, "
+                    "        gp_moments_block((__global ulong *)part%zu + 3 * b, lanes_f8, lane, "
                     "v%d, n);\n",
                     k, r->node);
         break;

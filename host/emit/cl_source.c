@@ -18,7 +18,7 @@ _Static_assert(sizeof(gp_partial_isum) == 16 && offsetof(gp_partial_isum, lo) ==
 _Static_assert(sizeof(gp_partial_iprod) == 8 && sizeof(gp_partial_count) == 8, "");
 _Static_assert(sizeof(gp_partial_extreme) == 16 && offsetof(gp_partial_extreme, index) == 8, "");
 _Static_assert(sizeof(gp_partial_prod) == 8, "");
-_Static_assert(sizeof(gp_partial_moments) == 16 && offsetof(gp_partial_moments, m2) == 8, "");
+_Static_assert(sizeof(gp_partial_moments) == 24 && offsetof(gp_partial_moments, m2) == 16, "");
 _Static_assert(GP_LANES == 64 && GP_BLOCK == 1024, "kernels/reductions.cl has them, too");
 _Static_assert(GP_FLAG_DIVIDE == 1 && GP_FLAG_NEG_POWER == 2, "kernels/integers.cl has them, too");
 

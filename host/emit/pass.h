@@ -19,6 +19,10 @@
 /* What a kernel may meet in the data; ORed over a chunk. */
 #define GP_FLAG_DIVIDE 1u    /* an integer was divided by zero: a warning */
 #define GP_FLAG_NEG_POWER 2u /* an integer had a negative integer power: an error */
+/* Float arithmetic (+ - * / sqrt and what is made of them), told by the CPU only: warnings. */
+#define GP_FLAG_FLOAT_DIVIDE 4u
+#define GP_FLAG_FLOAT_OVERFLOW 8u
+#define GP_FLAG_FLOAT_INVALID 16u
 
 typedef struct gp_pass_input {
     int input;   /* index into program->input */

@@ -94,10 +94,11 @@ typedef struct gp_partial_prod {
 /* MOMENTS, per block of n elements, in float64: mean and sum of squared distances
  * from it. Lane sums S_j of the elements v, halved to S; m = S / n; d = v - m; D = sum d,
  * Q = sum d*d (same lanes and halving, the product rounded before it is added);
- * mean = m + D / n; m2 = Q - D * (D / n). A non-finite m leaves NaN in both. m2 may come out
- * a little below zero; the merge takes that for zero. */
+ * mean = m; low = D / n, which the rounding of m took from the mean; m2 = Q - D * (D / n). A
+ * non-finite m leaves NaN in all. m2 may come out a little below zero; the merge takes that for
+ * zero. */
 typedef struct gp_partial_moments {
-    double mean, m2;
+    double mean, low, m2;
 } gp_partial_moments;
 
 bool gp_reduce_ordered(gp_reduce_kind kind, gp_dtype operand);

@@ -62,6 +62,7 @@ static gp_reduce_node leaf(const gp_reduce_tree *tree, const void *partial, size
         node.value = ((const gp_partial_prod *)partial)[i].value;
     } else {
         node.value = ((const gp_partial_moments *)partial)[i].mean;
+        node.low = ((const gp_partial_moments *)partial)[i].low;
         node.m2 = ((const gp_partial_moments *)partial)[i].m2;
         if (node.m2 < 0) node.m2 = 0; /* rounding, where all elements are nearly equal */
     }

@@ -274,7 +274,7 @@ bool gp_pass_compute_ended(gp_pass_slot *slot)
         keep_error(p, &chunk->error);
         return false;
     }
-    if (chunk->flags & GP_FLAG_DIVIDE) gp_run_warn(p->run, "divide by zero in integer arithmetic");
+    gp_run_warn_flags(p->run, chunk->flags);
     if (chunk->flags & GP_FLAG_NEG_POWER) {
         gpuproc_error err;
         gp_fail(&err, GPUPROC_DOMAIN, "integers to negative integer powers are not allowed");

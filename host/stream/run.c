@@ -23,6 +23,14 @@ void gp_run_warn(gp_run *run, const char *text)
     gp_text_add(&run->warnings, "%s%s", run->warnings.length ? "; " : "", text);
 }
 
+void gp_run_warn_flags(gp_run *run, uint32_t flags)
+{
+    if (flags & GP_FLAG_DIVIDE) gp_run_warn(run, "divide by zero in integer arithmetic");
+    if (flags & GP_FLAG_FLOAT_DIVIDE) gp_run_warn(run, "divide by zero");
+    if (flags & GP_FLAG_FLOAT_OVERFLOW) gp_run_warn(run, "overflow");
+    if (flags & GP_FLAG_FLOAT_INVALID) gp_run_warn(run, "invalid value");
+}
+
 uint64_t gp_run_uniform_bits(const gpuproc_scalar *value)
 {
     /* The union's members share their 64 bits; float32 is held as a double. */
@@ -47,7 +55,7 @@ static gpuproc_status evaluate_scalars(gp_run *run, const gp_pass *pass, gpuproc
         uniform[u] = gp_run_uniform_bits(&run->value[pass->uniform[u]]);
     GP_TRY(gp_cpu_evaluate_scalars(run->cpu, pass, uniform, value, &flags, err));
     for (size_t o = 0; o < pass->outputs; o++) run->value[pass->output[o].node] = value[o];
-    if (flags & GP_FLAG_DIVIDE) gp_run_warn(run, "divide by zero in integer arithmetic");
+    gp_run_warn_flags(run, flags);
     if (flags & GP_FLAG_NEG_POWER)
         st = gp_fail(err, GPUPROC_DOMAIN, "integers to negative integer powers are not allowed");
 out:

@@ -57,6 +57,8 @@ gpuproc_status gp_run_pass(gp_run *run, const gp_plan_pass *pass, gpuproc_error 
 void gp_run_log(gp_run *run, gpuproc_log_level level, const char *fmt, ...) GP_PRINTF(3, 4);
 /* Adds a numeric warning to the list, once. */
 void gp_run_warn(gp_run *run, const char *text);
+/* The warnings among the GP_FLAG_* that kernels saw. */
+void gp_run_warn_flags(gp_run *run, uint32_t flags);
 /* The 64 bits of a uniform value as kernels read them. */
 uint64_t gp_run_uniform_bits(const gpuproc_scalar *value);
 

@@ -228,6 +228,21 @@ static void handle(gp_pass_run *p, gp_operation *op)
     if (--slot->pending == 0) gp_sched_ended(&p->sched, slot->index, !slot->failed);
 }
 
+/* A pipe may have nothing to give, and nobody to take, for ever: what waits for one
+ * would keep a pass from ending that is to stop. */
+static void leave_streams(gp_pass_run *p)
+{
+    const gp_run *run = p->run;
+    for (size_t i = 0; i < p->pass->inputs; i++) {
+        gp_source *source = run->source[p->pass->input[i].input];
+        if (source != NULL) gp_source_cancel(source);
+    }
+    for (size_t o = 0; o < p->pass->outputs; o++) {
+        gp_sink *sink = run->sink[p->plan_pass->output_target[o]];
+        if (sink != NULL) gp_sink_cancel(sink);
+    }
+}
+
 static gpuproc_status drive(gp_pass_run *p, gpuproc_error *err)
 {
     gp_run *run = p->run;
@@ -245,9 +260,14 @@ static gpuproc_status drive(gp_pass_run *p, gpuproc_error *err)
     }
     gp_sched_init(&p->sched, &gp_pass_actions, p, states, p->slots, chunks, ordered_reads,
                   ordered_writes);
+    bool streams_told = false;
     for (;;) {
         if (atomic_load(&run->cancelled)) gp_sched_stop(&p->sched);
         gp_sched_advance(&p->sched);
+        if (p->sched.stopping && !streams_told) {
+            leave_streams(p);
+            streams_told = true;
+        }
         if (gp_sched_finished(&p->sched)) break;
         gp_mail *mail = gp_mailbox_take(&run->box);
         if (mail != NULL) handle(p, (gp_operation *)mail);

@@ -132,7 +132,7 @@ long __wrap_syscall(long n, long a, long b, long c, long d)
 /* ---- scenarios: each makes an engine of its own, so that its start can fail, too ---- */
 
 #define CHUNK ((size_t)1500000)
-#define CHUNKS 3
+#define CHUNKS 2
 #define WIDTH 500 /* columns of the Fortran-order scenario */
 
 typedef gpuproc_status scenario(const fixture *f, const char *data, bool *right);

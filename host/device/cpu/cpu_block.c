@@ -1,6 +1,7 @@
 #include "device/cpu/cpu_block.h"
 
 #include "base/memory.h"
+#include "device/cpu/cpu_fpflags.h"
 
 #include <string.h>
 
@@ -221,14 +222,25 @@ static void store_outputs(gp_cpu_block *block, const gp_cpu_job *job, uint64_t o
     }
 }
 
+/* The worker's own partial of an unordered reduction; NULL for index -1. */
+static void *partial_of(const gp_cpu_block *block, int32_t index)
+{
+    return index >= 0 ? block->partial[index] : NULL;
+}
+
 static void reduce_block(gp_cpu_block *block, const gp_cpu_job *job, uint64_t index, size_t n)
 {
     const gp_cpu_code *code = block->code;
+    uint64_t first = job->first + index * GP_BLOCK;
     for (size_t r = 0; r < code->reduces; r++) {
         const gp_cpu_reduce *red = &code->reduce[r];
+        const void *v = block->at[red->value];
         void *partial = red->ordered ? job->partial[r] + index * red->partial_bytes
                                      : block->partial[r];
-        red->fn(partial, block->at[red->value], n, job->first + index * GP_BLOCK);
+        if (red->summary != NULL)
+            red->summary(partial_of(block, red->with_sum), partial, partial_of(block, red->with_min),
+                         partial_of(block, red->with_max), v, n, first);
+        else if (!red->taken_along) red->fn(partial, v, n, first);
     }
 }
 
@@ -249,9 +261,12 @@ uint32_t gp_cpu_block_run(gp_cpu_block *block, const gp_cpu_job *job, unsigned w
                 at[code->output[o].value] =
                     (unsigned char *)job->output[o] + offset * code->output[o].bytes;
         }
-        for (const gp_cpu_step *s = code->step; s < end; s++)
+        for (const gp_cpu_step *s = code->step; s < end; s++) {
+            if (s->watch_begins) gp_fpflags_clear();
             flags |= s->fn((void *)(uintptr_t)at[s->dst], at[s->arg[0]], at[s->arg[1]],
                            at[s->arg[2]], n);
+            if (s->watch_ends) flags |= gp_fpflags_seen();
+        }
         store_outputs(block, job, offset, n);
         reduce_block(block, job, b, n);
     }

@@ -35,6 +35,56 @@ static gpuproc_status bind_reduce(gp_cpu_code *code, size_t r, const gp_pass_red
                    from->kind, gpuproc_dtype_name(from->operand));
 }
 
+/* Float operations whose flags are those of IEEE arithmetic, and so NumPy's warnings. */
+static bool is_watched(const gp_vec_instr *instr)
+{
+    switch (instr->op) {
+    case GP_OP_ADD:
+    case GP_OP_SUB:
+    case GP_OP_MUL:
+    case GP_OP_DIV:
+    case GP_OP_SQUARE:
+    case GP_OP_RECIPROCAL:
+    case GP_OP_SQRT: return gp_dtype_is_float(instr->type);
+    default: return false;
+    }
+}
+
+static void bind_watches(gp_cpu_code *code)
+{
+    const gp_vec_instr *instr = code->vec.instr;
+    for (size_t i = 0; i < code->vec.instrs; i++) {
+        if (!is_watched(&instr[i])) continue;
+        code->step[i].watch_begins = i == 0 || !is_watched(&instr[i - 1]);
+        code->step[i].watch_ends = i + 1 == code->vec.instrs || !is_watched(&instr[i + 1]);
+    }
+}
+
+/* The reduction of this kind over the same value as `r`, or -1. */
+static int32_t beside(const gp_cpu_code *code, const gp_cpu_reduce *r, gp_reduce_kind kind)
+{
+    for (size_t i = 0; i < code->reduces; i++) {
+        if (code->reduce[i].kind == kind && code->reduce[i].value == r->value) return (int32_t)i;
+    }
+    return -1;
+}
+
+static void bind_summaries(gp_cpu_code *code, const gp_cpu_reducers *reducers)
+{
+    for (size_t i = 0; i < code->reduces; i++) {
+        gp_cpu_reduce *r = &code->reduce[i];
+        if (r->kind != GP_REDUCE_MOMENTS || beside(code, r, GP_REDUCE_SUM) < 0) continue;
+        r->summary = reducers->summary[r->operand];
+        if (r->summary == NULL) continue;
+        r->with_sum = beside(code, r, GP_REDUCE_SUM);
+        r->with_min = beside(code, r, GP_REDUCE_MIN);
+        r->with_max = beside(code, r, GP_REDUCE_MAX);
+        code->reduce[r->with_sum].taken_along = true;
+        if (r->with_min >= 0) code->reduce[r->with_min].taken_along = true;
+        if (r->with_max >= 0) code->reduce[r->with_max].taken_along = true;
+    }
+}
+
 static void bind_inputs(gp_cpu_code *code, const gp_pass *pass)
 {
     for (size_t i = 0; i < pass->inputs; i++) {
@@ -86,8 +136,10 @@ gpuproc_status gp_cpu_code_init(gp_cpu_code *code, const gp_pass *pass, const gp
         goto out;
     }
     for (size_t i = 0; i < code->vec.instrs; i++) GP_TRY(bind_step(code, i, err));
+    bind_watches(code);
     for (size_t i = 0; i < pass->reduces; i++)
         GP_TRY(bind_reduce(code, i, &pass->reduce[i], reducers, err));
+    bind_summaries(code, reducers);
     bind_inputs(code, pass);
     GP_TRY(bind_outputs(code, pass, err));
 out:

@@ -10,6 +10,9 @@
 typedef struct gp_cpu_step {
     gp_cpu_fn fn;
     int32_t dst, arg[3];
+    /* A run of plain float arithmetic begins, ends here: its flags are looked at. Other
+     * loops (SLEEF's, comparisons) raise flags that mean nothing to a user. */
+    bool watch_begins, watch_ends;
 } gp_cpu_step;
 
 typedef struct gp_cpu_input {
@@ -35,6 +38,11 @@ typedef struct gp_cpu_reduce {
     bool ordered;
     size_t partial_bytes;
     gp_cpu_reduce_fn fn;
+    /* MOMENTS with a SUM of the same value beside it: one loop makes both, and MIN
+     * and MAX where they are wanted. with: their indices, -1 where there is none. */
+    gp_cpu_summary_fn summary;
+    int32_t with_sum, with_min, with_max;
+    bool taken_along; /* by such a one */
 } gp_cpu_reduce;
 
 /* Does not point into the pass that it was made from. */

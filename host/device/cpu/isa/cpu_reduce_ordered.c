@@ -65,7 +65,7 @@ static inline __attribute__((always_inline)) void moments(gp_partial_moments *ou
     double m = block_sum(narrow, wide, narrow != NULL ? widened : NULL, n) / (double)n;
     if (narrow != NULL) wide = widened;
     if (!isfinite(m)) {
-        out->mean = out->m2 = (double)NAN;
+        out->mean = out->low = out->m2 = (double)NAN;
         return;
     }
     double d_lane[GP_LANES], q_lane[GP_LANES];
@@ -92,7 +92,8 @@ static inline __attribute__((always_inline)) void moments(gp_partial_moments *ou
         q_lane[i - whole] += distance * distance;
     }
     double d = halve_sums(d_lane), q = halve_sums(q_lane), shift = d / (double)n;
-    out->mean = m + shift;
+    out->mean = m;
+    out->low = shift;
     out->m2 = q - d * shift;
 }
 

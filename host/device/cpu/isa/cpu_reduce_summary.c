@@ -77,7 +77,7 @@ static inline gp_partial_moments moments_about(const double *v, size_t n, double
         }
     }
     double d = halve_sums(d_lane), q = halve_sums(q_lane), shift = d / (double)n;
-    return (gp_partial_moments){.mean = m + shift, .m2 = q - d * shift};
+    return (gp_partial_moments){.mean = m, .low = shift, .m2 = q - d * shift};
 }
 
 void cpu_summary_f4(gp_exact *sum, gp_partial_moments *moments, gp_partial_extreme *min,
