@@ -374,6 +374,9 @@ class Program:
             if x.literal:
                 return None
             return self.apply(f"reciprocal({x.text})", f"reciprocal({x.python})", x)
+        if way < 0.23:
+            more = r.choice([", nan=1", ", posinf=2", ", nan=-1.5, neginf=0"])
+            return None if x.literal else self.apply(f"nan_to_num({x.text}{more})", f"np.nan_to_num({x.python}{more})", x)
         if way < 0.26:
             sign = r.choice("-~+")
             return None if x.literal else self.apply(f"({sign}({x.text}))", f"({sign}({x.python}))", x)
@@ -438,9 +441,14 @@ class Program:
                     continue
                 ddof = r.choice(["", "", ", ddof=1"]) if f in ("var", "std") else ""
                 # NumPy's own variance of ints is in float64, as here.
-                method = r.random() < 0.4 and f != "count_nonzero"
-                text = f"({x.text}).{f}({ddof[2:]})" if method else f"{f}({x.text}{ddof})"
-                node = self.apply(text, f"R['{f}'](np.asanyarray({x.python}){ddof})", x)
+                method, operand, more, call = r.random() < 0.4 and f != "count_nonzero", x.python, ddof, f"R['{f}']"
+                if f in ("sum", "prod", "mean") and r.random() < 0.3 and (f != "prod" or v.dtype.kind != "f"):
+                    to = r.choice(FLOATS if f == "mean" else INTS + FLOATS if f == "sum" else INTS)
+                    operand, more = f"cast({operand}, '{to}')", f", dtype={to}"
+                    if to in INTS:
+                        call, ddof = f"np.{f}", f", dtype='{to}'"
+                text = f"({x.text}).{f}({more[2:]})" if method else f"{f}({x.text}{more})"
+                node = self.apply(text, f"{call}(np.asanyarray({operand}){ddof})", x)
                 a, b = REDUCE[f][1]
                 ulps = (a, b, a, b)
             elif way < 0.7:
@@ -463,7 +471,7 @@ class Program:
         value = node.value
         self.env[name] = value
         zero = "min(" in node.text or "max(" in node.text  # -0.0 is below +0.0 here; NumPy takes the first
-        self.statements.append((name, node, ulps, node.python.startswith("R['m") and zero))
+        self.statements.append((name, node, ulps, "R['m" in node.python and zero))
 
 
 # ---- running and comparing ----------------------------------------------------------------
