@@ -333,7 +333,7 @@ static int open_all(void **state)
     f->golden = golden_read_elementwise();
     gpuproc_error err;
     for (unsigned k = 0; k < 2; k++) {
-        gpuproc_session_options options = {.struct_size = sizeof options, .threads = k + 1, .cache_dir = ""};
+        gpuproc_session_options options = {.struct_size = sizeof options, .threads = k + 1, .cache_dir = "conformance-cache"};
         if (gpuproc_session_open(&options, &f->session[k], &err) != GPUPROC_OK) return -1;
     }
     size_t count = gpuproc_device_count(f->session[0]);

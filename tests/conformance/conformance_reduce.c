@@ -250,7 +250,7 @@ static int open_all(void **state)
     read_golden(f);
     gpuproc_error err;
     for (unsigned k = 0; k < 3; k++) {
-        gpuproc_session_options options = {.struct_size = sizeof options, .threads = k + 1, .cache_dir = ""};
+        gpuproc_session_options options = {.struct_size = sizeof options, .threads = k + 1, .cache_dir = "conformance-cache"};
         if (gpuproc_session_open(&options, &f->session[k], &err) != GPUPROC_OK) return -1;
     }
     f->way[f->ways++] = (way){.what = "plain", .device = "0", .threads = 1};
