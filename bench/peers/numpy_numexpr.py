@@ -1,0 +1,81 @@
+"""NumPy and numexpr on the same work as gpuproc-bench-memory, in the same manner: one
+command per line of standard input, one line of JSON for each.
+
+    numpy_numexpr.py ELEMENTS
+
+    numpy NAME        the expression as users write it (its result is a new array)
+    numpy-out NAME    without temporaries: each step into an array that is there already
+    numexpr NAME      into an array that is there already
+    memmap PATH       the sum of an .npy file through numpy.memmap
+    versions
+"""
+import json
+import sys
+import time
+
+import numexpr
+import numpy as np
+
+THREADS = 2
+
+
+def fill(count, seed):
+    rng = np.random.default_rng(seed)
+    return rng.random(count, dtype=np.float32) * np.float32(6) - np.float32(3)
+
+
+def plain(name, x, y):
+    if name == "hypot":
+        return np.sqrt(x * x + y * y)
+    return np.exp(np.sin(x)) * y
+
+
+def into(name, x, y, out, other):
+    if name == "hypot":
+        np.multiply(x, x, out=out)
+        np.multiply(y, y, out=other)
+        np.add(out, other, out=out)
+        np.sqrt(out, out=out)
+    else:
+        np.sin(x, out=out)
+        np.exp(out, out=out)
+        np.multiply(out, y, out=out)
+
+
+EXPRESSIONS = {"hypot": "sqrt(x*x + y*y)", "expsin": "exp(sin(x))*y"}
+
+
+def main():
+    count = int(sys.argv[1])
+    numexpr.set_num_threads(THREADS)
+    x, y = fill(count, 1), fill(count, 2)
+    out, other = np.ones(count, np.float32), np.ones(count, np.float32)
+    names = {"x": x, "y": y}
+    for line in sys.stdin:
+        command, _, rest = line.strip().partition(" ")
+        size = 12 * count
+        begin = time.perf_counter()
+        if command == "numpy":
+            plain(rest, x, y)
+        elif command == "numpy-out":
+            into(rest, x, y, out, other)
+        elif command == "numexpr":
+            numexpr.evaluate(EXPRESSIONS[rest], local_dict=names, out=out)
+        elif command == "memmap":
+            data = np.load(rest, mmap_mode="r")
+            data.sum()
+            size = data.nbytes
+            del data
+        elif command == "versions":
+            print(json.dumps({"numpy": np.__version__, "numexpr": numexpr.__version__,
+                              "numexpr_vml": bool(numexpr.use_vml),
+                              "python": sys.version.split()[0]}), flush=True)
+            continue
+        else:
+            print(json.dumps({"error": "unknown command " + command}), flush=True)
+            continue
+        seconds = time.perf_counter() - begin
+        print(json.dumps({"seconds": seconds, "bytes": size}), flush=True)
+
+
+main()
