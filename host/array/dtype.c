@@ -43,6 +43,8 @@ bool gp_dtype_is_integer(gp_dtype dtype)
 gpuproc_status gpuproc_dtype_parse(const char *text, gpuproc_dtype *dtype, bool *big_endian,
                                    gpuproc_error *err)
 {
+    if (text == NULL || dtype == NULL)
+        return gp_fail(err, GPUPROC_INVALID_ARGUMENT, "a dtype's name and a place for it are needed");
     const char *body = text;
     bool big = false;
     if (*body == '<' || *body == '>' || *body == '=' || *body == '|') big = *body++ == '>';

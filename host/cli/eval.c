@@ -6,6 +6,7 @@
 #include "stdout.h"
 #include "term.h"
 #include "values.h"
+#include "vanished.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -175,12 +176,17 @@ static int run_job(gpuproc_session *session, const eval_options *e, const gpupro
     gpuproc_job *job = NULL;
     if (writes_stdout(e)) stdout_release();
     interrupt_hold();
+    vanished_setup();
     gpuproc_status st = gpuproc_submit(session, e->expression, inputs, e->input_count, outputs,
                                        e->output_count, &e->job, &job, &err);
     interrupt_watch(job);
+    vanished_watch(job);
     if (st == GPUPROC_OK) st = progress_wait(job, e->progress, &err);
     int code = 0;
-    if (st == GPUPROC_OK) {
+    if (vanished()) {
+        term_error("an input became shorter while it was read");
+        code = EXIT_FAILED;
+    } else if (st == GPUPROC_OK) {
         tell_results(job, e);
     } else if (st == GPUPROC_CANCELLED && interrupt_exit_code() != 0) {
         term_error("interrupted");
@@ -189,6 +195,7 @@ static int run_job(gpuproc_session *session, const eval_options *e, const gpupro
         code = tell_failure(&err, e);
     }
     interrupt_watch(NULL);
+    vanished_watch(NULL);
     gpuproc_job_free(job);
     return code;
 }

@@ -31,8 +31,14 @@ struct gp_chunk {
     uint64_t first, count;  /* elements of the pass; first is a multiple of GP_BLOCK */
     /* Per pass->input: where its bytes are: element `first` of a streamed one,
      * the whole operand of a resident one. Native byte order, C order, aligned
-     * to the dtype. Either the slot's staging or memory that stays readable until done. */
+     * to the dtype. Either the slot's staging or memory that stays readable until done.
+     * NULL: the device `holds` them. */
     const void *const *input;
+    /* Per pass->input, both or neither may be NULL: whose elements they are (compared, never
+     * followed), and whether a later pass reads them again, so that keeping them on the
+     * device spares it a way. It may keep them or not. */
+    const void *const *key;
+    const bool *keep;
     /* Per pass->output: where element `first` goes: the slot's staging or the caller's memory. */
     void *const *output;
     const uint64_t *uniform; /* per pass->uniform: 64 bits (double bits for floats) */
@@ -79,6 +85,14 @@ typedef struct gp_device_api {
      * `done` will not be called. */
     gpuproc_status (*submit)(gp_slot *slot, gp_chunk *chunk, gpuproc_error *err);
 
+    /* NULL, both, where nothing is ever kept.
+     * holds: a chunk of these elements that was `keep` has been kept and is whole; until
+     * `forget` a chunk of exactly them may come without its bytes.
+     * forget: drops what was kept under this key; no chunk with it is under way. */
+    bool (*holds)(const gp_device_program *program, const void *key, uint64_t first,
+                  uint64_t count);
+    void (*forget)(gp_device *device, const void *key);
+
     void (*close)(gp_device *device);
 } gp_device_api;
 
@@ -88,7 +102,7 @@ struct gp_device {
     /* The device reads inputs where they are and writes outputs where they go (the
      * CPU): no staging is needed for memory and for views. */
     bool in_place;
-    uint64_t memory_budget; /* device bytes that slots may take */
+    uint64_t memory_budget; /* device bytes that slots may take, beside what is kept */
     /* How getting the last program went. */
     uint64_t program_ns;
     bool program_cached;

@@ -125,6 +125,31 @@ static gpuproc_status add_node(const gp_program *program, size_t n, node_info *i
     return GPUPROC_OK;
 }
 
+/* A root that is a bool input as it stands: the file may hold bytes other than 0 and 1, which
+ * every loop takes for true; what leaves the pass, or is compared for size, is 0 or 1. */
+static int32_t clean_root(gp_vec_program *vec, int32_t v)
+{
+    if (vec->value[v].kind != GP_VEC_INPUT || vec->value[v].dtype != GPUPROC_BOOL) return v;
+    for (size_t i = 0; i < vec->instrs; i++) {
+        const gp_vec_instr *old = &vec->instr[i];
+        if (old->op == GP_OP_CAST && old->to == GPUPROC_BOOL && old->arg[0] == v) return old->dst;
+    }
+    int32_t dst = add_value(vec, GP_VEC_TEMP, GPUPROC_BOOL, -1);
+    vec->instr[vec->instrs++] = (gp_vec_instr){
+        .op = GP_OP_CAST, .type = GPUPROC_BOOL, .to = GPUPROC_BOOL, .dst = dst, .arg = {v, -1, -1}};
+    return dst;
+}
+
+static void find_roots(const gp_pass *pass, const node_info *info, gp_vec_program *vec)
+{
+    for (size_t i = 0; i < pass->outputs; i++)
+        vec->output[i] = clean_root(vec, info[pass->output[i].node].value);
+    for (size_t i = 0; i < pass->reduces; i++) {
+        int32_t v = info[pass->reduce[i].node].value;
+        vec->reduce[i] = pass->reduce[i].kind == GP_REDUCE_COUNT ? v : clean_root(vec, v);
+    }
+}
+
 /* last[v]: the last instruction that reads value v; SIZE_MAX: it is read behind all of them, or
  * it has no slot to give back. */
 static void find_last_uses(const gp_pass *pass, const gp_vec_program *vec, size_t *last)
@@ -196,9 +221,9 @@ gpuproc_status gp_vec_compile(const gp_pass *pass, gp_vec_program *vec, gpuproc_
     if (info == NULL) goto no_memory;
     GP_TRY(enter_lists(pass, info, err));
 
-    size_t needed = mark_needed(program, info);
-    vec->value = gp_calloc(needed, sizeof *vec->value);
-    vec->instr = gp_calloc(needed, sizeof *vec->instr);
+    size_t needed = mark_needed(program, info), room = needed + pass->inputs;
+    vec->value = gp_calloc(room, sizeof *vec->value);
+    vec->instr = gp_calloc(room, sizeof *vec->instr);
     vec->constant = gp_calloc(needed, sizeof *vec->constant);
     vec->output = gp_calloc(pass->outputs, sizeof *vec->output);
     vec->reduce = gp_calloc(pass->reduces, sizeof *vec->reduce);
@@ -209,8 +234,7 @@ gpuproc_status gp_vec_compile(const gp_pass *pass, gp_vec_program *vec, gpuproc_
     for (size_t n = 0; n < program->nodes; n++) {
         if (info[n].needed) GP_TRY(add_node(program, n, info, vec, err));
     }
-    for (size_t i = 0; i < pass->outputs; i++) vec->output[i] = info[pass->output[i].node].value;
-    for (size_t i = 0; i < pass->reduces; i++) vec->reduce[i] = info[pass->reduce[i].node].value;
+    find_roots(pass, info, vec);
     GP_TRY(assign_scratch(pass, vec, err));
     goto out;
 

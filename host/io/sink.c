@@ -150,6 +150,15 @@ void gp_sink_close(gp_sink *s)
     free(s);
 }
 
+bool gp_sink_same_file(const gp_sink *a, const gp_sink *b)
+{
+    struct stat at, bt;
+    if (a->kind != GP_TARGET_FILE || b->kind != GP_TARGET_FILE) return false;
+    if (strcmp(a->file.name, b->file.name) != 0) return false;
+    return fstat(a->file.directory_fd, &at) == 0 && fstat(b->file.directory_fd, &bt) == 0 &&
+           at.st_dev == bt.st_dev && at.st_ino == bt.st_ino;
+}
+
 bool gp_sink_is_stream(const gp_sink *s) { return s->kind == GP_TARGET_STREAM; }
 void gp_sink_cancel(gp_sink *s) { atomic_store(&s->stop, true); }
 

@@ -28,6 +28,9 @@ gpuproc_status gp_sink_open(const gp_target *target, uint64_t data_bytes, gp_io_
 
 bool gp_sink_is_stream(const gp_sink *sink);
 
+/* Both would become the same file, by whatever names and links. */
+bool gp_sink_same_file(const gp_sink *a, const gp_sink *b);
+
 /* MEMORY: where byte `offset` of the data is, so that a device may write there
  * itself; NULL for the others. */
 void *gp_sink_place(gp_sink *sink, uint64_t offset);

@@ -372,7 +372,7 @@ gp_value gp_check_call(gp_builder *b, const gp_ast_node *call)
         gp_check_unknown(b, "method", call->token, true);
         return of(-1);
     }
-    if (fn != NULL && fn->rule != GP_RULE_ASTYPE) return call_function(b, fn, call);
+    if (fn != NULL) return call_function(b, fn, call);
     if (gp_dtype_name_find(name, length, &dtype)) return convert(b, call, dtype);
     place_at_token(b, call->token);
     if (gp_token_is(b->tokens, &b->tokens->token[call->token], "not") || gp_token_is(b->tokens, &b->tokens->token[call->token], "print"))

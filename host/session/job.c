@@ -109,7 +109,9 @@ static void *loop(void *ctx)
 {
     gpuproc_job *job = ctx;
     gpuproc_error err = {0};
-    (void)run_to_the_end(job, &err);
+    gpuproc_status st = run_to_the_end(job, &err);
+    /* A failure must never look like a success, whoever forgot to say what it was. */
+    if (st != err.status) (void)gp_fail(&err, st, "%s", gpuproc_status_text(st));
     close_files(job);
     atomic_store(&job->end_ns, gp_now_ns());
     pthread_mutex_lock(&job->lock);
@@ -280,6 +282,8 @@ gpuproc_status gpuproc_submit(gpuproc_session *session, const char *expression,
 out:
     if (st == GPUPROC_OK) *out = job;
     else gpuproc_job_free(job);
+    if (st != GPUPROC_OK && err != NULL && err->status != st)
+        (void)gp_fail(err, st, "%s", gpuproc_status_text(st));
     return st;
 }
 

@@ -136,9 +136,10 @@ static gpuproc_status open_sink(gpuproc_job *job, const gpuproc_output *output, 
         where.fd = STDOUT_FILENO;
     }
     if (output->kind == GPUPROC_OUTPUT_NPY) {
-        GP_TRY(gp_npy_make_header(node->dtype, &node->shape, false, &header));
-        if (header.failed) {
-            st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a header");
+        st = gp_npy_make_header(node->dtype, &node->shape, false, &header);
+        if (st == GPUPROC_OK && header.failed) st = GPUPROC_NO_MEMORY;
+        if (st != GPUPROC_OK) {
+            st = gp_fail(err, st, "cannot make a header: %s", gpuproc_status_text(st));
             goto out;
         }
         where.header = header.data;
@@ -157,6 +158,11 @@ gpuproc_status gp_job_open_sinks(gpuproc_job *job, const gpuproc_output *outputs
     for (size_t o = 0; o < count; o++) {
         gpuproc_status st = open_sink(job, &outputs[o], o, overwrite, err);
         if (st != GPUPROC_OK) return st;
+        for (size_t k = 0; k < o; k++) {
+            if (!gp_sink_same_file(job->sink[k], job->sink[o])) continue;
+            return gp_fail_where(err, GPUPROC_INVALID_ARGUMENT, outputs[o].path,
+                                 "two results cannot go to the same file, %.200s", outputs[o].path);
+        }
     }
     return GPUPROC_OK;
 }

@@ -9,6 +9,7 @@
 
 gpuproc_status gpuproc_job_wait(gpuproc_job *job, uint64_t timeout_ns, gpuproc_error *err)
 {
+    if (job == NULL) return gp_fail(err, GPUPROC_INVALID_ARGUMENT, "job is NULL: nothing to wait for");
     uint64_t until = 0;
     bool for_ever = !gp_add_u64(gp_now_ns(), timeout_ns, &until);
     struct timespec at = {.tv_sec = (time_t)(until / 1000000000u),
@@ -29,12 +30,14 @@ gpuproc_status gpuproc_job_wait(gpuproc_job *job, uint64_t timeout_ns, gpuproc_e
 
 void gpuproc_job_cancel(gpuproc_job *job)
 {
+    if (job == NULL) return;
     atomic_store(&job->run.cancelled, true);
     gp_mailbox_wake(&job->run.box);
 }
 
 void gpuproc_job_progress(gpuproc_job *job, gpuproc_progress *progress)
 {
+    if (job == NULL || progress == NULL) return;
     uint64_t end = atomic_load(&job->end_ns);
     progress->pass = atomic_load(&job->run.counters.pass);
     progress->passes = (unsigned)job->plan.passes;
@@ -56,6 +59,7 @@ static const gp_job_result *shown(const gpuproc_job *job, size_t index)
 size_t gpuproc_job_result_count(const gpuproc_job *job)
 {
     size_t count = 0;
+    if (job == NULL) return 0;
     while (shown(job, count) != NULL) count++;
     return count;
 }
@@ -63,7 +67,7 @@ size_t gpuproc_job_result_count(const gpuproc_job *job)
 gpuproc_status gpuproc_job_result(const gpuproc_job *job, size_t index, gpuproc_result *result,
                                   gpuproc_error *err)
 {
-    const gp_job_result *r = shown(job, index);
+    const gp_job_result *r = job != NULL ? shown(job, index) : NULL;
     if (r == NULL || result == NULL || result->struct_size < sizeof *result)
         return gp_fail(err, GPUPROC_INVALID_ARGUMENT,
                        r == NULL ? "no result %zu" : "result %zu: struct_size is not set", index);
@@ -96,6 +100,7 @@ static void device_names(const gpuproc_job *job, char *out, size_t size)
 
 void gpuproc_job_report(const gpuproc_job *job, gpuproc_report *report)
 {
+    if (job == NULL || report == NULL) return;
     const gp_counters *c = &job->run.counters;
     size_t size = report->struct_size;
     uint64_t end = atomic_load(&((gpuproc_job *)job)->end_ns);

@@ -62,6 +62,7 @@ void gpuproc_session_close(gpuproc_session *s)
 size_t gpuproc_device_count(gpuproc_session *session)
 {
     size_t count;
+    if (session == NULL) return 0;
     (void)gp_registry_all(session->registry, &count);
     return count;
 }
@@ -69,6 +70,7 @@ size_t gpuproc_device_count(gpuproc_session *session)
 gpuproc_status gpuproc_device_info_get(gpuproc_session *session, size_t index,
                                        gpuproc_device_info *info, gpuproc_error *err)
 {
+    if (session == NULL) return gp_fail(err, GPUPROC_INVALID_ARGUMENT, "session is NULL");
     size_t count;
     gp_device *const *device = gp_registry_all(session->registry, &count);
     if (info == NULL || info->struct_size < sizeof *info)

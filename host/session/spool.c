@@ -7,11 +7,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #define PIECE ((size_t)1 << 20)
+#define WAIT_MS 50
 
 static gpuproc_status write_all(int fd, const char *data, size_t bytes, const char *where,
                                 gpuproc_error *err)
@@ -51,6 +53,8 @@ gpuproc_status gp_spool(gp_origin *origin, const _Atomic bool *cancelled, int *f
             st = gp_fail(err, GPUPROC_CANCELLED, "cancelled");
             goto out;
         }
+        struct pollfd ready = {.fd = origin->fd, .events = POLLIN};
+        if (poll(&ready, 1, WAIT_MS) == 0) continue; /* a pipe may never deliver: look at the flag */
         ssize_t n = read(origin->fd, piece, (size_t)gp_min_u64(left, PIECE));
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) {

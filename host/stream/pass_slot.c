@@ -108,6 +108,41 @@ static void *staging(gp_pass_slot *slot, void *device_staging, gp_staging *own, 
 
 /* ---- Read ---------------------------------------------------------------- */
 
+/* Starts the read of input i of the present chunk into its staging. */
+static bool read_input(gp_pass_slot *slot, size_t i)
+{
+    gp_pass_run *p = slot->pass;
+    const gp_pass_input *in = &p->pass->input[i];
+    void *buffer = staging(slot, slot->slot->input ? slot->slot->input[i] : NULL,
+                           &slot->in_staging[i], in->dtype);
+    if (buffer == NULL) {
+        gpuproc_error err;
+        gp_fail(&err, GPUPROC_NO_MEMORY, "out of memory for staging");
+        keep_error(p, &err);
+        slot->failed = true;
+        return false;
+    }
+    slot->pending++;
+    slot->read[i].read = (gp_read){.source = p->run->source[in->input], .first = slot->first,
+                                   .count = slot->count, .buffer = buffer, .done = read_done,
+                                   .ctx = &slot->read[i]};
+    gp_source_read(&slot->read[i].read);
+    return true;
+}
+
+/* Whether the slot's device has the chunk's elements of input i since an earlier pass. */
+static bool is_held(gp_pass_slot *slot, size_t i)
+{
+    gp_pass_run *p = slot->pass;
+    const gp_device_api *api = slot->device->device->api;
+    /* A device that has failed in this pass is not used. */
+    if (!p->ask[i] || api->holds == NULL || slot->cpu_slot != NULL) return false;
+    pthread_mutex_lock(p->run->device_lock);
+    bool held = api->holds(slot->device->program, p->key[i], slot->first, slot->count);
+    pthread_mutex_unlock(p->run->device_lock);
+    return held;
+}
+
 static gp_step start_read(void *ctx, unsigned index, uint64_t chunk)
 {
     gp_pass_run *p = ctx;
@@ -116,7 +151,7 @@ static gp_step start_read(void *ctx, unsigned index, uint64_t chunk)
     slot->count = gp_min_u64(p->chunk_elements, p->pass->count - slot->first);
     slot->pending = 0;
     slot->failed = false;
-    slot->on_cpu = false;
+    slot->on_cpu = slot->for_cpu = false;
     for (size_t i = 0; i < p->pass->inputs; i++) {
         const gp_pass_input *in = &p->pass->input[i];
         if (!in->streamed) {
@@ -133,19 +168,11 @@ static gp_step start_read(void *ctx, unsigned index, uint64_t chunk)
             p->run->counters.bytes_read += bytes;
             continue;
         }
-        void *buffer = staging(slot, slot->slot->input ? slot->slot->input[i] : NULL,
-                               &slot->in_staging[i], in->dtype);
-        if (buffer == NULL) {
-            gpuproc_error err;
-            gp_fail(&err, GPUPROC_NO_MEMORY, "out of memory for staging");
-            keep_error(p, &err);
-            slot->failed = true;
-            break;
+        if (is_held(slot, i)) {
+            slot->input[i] = NULL;
+            continue;
         }
-        slot->pending++;
-        slot->read[i].read = (gp_read){.source = source, .first = slot->first, .count = slot->count,
-                                       .buffer = buffer, .done = read_done, .ctx = &slot->read[i]};
-        gp_source_read(&slot->read[i].read);
+        if (!read_input(slot, i)) break;
     }
     if (slot->pending > 0) return GP_STEP_STARTED;
     return slot->failed ? GP_STEP_FAILED : GP_STEP_DONE;
@@ -184,12 +211,37 @@ static gpuproc_status submit(gp_pass_slot *slot, gp_device *device, gp_slot *whe
     gp_pass_run *p = slot->pass;
     gp_chunk *chunk = &slot->compute.chunk;
     *chunk = (gp_chunk){.first = slot->first, .count = slot->count, .input = slot->input,
-                        .output = slot->output, .uniform = p->uniform, .done = compute_done,
-                        .ctx = &slot->compute};
+                        .key = p->key, .keep = p->keep, .output = slot->output,
+                        .uniform = p->uniform, .done = compute_done, .ctx = &slot->compute};
     pthread_mutex_lock(p->run->device_lock);
     gpuproc_status st = device->api->submit(where, chunk, err);
     pthread_mutex_unlock(p->run->device_lock);
     return st;
+}
+
+/* Reads what only the device that failed has; gp_pass_compute_on_cpu follows. False: it
+ * was there already, or failed (slot->failed). */
+static bool read_held(gp_pass_slot *slot)
+{
+    slot->pending = 0;
+    slot->failed = false;
+    for (size_t i = 0; i < slot->pass->pass->inputs; i++) {
+        bool missing = slot->pass->pass->input[i].streamed && slot->input[i] == NULL;
+        if (missing && !read_input(slot, i)) break;
+    }
+    slot->for_cpu = slot->pending > 0;
+    if (!slot->for_cpu) slot->pending = 1; /* the computation itself, still */
+    return slot->for_cpu;
+}
+
+bool gp_pass_compute_on_cpu(gp_pass_slot *slot)
+{
+    gpuproc_error err = {0};
+    slot->for_cpu = false;
+    slot->pending = 1;
+    slot->on_cpu = submit(slot, slot->pass->run->cpu, slot->cpu_slot, &err) == GPUPROC_OK;
+    if (!slot->on_cpu) keep_error(slot->pass, &err);
+    return slot->on_cpu;
 }
 
 /* Starts the present chunk on the CPU after its device failed with `why`. */
@@ -213,15 +265,14 @@ static bool start_on_cpu(gp_pass_slot *slot, const gpuproc_error *why)
         free(none);
     }
     pthread_mutex_unlock(run->device_lock);
-    if (st == GPUPROC_OK) st = submit(slot, run->cpu, slot->cpu_slot, &err);
     if (st != GPUPROC_OK) {
         keep_error(p, &err);
         return false;
     }
+    if (!read_held(slot) && (slot->failed || !gp_pass_compute_on_cpu(slot))) return false;
     if (run->counters.fallbacks++ == 0)
         gp_run_log(run, GPUPROC_LOG_WARNING, "%s failed (%s): its chunks are done again on the CPU",
                    slot->device->device->info.name, why->message);
-    slot->on_cpu = true;
     return true;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "device/cpu/cpu_device.h"
+#include "stream/run_pass.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -67,12 +68,18 @@ out:
 gpuproc_status gp_run_plan(gp_run *run, gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
+    run->kept = gp_calloc(run->plan->program->inputs, sizeof *run->kept);
+    if (run->kept == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a job");
     for (size_t i = 0; i < run->plan->passes; i++) {
         atomic_store(&run->counters.pass, (unsigned)i + 1);
         GP_TRY(evaluate_scalars(run, &run->plan->pass[i].scalars, err));
         GP_TRY(gp_run_pass(run, &run->plan->pass[i], err));
+        (void)gp_kept_forget(run, i + 1);
     }
     GP_TRY(evaluate_scalars(run, &run->plan->last_scalars, err));
 out:
+    (void)gp_kept_forget(run, run->plan->passes);
+    free(run->kept);
+    run->kept = NULL;
     return st;
 }

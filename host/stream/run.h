@@ -40,6 +40,9 @@ typedef struct gp_run {
     void (*log)(void *ctx, gpuproc_log_level level, const char *message);
     void *log_ctx;
 
+    /* Per program input: elements of the chunks in which devices keep it for a later
+     * pass; 0: not kept (kept.c). */
+    uint64_t *kept;
     gpuproc_scalar *value; /* per node: uniform ones and 0-d targets without a sink */
     gp_mailbox box;
     _Atomic bool cancelled; /* set by anyone, then gp_mailbox_wake */

@@ -39,9 +39,10 @@ static gpuproc_status load_resident(gp_pass_run *p, size_t i, gpuproc_error *err
     op.read = (gp_read){.source = source, .count = in->count, .buffer = r->pages,
                         .done = resident_read_done, .ctx = &op};
     gp_source_read(&op.read);
-    /* Nothing else is under way yet: the only mail is this one. A wake (cancel) is kept in its flag. */
-    while (gp_mailbox_take(&p->run->box) == NULL) {
-    }
+    /* Nothing else is under way yet: the only mail is this one; the rest are wakes. */
+    do {
+        if (atomic_load(&p->run->cancelled)) gp_source_cancel(source);
+    } while (gp_mailbox_take(&p->run->box) == NULL);
     if (op.read.status != GPUPROC_OK && err != NULL) *err = op.read.error;
     r->data = op.read.data;
     return op.read.status;
@@ -66,7 +67,7 @@ static void slot_bytes(void *ctx, uint64_t elements, uint64_t *host, uint64_t *d
     d->device->api->slot_bytes(d->program, elements, host, device);
 }
 
-static size_t widest(const gp_pass *pass)
+static size_t widest_of(const gp_pass *pass)
 {
     size_t bytes = 1;
     for (size_t i = 0; i < pass->inputs; i++) {
@@ -75,6 +76,21 @@ static size_t widest(const gp_pass *pass)
     }
     for (size_t o = 0; o < pass->outputs; o++) {
         size_t own = gpuproc_dtype_bytes(pass->output[o].dtype);
+        if (own > bytes) bytes = own;
+    }
+    return bytes;
+}
+
+/* Over the later passes too where they are to have the same chunks. */
+static size_t widest(const gp_pass_run *p)
+{
+    const gp_plan *plan = p->run->plan;
+    size_t bytes = widest_of(p->pass);
+    bool keeps = false;
+    for (size_t i = 0; i < p->pass->inputs; i++) keeps = keeps || p->keep[i];
+    for (const gp_plan_pass *q = p->plan_pass; keeps && q < plan->pass + plan->passes; q++) {
+        if (!gp_shape_equal(&q->pass.shape, &p->pass->shape)) continue;
+        size_t own = widest_of(&q->pass);
         if (own > bytes) bytes = own;
     }
     return bytes;
@@ -140,15 +156,15 @@ out:
     return st;
 }
 
-static gpuproc_status choose_chunking(gp_pass_run *p, uint64_t chunk_bytes, gp_chunking *out,
-                                      gpuproc_error *err)
+static gpuproc_status choose_for_all(gp_pass_run *p, uint64_t chunk_bytes, gp_chunking *out,
+                                     gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
     gp_chunking least = {0};
     for (size_t d = 0; d < p->devices; d++) {
         gp_chunking own;
         gp_chunking_request request = {
-            .count = p->pass->count, .widest_bytes = widest(p->pass), .chunk_bytes = chunk_bytes,
+            .count = p->pass->count, .widest_bytes = widest(p), .chunk_bytes = chunk_bytes,
             .slots = p->run->slots, .sync = p->run->sync,
             .host_budget = (p->run->host_budget - p->resident_bytes) / p->devices,
             .device_budget = p->device[d].device->memory_budget, .slot_bytes = slot_bytes,
@@ -161,6 +177,16 @@ static gpuproc_status choose_chunking(gp_pass_run *p, uint64_t chunk_bytes, gp_c
     *out = least;
 out:
     return st;
+}
+
+/* The size that an earlier pass had, where it fits: devices keep its chunks. */
+static gpuproc_status choose_chunking(gp_pass_run *p, uint64_t chunk_bytes, gp_chunking *out,
+                                      gpuproc_error *err)
+{
+    if (p->kept_elements != 0 &&
+        choose_for_all(p, p->kept_elements * widest(p), out, NULL) == GPUPROC_OK)
+        return GPUPROC_OK;
+    return choose_for_all(p, chunk_bytes, out, err);
 }
 
 /* Chooses the chunk size and makes the slots; smaller chunks where device memory is
@@ -189,7 +215,10 @@ static gpuproc_status prepare_slots(gp_pass_run *p, gpuproc_error *err)
             if (err != NULL) *err = why;
             goto out;
         }
-        uint64_t half = chunking.elements / 2 * widest(p->pass);
+        uint64_t half = chunking.elements / 2 * widest(p);
+        p->kept_elements = 0;
+        /* What earlier passes left there may have taken the room. */
+        if (st == GPUPROC_DEVICE_MEMORY && gp_kept_forget(run, run->plan->passes)) continue;
         if (st == GPUPROC_DEVICE_MEMORY && chunking.elements > 64 * GP_BLOCK) {
             gp_run_log(run, GPUPROC_LOG_WARNING, "%s: chunks are halved", why.message);
             chunk_bytes = half;
@@ -205,6 +234,7 @@ static gpuproc_status prepare_slots(gp_pass_run *p, gpuproc_error *err)
         gp_max_u64(run->counters.memory_bytes, chunking.host_bytes + p->resident_bytes);
     run->counters.slots = p->slots;
     run->counters.chunk_elements = p->chunk_elements;
+    gp_kept_begin(p);
 out:
     return st;
 }
@@ -225,7 +255,12 @@ static void handle(gp_pass_run *p, gp_operation *op)
     case GP_OPERATION_RESIDENT: return;
     }
     if (!ok) slot->failed = true;
-    if (--slot->pending == 0) gp_sched_ended(&p->sched, slot->index, !slot->failed);
+    if (--slot->pending > 0) return;
+    if (slot->for_cpu && !slot->failed) {
+        if (gp_pass_compute_on_cpu(slot)) return;
+        slot->failed = true;
+    }
+    gp_sched_ended(&p->sched, slot->index, !slot->failed);
 }
 
 /* A pipe may have nothing to give, and nobody to take, for ever: what waits for one
@@ -326,6 +361,7 @@ gpuproc_status gp_run_pass(gp_run *run, const gp_plan_pass *plan_pass, gpuproc_e
     GP_TRY(make_states(&p, err));
     if (p.pass->count > 0) {
         GP_TRY(load_residents(&p, err));
+        GP_TRY(gp_kept_prepare(&p, err));
         GP_TRY(prepare_devices(&p, err));
         GP_TRY(prepare_slots(&p, err));
         GP_TRY(drive(&p, err));
@@ -343,6 +379,9 @@ out:
     }
     free(p.state);
     free(p.resident);
+    free(p.key);
+    free(p.keep);
+    free(p.ask);
     free(p.uniform);
     free(p.device);
     return st;

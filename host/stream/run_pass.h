@@ -51,6 +51,7 @@ struct gp_pass_slot {
     /* The CPU's slot for a chunk that its device failed to do; made when needed. */
     gp_slot *cpu_slot;
     bool on_cpu; /* the present chunk was done there */
+    bool for_cpu; /* it is being read again for the CPU: its device alone had the bytes */
 
     uint64_t first, count; /* of the present chunk */
     unsigned pending;      /* operations under way */
@@ -83,12 +84,23 @@ struct gp_pass_run {
     uint64_t resident_bytes;
     uint64_t *uniform;
     uint64_t chunk_elements;
+    /* Per pass->input (kept.c). */
+    const void **key;
+    bool *keep, *ask; /* told to devices; a device may hold its chunks from an earlier pass */
+    uint64_t kept_elements; /* of the chunks that an earlier pass left on devices; 0: none */
     gp_pass_slot *slot;
     unsigned slots;
     gp_reduce_state **state;
     gp_sched sched;
     gpuproc_error first_error;
 };
+
+/* What devices keep from pass to pass (kept.c). */
+gpuproc_status gp_kept_prepare(gp_pass_run *pass, gpuproc_error *err);
+/* The chunk size is chosen: which inputs to ask for, and what of old sizes is useless. */
+void gp_kept_begin(gp_pass_run *pass);
+/* Drops what no pass from this one on reads; true where there was something. */
+bool gp_kept_forget(gp_run *run, size_t pass);
 
 extern const gp_sched_actions gp_pass_actions; /* pass_slot.c */
 
@@ -102,7 +114,9 @@ void gp_pass_devices_free(gp_pass_run *pass);
 bool gp_pass_read_ended(gp_pass_slot *slot, gp_operation *op);
 bool gp_pass_write_ended(gp_pass_slot *slot, gp_operation *op);
 bool gp_pass_compute_ended(gp_pass_slot *slot);
-/* The device failed and the CPU has begun the chunk anew. */
+/* The device failed and the CPU has begun the chunk anew, or its bytes are read for that. */
 bool gp_pass_compute_again(gp_pass_slot *slot);
+/* They have been read: the CPU begins; false: pass->first_error says why not. */
+bool gp_pass_compute_on_cpu(gp_pass_slot *slot);
 
 #endif

@@ -43,7 +43,8 @@ extern "C" {
 #define GPUPROC_VERSION_MINOR 1
 #define GPUPROC_VERSION_PATCH 0
 
-/* The version of the library that is linked, "0.1.0". Static, never NULL. */
+/* The version of the library that is linked, "0.1.0".
+ * Ownership: static, never NULL. Threads: any. Errors: none. */
 GPUPROC_API const char *gpuproc_version(void);
 
 /* ---- Status and errors -------------------------------------------------- */
@@ -89,10 +90,12 @@ typedef enum gpuproc_status {
 #undef GPUPROC_X
 } gpuproc_status;
 
-/* The text of a status, "out of memory". Static, never NULL. */
+/* The text of a status, "out of memory"; "unknown status" for other values.
+ * Ownership: static, never NULL. Threads: any. Errors: none. */
 GPUPROC_API const char *gpuproc_status_text(gpuproc_status status);
 
-/* The process exit code that the command line documents for a status. */
+/* The process exit code that the command line documents for a status: 0, 1, 2 or
+ * 130. Threads: any. Errors: none; 1 for a value that is no status. */
 GPUPROC_API int gpuproc_status_exit_code(gpuproc_status status);
 
 /* What went wrong and where. Owned by the caller; filled by the call that
@@ -128,14 +131,16 @@ typedef enum gpuproc_dtype {
     GPUPROC_COMPLEX128 = 13,
 } gpuproc_dtype;
 
-/* NumPy's name of a dtype, "float32". Static; "?" for a value out of range. */
+/* NumPy's name of a dtype, "float32"; "?" for a value out of range.
+ * Ownership: static, never NULL. Threads: any. Errors: none. */
 GPUPROC_API const char *gpuproc_dtype_name(gpuproc_dtype dtype);
 
-/* Bytes of one element; 0 for a value out of range. */
+/* Bytes of one element, 1 to 16; 0 for a value out of range. Threads: any. Errors: none. */
 GPUPROC_API size_t gpuproc_dtype_bytes(gpuproc_dtype dtype);
 
 /* Reads a dtype as NumPy users write it: "float32", "f4", "<f4", ">i2", "bool".
- * *big_endian (may be NULL) tells a leading '>'. */
+ * *big_endian (may be NULL) tells a leading '>'; false for one-byte dtypes.
+ * Ownership: `text` is only read. Threads: any. Errors: BAD_DTYPE. */
 GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_dtype_parse(const char *text,
                                                              gpuproc_dtype *dtype,
                                                              bool *big_endian,
@@ -177,13 +182,18 @@ typedef struct gpuproc_session_options {
     void *log_ctx;
 } gpuproc_session_options;
 
-/* Opens a session. `options` may be NULL. OpenCL is not touched until a job or
- * a device listing needs it. Free with gpuproc_session_close. */
+/* Opens a session. `options` may be NULL: the defaults. Neither threads are started nor
+ * OpenCL is touched until a job or a device listing needs them.
+ * Ownership: the caller closes *session with gpuproc_session_close.
+ * Threads: any; a session may be used from several at once.
+ * Errors: INVALID_ARGUMENT (NULL, struct_size, an unknown GPUPROC_ISA), NO_MEMORY. */
 GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_session_open(
     const gpuproc_session_options *options, gpuproc_session **session, gpuproc_error *err);
 
 /* Cancels the jobs that are still under way, waits for them and frees the
- * session. Job handles stay legal until gpuproc_job_free. */
+ * session. Job handles stay legal until gpuproc_job_free; arrays do not belong to a session.
+ * Ownership: ends the caller's; NULL does nothing. Threads: one, while no other
+ * uses the session. Errors: none. */
 GPUPROC_API void gpuproc_session_close(gpuproc_session *session);
 
 /* ---- Devices ------------------------------------------------------------ */
@@ -207,11 +217,15 @@ typedef struct gpuproc_device_info {
     char note[256];      /* why it cannot be used, or "" */
 } gpuproc_device_info;
 
-/* Number of devices, the native CPU (index 0) included. Loads OpenCL on the
- * first call. Returns 1 where there is no OpenCL; that is not an error. */
+/* Number of devices, the native CPU (index 0) included, so at least 1. Loads OpenCL on
+ * the first call, which can take a second. No OpenCL is not an error: device 0's note
+ * then says why. Threads: any. Errors: none. */
 GPUPROC_API size_t gpuproc_device_count(gpuproc_session *session);
 
-/* Fills *info (info->struct_size set by the caller) for device `index`. */
+/* Fills *info (info->struct_size set by the caller) for device `index`, which is
+ * below gpuproc_device_count. Sizes are bytes; texts are cut to their fields.
+ * Ownership: *info is the caller's. Threads: any.
+ * Errors: INVALID_ARGUMENT, DEVICE_NOT_FOUND. */
 GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_device_info_get(gpuproc_session *session,
                                                                  size_t index,
                                                                  gpuproc_device_info *info,
@@ -223,8 +237,12 @@ GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_device_info_get(gpuproc_session
  * in several jobs at once (a stream in one only, once). */
 typedef struct gpuproc_array gpuproc_array;
 
-/* An .npy file, versions 1.0 to 3.0. Reads and checks the header; the data is
- * read when a job runs. `path` "-" is standard input. Free with gpuproc_array_free. */
+/* An .npy file, versions 1.0 to 3.0, any shape of at most GPUPROC_MAX_NDIM axes, either
+ * order and byte order. Reads and checks the header and the file's length; the data
+ * is read when a job runs. `path` "-" is standard input: a pipe is read up to the end of
+ * its header here, and may be bound in one job.
+ * Ownership: the caller frees *array with gpuproc_array_free. Threads: any.
+ * Errors: IO_OPEN, IO_READ, BAD_HEADER, BAD_DTYPE, BAD_SHAPE, TRUNCATED, NO_MEMORY. */
 GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_array_open_npy(const char *path,
                                                                 gpuproc_array **array,
                                                                 gpuproc_error *err);
@@ -239,16 +257,20 @@ typedef struct gpuproc_raw_layout {
     bool fortran_order;
 } gpuproc_raw_layout;
 
-/* A headerless binary file. `path` "-" is standard input (ndim -1 is not
- * possible there). Free with gpuproc_array_free. */
+/* A headerless binary file, laid out as `layout` says (offset in bytes, lengths in
+ * elements). `path` "-" is standard input; a pipe needs its whole shape (no -1).
+ * Ownership: the caller frees *array with gpuproc_array_free; layout is only read.
+ * Threads: any. Errors: INVALID_ARGUMENT, IO_OPEN, IO_READ, BAD_SHAPE, TRUNCATED, NO_MEMORY. */
 GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_array_open_raw(const char *path,
                                                                 const gpuproc_raw_layout *layout,
                                                                 gpuproc_array **array,
                                                                 gpuproc_error *err);
 
-/* An array in the caller's memory, C order, native byte order, aligned to its
- * dtype. `data` is borrowed: it must live, unchanged, until every job that
- * binds the array has ended. */
+/* An array in the caller's memory: `shape` has ndim lengths >= 0 (0 axes: one element),
+ * C order, native byte order, aligned to its dtype. NULL data is legal for no elements.
+ * Ownership: `data` is borrowed: it must live, unchanged, until every job that
+ * binds the array has ended. The caller frees *array with gpuproc_array_free.
+ * Threads: any. Errors: INVALID_ARGUMENT, BAD_SHAPE, NO_MEMORY. */
 GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_array_from_memory(gpuproc_dtype dtype, int ndim,
                                                                    const int64_t *shape,
                                                                    const void *data,
@@ -256,10 +278,14 @@ GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_array_from_memory(gpuproc_dtype
                                                                    gpuproc_error *err);
 
 /* Writes `count` elements from C-order index `first` on to `dst`; returns 0,
- * or an errno value. Called from any thread, possibly several at once. */
+ * or an errno value, which ends the job with IO_READ. `dst` is aligned to the dtype and the
+ * library's. Called from any thread of the library, possibly several at once. */
 typedef int (*gpuproc_generate_fn)(void *ctx, uint64_t first, size_t count, void *dst);
 
-/* An array whose elements a function makes on demand. */
+/* An array whose elements a function makes on demand; it may be asked for an element
+ * several times and must make the same one.
+ * Ownership: `ctx` is borrowed like from_memory's data; the caller frees *array with
+ * gpuproc_array_free. Threads: any. Errors: INVALID_ARGUMENT, BAD_SHAPE, NO_MEMORY. */
 GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_array_from_function(
     gpuproc_dtype dtype, int ndim, const int64_t *shape, gpuproc_generate_fn generate, void *ctx,
     gpuproc_array **array, gpuproc_error *err);
@@ -277,11 +303,15 @@ typedef struct gpuproc_array_info {
     char format[8];       /* "npy", "raw", "memory", "call" */
 } gpuproc_array_info;
 
+/* What is known of an array; info->struct_size is set by the caller.
+ * Ownership: *info is the caller's. Threads: any. Errors: INVALID_ARGUMENT. */
 GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_array_info_get(const gpuproc_array *array,
                                                                 gpuproc_array_info *info,
                                                                 gpuproc_error *err);
 
-/* Frees the handle. Jobs that were submitted with it are not disturbed. */
+/* Frees the handle. Jobs that were submitted with it are not disturbed.
+ * Ownership: ends the caller's; NULL does nothing. Threads: one, while no other uses the
+ * handle. Errors: none. */
 GPUPROC_API void gpuproc_array_free(gpuproc_array *array);
 
 /* ---- Jobs --------------------------------------------------------------- */
@@ -321,23 +351,32 @@ typedef struct gpuproc_job_options {
     unsigned flags;        /* GPUPROC_JOB_* */
 } gpuproc_job_options;
 
-/* Checks the expression against its inputs, plans it and starts it. Outputs
- * that the expression does not bind to a destination are scalars, which
- * gpuproc_job_result returns; an array result without a destination is an
- * error. Inputs' handles may be freed after the call. `options` may be NULL.
- * Free with gpuproc_job_free. */
+/* Checks the expression against its inputs, plans it, opens its outputs and starts it.
+ * Results without a destination must have no axes: gpuproc_job_result returns their values.
+ * An array result without a destination is an error, unless a later statement uses
+ * its name. Shapes and dtypes follow NumPy 2.
+ * Ownership: the caller frees *job with gpuproc_job_free. Inputs' handles may be freed
+ * after the call; their data, and the buffers of MEMORY outputs, are borrowed until the job ends.
+ * `options` may be NULL. Threads: any.
+ * Errors: INVALID_ARGUMENT, all of 200-299 (with line, column and length of the place),
+ * UNSUPPORTED, DEVICE_NOT_FOUND, IO_OPEN, IO_EXISTS, IO_NO_SPACE, NO_MEMORY. What shows only
+ * while running comes from gpuproc_job_wait. */
 GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_submit(
     gpuproc_session *session, const char *expression, const gpuproc_input *inputs,
     size_t input_count, const gpuproc_output *outputs, size_t output_count,
     const gpuproc_job_options *options, gpuproc_job **job, gpuproc_error *err);
 
-/* Waits until the job has ended, at most timeout_ns (UINT64_MAX: for ever), and
- * returns its status; GPUPROC_TIMEOUT while it is still under way (0: polls). */
+/* Waits until the job has ended, at most timeout_ns nanoseconds (UINT64_MAX: for ever,
+ * 0: polls), and returns the job's status; GPUPROC_TIMEOUT while it is still under way. May be
+ * called again. Ownership: none changes. Threads: any, several at once.
+ * Errors: TIMEOUT, or whatever ended the job: CANCELLED, BUDGET, NO_MEMORY, DOMAIN,
+ * TRUNCATED, 300-399 (with no fallback), 400-499. */
 GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_job_wait(gpuproc_job *job, uint64_t timeout_ns,
                                                           gpuproc_error *err);
 
 /* Asks the job to stop at the next chunk. Returns at once; wait to see the end,
- * which is GPUPROC_CANCELLED unless the job was quicker. Async-signal-safe. */
+ * which is GPUPROC_CANCELLED unless the job was quicker. Its outputs do not appear.
+ * Threads: any; async-signal-safe. Errors: none. */
 GPUPROC_API void gpuproc_job_cancel(gpuproc_job *job);
 
 typedef struct gpuproc_progress {
@@ -347,6 +386,8 @@ typedef struct gpuproc_progress {
     uint64_t elapsed_ns;
 } gpuproc_progress;
 
+/* How far the job is; progress->struct_size is set by the caller. Bytes are exact at
+ * the end of each chunk. Threads: any, at any time. Errors: none. */
 GPUPROC_API void gpuproc_job_progress(gpuproc_job *job, gpuproc_progress *progress);
 
 /* One result of an ended job. For an array, `path` (or the caller's memory) has
@@ -363,11 +404,14 @@ typedef struct gpuproc_result {
     const char *path; /* NULL for memory and scalars */
 } gpuproc_result;
 
-/* Number of results, known from submission on. */
+/* Number of results, known from submission on: those with a destination, bare
+ * expressions, and assigned names that no later statement uses.
+ * Threads: any. Errors: none. */
 GPUPROC_API size_t gpuproc_job_result_count(const gpuproc_job *job);
 
-/* Result `index` in the order of the expression. Dtype and shape are known from
- * submission on; the scalar is there when the job has ended well. */
+/* Result `index` in the order of the expression; result->struct_size is set by the
+ * caller. Dtype and shape are known from submission on; the scalar is there when the job has
+ * ended well. Ownership: strings are the job's. Threads: any. Errors: INVALID_ARGUMENT. */
 GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_job_result(const gpuproc_job *job, size_t index,
                                                             gpuproc_result *result,
                                                             gpuproc_error *err);
@@ -389,9 +433,13 @@ typedef struct gpuproc_report {
     char warnings[512];    /* numeric warnings, one line, or "" */
 } gpuproc_report;
 
+/* Fills *report (report->struct_size set by the caller); only `passes` before the job has
+ * ended. Ownership: *report is the caller's. Threads: any. Errors: none. */
 GPUPROC_API void gpuproc_job_report(const gpuproc_job *job, gpuproc_report *report);
 
-/* Cancels the job where it is still under way, waits for it and frees it. */
+/* Cancels the job where it is still under way, waits for it and frees it.
+ * Ownership: ends the caller's; NULL does nothing. Threads: one, while no other uses the
+ * handle. Errors: none. */
 GPUPROC_API void gpuproc_job_free(gpuproc_job *job);
 
 #ifdef __cplusplus

@@ -9,6 +9,7 @@
  *   GPUPROC_SIM_UP, GPUPROC_SIM_DOWN   bytes per second of the copies (default 1e9)
  *   GPUPROC_SIM_KERNEL                 bytes per second of kernels, over the sizes of
  *                                      their buffer arguments (default 1e9)
+ *   GPUPROC_SIM_MEMORY                 bytes that the device says it has (default: its own)
  *   GPUPROC_SIM_LOG                    file for one line per command: engine begin end (ns)
  *
  * Loaded by the ICD loader: OPENCL_LAYERS=/path/to/libgpu_layer.so. */
@@ -328,6 +329,11 @@ static cl_int CL_API_CALL get_device_info(cl_device_id device, cl_device_info wh
     cl_bool no = CL_FALSE;
     if (what == CL_DEVICE_TYPE) return answer(&gpu, sizeof gpu, room, value, needed);
     if (what == CL_DEVICE_HOST_UNIFIED_MEMORY) return answer(&no, sizeof no, room, value, needed);
+    const char *memory = getenv("GPUPROC_SIM_MEMORY");
+    if (what == CL_DEVICE_GLOBAL_MEM_SIZE && memory != NULL) {
+        cl_ulong bytes = strtoull(memory, NULL, 10);
+        return answer(&bytes, sizeof bytes, room, value, needed);
+    }
     return target->clGetDeviceInfo(device, what, room, value, needed);
 }
 

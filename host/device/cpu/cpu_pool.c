@@ -161,6 +161,11 @@ static gpuproc_status start(gp_cpu_pool *pool, gpuproc_error *err)
     sigset_t all, old;
     int failed = 0;
     sigfillset(&all);
+    /* Faults must still reach whoever handles them: a mapped file may become shorter. */
+    sigdelset(&all, SIGSEGV);
+    sigdelset(&all, SIGBUS);
+    sigdelset(&all, SIGFPE);
+    sigdelset(&all, SIGILL);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     while (pool->started < pool->threads) {
         worker *w = &pool->worker[pool->started];

@@ -75,18 +75,38 @@ static bool is_repeated(const gp_device_program *program, const gp_chunk *chunk,
     return false;
 }
 
+/* An input that came without its bytes was kept; one that will be read again is, if it fits. */
+static gpuproc_status prepare_kept(gp_cl_slot *slot, size_t input, const gp_chunk *chunk,
+                                   gpuproc_error *err)
+{
+    const gp_device_program *program = slot->base.program;
+    gp_cl_kept **kept = &slot->input[input].kept;
+    if (chunk->input[input] == NULL) {
+        if (chunk->key != NULL)
+            *kept = gp_cl_kept_find(program->device, chunk->key[input], chunk->first, chunk->count);
+        if (*kept == NULL)
+            return gp_fail(err, GPUPROC_INTERNAL, "input %zu has no bytes and was not kept", input);
+    } else if (chunk->keep != NULL && chunk->keep[input]) {
+        *kept = gp_cl_kept_new(program->device, chunk->key[input], chunk->first, chunk->count,
+                               program->input[input].element_bytes);
+    }
+    return GPUPROC_OK;
+}
+
 gpuproc_status gp_cl_buffers_prepare(gp_cl_slot *slot, const gp_chunk *chunk, gpuproc_error *err)
 {
     gp_device_program *program = slot->base.program;
-    const gp_cl_device *device = program->device;
+    gp_cl_device *device = program->device;
     gpuproc_status st = GPUPROC_OK;
     for (size_t i = 0; i < program->inputs; i++) {
         gp_cl_operand *o = &program->input[i];
         gp_cl_area *area = &slot->input[i];
-        area->copied = o->streamed;
+        area->copied = o->streamed && chunk->input[i] != NULL;
         if (!o->streamed) {
             GP_TRY(prepare_resident(slot, o, chunk->input[i], err));
-        } else if (device->unified) {
+        } else if (!device->unified) {
+            GP_TRY(prepare_kept(slot, i, chunk, err));
+        } else {
             area->copied = false;
             if (is_repeated(program, chunk, i)) continue;
             GP_TRY(make_buffer(device, CL_MEM_READ_ONLY, chunk->input[i],

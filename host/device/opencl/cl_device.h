@@ -16,6 +16,19 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+/* Elements of one chunk's input that stay on the device for a later pass. */
+typedef struct gp_cl_kept gp_cl_kept;
+struct gp_cl_kept {
+    gp_cl_kept *next; /* of its bucket */
+    const void *key;
+    uint64_t first, count;
+    cl_mem buffer;
+    uint64_t bytes;
+    atomic_bool whole; /* its upload has ended well */
+};
+
+#define GP_CL_KEPT_BUCKETS 1024
+
 typedef struct gp_cl_device {
     gp_device base; /* first: a gp_device * is a gp_cl_device * */
     const gp_cl_api *api;
@@ -30,6 +43,8 @@ typedef struct gp_cl_device {
     char *identity;             /* what a cached binary depends on */
     pthread_mutex_t lock;       /* of the context's making */
     cl_context context;         /* made by the first program */
+    gp_cl_kept *kept[GP_CL_KEPT_BUCKETS];
+    uint64_t kept_bytes, kept_budget;
 } gp_cl_device;
 
 /* ---- Filling a device (cl_info.c) ---- */
@@ -111,6 +126,7 @@ typedef struct gp_cl_area {
     cl_mem buffer; /* discrete: for the slot's life; unified: for one chunk */
     void *mapped;  /* unified output: its bytes while the host may read them */
     bool copied;   /* the bytes travel by Write or Read */
+    gp_cl_kept *kept; /* an input's: used in place of `buffer` for the present chunk */
 } gp_cl_area;
 
 typedef struct gp_cl_slot {
@@ -150,6 +166,20 @@ gpuproc_status gp_cl_slot_new(gp_device_program *program, uint64_t max_count,
 void gp_cl_slot_free(gp_slot *slot);
 /* Gives back what the last chunk left: events, and buffers made for that chunk. */
 void gp_cl_slot_reap(gp_cl_slot *slot);
+
+/* ---- What stays from pass to pass (cl_keep.c); discrete devices only ---- */
+
+/* Where the elements are, or NULL. */
+gp_cl_kept *gp_cl_kept_find(const gp_cl_device *device, const void *key, uint64_t first,
+                            uint64_t count);
+/* Room to upload them to; NULL where there is none, which is no error. */
+gp_cl_kept *gp_cl_kept_new(gp_cl_device *device, const void *key, uint64_t first, uint64_t count,
+                           size_t element_bytes);
+void gp_cl_kept_drop(gp_cl_device *device, gp_cl_kept *kept);
+
+bool gp_cl_holds(const gp_device_program *program, const void *key, uint64_t first,
+                 uint64_t count);
+void gp_cl_forget(gp_device *device, const void *key);
 
 /* ---- Submission (cl_submit.c, cl_buffers.c, cl_finish.c) ---- */
 

@@ -32,6 +32,8 @@ static const gp_device_api device_api = {
     .slot_new = gp_cl_slot_new,
     .slot_free = gp_cl_slot_free,
     .submit = gp_cl_submit,
+    .holds = gp_cl_holds,
+    .forget = gp_cl_forget,
     .close = device_close,
 };
 

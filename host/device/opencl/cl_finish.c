@@ -96,6 +96,9 @@ static void complete(gp_cl_slot *slot, cl_int state)
         chunk->flags = flags;
         slot->flags_dirty = flags != 0;
         slot->uniform_sent = true;
+        for (size_t i = 0; i < slot->base.program->inputs; i++) {
+            if (slot->input[i].kept != NULL) atomic_store(&slot->input[i].kept->whole, true);
+        }
         fill_spans(slot, chunk);
         atomic_store(&slot->base.program->ran, true);
     }

@@ -183,6 +183,7 @@ gpuproc_status gp_cl_device_query(gp_cl_device *device, const char *platform_nam
     device->base.in_place = device->unified;
     /* Shared memory is the host's too, so less of it is ours. */
     device->base.memory_budget =
-        device->unified ? info->memory_bytes / 4 : info->memory_bytes / 4 * 3;
+        device->unified ? info->memory_bytes / 4 : info->memory_bytes / 8 * 3;
+    device->kept_budget = device->unified ? 0 : info->memory_bytes / 8 * 3;
     return make_identity(device, platform_name, platform_version, err);
 }

@@ -278,6 +278,11 @@ void gp_cl_slot_reap(gp_cl_slot *slot)
         slot->event[i] = NULL;
     }
     slot->events = 0;
+    for (size_t i = 0; slot->input != NULL && i < program->inputs; i++) {
+        gp_cl_kept **kept = &slot->input[i].kept;
+        if (*kept != NULL && !atomic_load(&(*kept)->whole)) gp_cl_kept_drop(program->device, *kept);
+        *kept = NULL;
+    }
     if (!program->device->unified) return;
     for (size_t i = 0; slot->output != NULL && i < program->outputs; i++) {
         gp_cl_area *area = &slot->output[i];

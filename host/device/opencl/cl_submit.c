@@ -16,8 +16,9 @@ static gpuproc_status set_args(gp_cl_slot *slot, const gp_chunk *chunk, gpuproc_
     cl_int rc = api->clSetKernelArg(slot->kernel, index++, sizeof first, &first);
     if (rc == CL_SUCCESS) rc = api->clSetKernelArg(slot->kernel, index++, sizeof count, &count);
     for (size_t i = 0; rc == CL_SUCCESS && i < program->inputs; i++) {
-        cl_mem *buffer = program->input[i].streamed ? &slot->input[i].buffer
-                                                    : &program->input[i].resident;
+        cl_mem *buffer = !program->input[i].streamed ? &program->input[i].resident
+                         : slot->input[i].kept       ? &slot->input[i].kept->buffer
+                                                     : &slot->input[i].buffer;
         /* NULL: a repeated one, whose buffer is that of the first with the same bytes. */
         for (size_t j = 0; *buffer == NULL && j < i; j++) {
             if (program->input[j].streamed && chunk->input[j] == chunk->input[i] &&
@@ -66,9 +67,17 @@ static gpuproc_status upload(gp_cl_slot *slot, const gp_chunk *chunk, gpuproc_er
     gpuproc_status st = GPUPROC_OK;
     size_t uniform_bytes = program->uniforms * sizeof(uint64_t);
     for (size_t i = 0; i < program->inputs; i++) {
-        if (!slot->input[i].copied || chunk->count == 0) continue;
-        GP_TRY(enqueue_write(slot, slot->input[i].buffer, chunk->input[i],
-                     (size_t)chunk->count * program->input[i].element_bytes, err));
+        gp_cl_area *area = &slot->input[i];
+        size_t bytes = (size_t)chunk->count * program->input[i].element_bytes;
+        if (!area->copied || chunk->count == 0) continue;
+        if (area->kept != NULL) {
+            if (enqueue_write(slot, area->kept->buffer, chunk->input[i], bytes, NULL) == GPUPROC_OK)
+                continue;
+            /* Drivers find out only now that there is no room: then it is not kept. */
+            gp_cl_kept_drop(program->device, area->kept);
+            area->kept = NULL;
+        }
+        GP_TRY(enqueue_write(slot, area->buffer, chunk->input[i], bytes, err));
     }
     /* What does not change stays where it is: uniforms hold for a pass, flags are rare. */
     if (uniform_bytes > 0 && (!slot->uniform_sent ||
@@ -153,8 +162,8 @@ gpuproc_status gp_cl_submit(gp_slot *base, gp_chunk *chunk, gpuproc_error *err)
     atomic_store(&slot->ended, false);
     slot->submitted_ns = gp_now_ns();
     GP_TRY(gp_cl_buffers_prepare(slot, chunk, err));
-    GP_TRY(set_args(slot, chunk, err));
     GP_TRY(upload(slot, chunk, err));
+    GP_TRY(set_args(slot, chunk, err));
     GP_TRY(launch(slot, err));
     GP_TRY(download(slot, chunk, err));
     GP_TRY(gp_cl_finish_arm(slot, err));

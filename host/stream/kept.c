@@ -1,0 +1,85 @@
+/* Inputs that stay on a discrete device for a later pass. A device recognises a chunk by its
+ * source and its range of elements, so passes over one shape keep to one chunk size. */
+#include "stream/run_pass.h"
+
+#include "base/memory.h"
+
+static bool can_keep(const gp_device *device)
+{
+    return !device->in_place && device->api->holds != NULL;
+}
+
+static bool any_can_keep(const gp_run *run)
+{
+    for (size_t d = 0; d < run->devices; d++) {
+        if (can_keep(run->device[d])) return true;
+    }
+    return false;
+}
+
+/* Whether this pass or a later one streams the program's input. */
+static bool read_from(const gp_plan *plan, size_t pass, int input)
+{
+    for (; pass < plan->passes; pass++) {
+        const gp_pass *p = &plan->pass[pass].pass;
+        for (size_t i = 0; i < p->inputs; i++) {
+            if (p->input[i].streamed && p->input[i].input == input) return true;
+        }
+    }
+    return false;
+}
+
+gpuproc_status gp_kept_prepare(gp_pass_run *p, gpuproc_error *err)
+{
+    const gp_run *run = p->run;
+    size_t next = (size_t)(p->plan_pass - run->plan->pass) + 1;
+    bool possible = any_can_keep(run);
+    p->key = gp_calloc(p->pass->inputs, sizeof *p->key);
+    p->keep = gp_calloc(p->pass->inputs, sizeof *p->keep);
+    p->ask = gp_calloc(p->pass->inputs, sizeof *p->ask);
+    if (p->key == NULL || p->keep == NULL || p->ask == NULL)
+        return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a pass");
+    for (size_t i = 0; possible && i < p->pass->inputs; i++) {
+        const gp_pass_input *in = &p->pass->input[i];
+        if (!in->streamed) continue;
+        /* Sources outlive the run and are not shared by jobs: their address tells them apart. */
+        p->key[i] = run->source[in->input];
+        p->keep[i] = read_from(run->plan, next, in->input);
+        if (run->kept[in->input] != 0) p->kept_elements = run->kept[in->input];
+    }
+    return GPUPROC_OK;
+}
+
+static void forget(gp_run *run, size_t input)
+{
+    pthread_mutex_lock(run->device_lock);
+    for (size_t d = 0; d < run->devices; d++) {
+        if (can_keep(run->device[d]))
+            run->device[d]->api->forget(run->device[d], run->source[input]);
+    }
+    pthread_mutex_unlock(run->device_lock);
+    run->kept[input] = 0;
+}
+
+void gp_kept_begin(gp_pass_run *p)
+{
+    for (size_t i = 0; i < p->pass->inputs; i++) {
+        size_t input = (size_t)p->pass->input[i].input;
+        uint64_t *elements = &p->run->kept[input];
+        if (!p->pass->input[i].streamed) continue;
+        p->ask[i] = *elements == p->chunk_elements;
+        if (*elements != 0 && !p->ask[i]) forget(p->run, input);
+        if (p->keep[i]) *elements = p->chunk_elements;
+    }
+}
+
+bool gp_kept_forget(gp_run *run, size_t pass)
+{
+    bool any = false;
+    for (size_t i = 0; i < run->plan->program->inputs; i++) {
+        if (run->kept[i] == 0 || read_from(run->plan, pass, (int)i)) continue;
+        forget(run, i);
+        any = true;
+    }
+    return any;
+}
