@@ -171,7 +171,7 @@ static void point_inputs(gp_cpu_block *block, const gp_cpu_job *job, uint64_t of
  * cache, enough that calls and their loops' ends do not count. */
 #define STRETCH 512
 
-/* Asking memory for the next stretch while this one is computed. The processor's own prefetching
+/* Asking memory for what comes next while this is computed. The processor's own prefetching
  * starts anew on each page: left alone, memory idles while the loops run in the cache, and the
  * loops wait for memory after. Reductions keep memory busy as they are, and were measured
  * to lose by it. */
@@ -182,7 +182,8 @@ typedef struct ahead {
     size_t inputs, lines; /* lines: to ask for before each step */
 } ahead;
 
-/* The stretch behind that at `offset`, spread over the steps: all at once would have to queue. */
+/* The stretch after next, seen from `offset`, so that it is there in time; spread over the steps,
+ * because all at once would have to queue. */
 static void plan_ahead(const gp_cpu_code *code, const gp_cpu_job *job, uint64_t offset, ahead *a)
 {
     size_t widest = 0;
@@ -190,7 +191,7 @@ static void plan_ahead(const gp_cpu_code *code, const gp_cpu_job *job, uint64_t 
     for (size_t i = 0; i < code->inputs && a->inputs < AHEAD && code->reduces == 0; i++) {
         const gp_cpu_input *in = &code->input[i];
         if (in->value < 0 || !in->streamed) continue;
-        a->at[a->inputs++] = (const unsigned char *)job->input[i] + (offset + STRETCH) * in->bytes;
+        a->at[a->inputs++] = (const unsigned char *)job->input[i] + (offset + 2 * STRETCH) * in->bytes;
         if (in->bytes > widest) widest = in->bytes;
     }
     a->lines = STRETCH / LINE * widest / (code->vec.instrs + 1) + 1;
