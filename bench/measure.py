@@ -87,7 +87,7 @@ class Bench:
         self.gpuproc = os.path.join(args.build, "bin", "gpuproc")
         self.memory_program = os.path.join(args.build, "bin", "gpuproc-bench-memory")
         self.peers = [args.python, os.path.join(HERE, "peers", "numpy_numexpr.py")]
-        self.notes = []
+        self.notes, self.loads = [], {}
         os.makedirs(args.data, exist_ok=True)
 
     def note(self, text):
@@ -277,6 +277,7 @@ class Bench:
                 "memory_gib": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GIB, 1),
                 "kernel": platform.release(), "libc": " ".join(platform.libc_ver()),
                 "gpuproc": json.loads(version), "commit": commit, "load_at_start": self.load,
+                "load_around_cases": self.loads,
                 "peers": getattr(self, "versions", None)}
 
     def all(self):
@@ -285,7 +286,9 @@ class Bench:
         for name in self.args.cases:
             method = getattr(self, "case_" + name)
             print("%s: %s" % (name, method.__doc__), flush=True)
+            before = os.getloadavg()[0]
             method()
+            self.loads[name] = [before, os.getloadavg()[0]]
         print()
         print(self.table.text())
         if self.args.name:
