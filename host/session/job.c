@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/machine.h"
 #include "base/memory.h"
+#include "io/crew.h"
 #include "lang/compile.h"
 
 #include <errno.h>
@@ -13,43 +14,49 @@
 
 /* ---- The list of a session's jobs ------------------------------------------ */
 
-static void link_job(gpuproc_session *session, gpuproc_job *job)
+static void link_job(gpuproc_job *job, gpuproc_session *session)
 {
     pthread_mutex_lock(&session->jobs_lock);
+    job->session = session;
     job->next = session->jobs;
     if (job->next != NULL) job->next->previous = job;
     session->jobs = job;
+    session->references++;
     pthread_mutex_unlock(&session->jobs_lock);
 }
 
 static void unlink_job(gpuproc_job *job)
 {
     gpuproc_session *session = job->session;
-    if (session == NULL) return;
     pthread_mutex_lock(&session->jobs_lock);
     if (job->previous != NULL) job->previous->next = job->next;
-    else if (session->jobs == job) session->jobs = job->next;
+    else session->jobs = job->next;
     if (job->next != NULL) job->next->previous = job->previous;
-    job->next = job->previous = NULL;
-    job->session = NULL;
+    pthread_mutex_unlock(&session->jobs_lock);
+    gp_session_release(session);
+}
+
+static void begin_running(gpuproc_session *session)
+{
+    pthread_mutex_lock(&session->jobs_lock);
+    session->running++;
     pthread_mutex_unlock(&session->jobs_lock);
 }
 
-static void close_files(gpuproc_job *job);
+static void end_running(gpuproc_session *session)
+{
+    pthread_mutex_lock(&session->jobs_lock);
+    if (--session->running == 0) pthread_cond_broadcast(&session->quiet);
+    pthread_mutex_unlock(&session->jobs_lock);
+}
 
+/* The lock keeps other threads from freeing a job that is looked at here. */
 void gp_jobs_end(gpuproc_session *session)
 {
+    pthread_mutex_lock(&session->jobs_lock);
     for (gpuproc_job *job = session->jobs; job != NULL; job = job->next) gpuproc_job_cancel(job);
-    while (session->jobs != NULL) {
-        gpuproc_job *job = session->jobs;
-        (void)!gpuproc_job_wait(job, UINT64_MAX, NULL);
-        if (job->started) {
-            pthread_join(job->thread, NULL);
-            job->started = false;
-        }
-        close_files(job);
-        unlink_job(job);
-    }
+    while (session->running > 0) pthread_cond_wait(&session->quiet, &session->jobs_lock);
+    pthread_mutex_unlock(&session->jobs_lock);
 }
 
 /* ---- Running --------------------------------------------------------------- */
@@ -113,12 +120,14 @@ static void *loop(void *ctx)
     /* A failure must never look like a success, whoever forgot to say what it was. */
     if (st != err.status) (void)gp_fail(&err, st, "%s", gpuproc_status_text(st));
     close_files(job);
+    gp_job_name_devices(job);
     atomic_store(&job->end_ns, gp_now_ns());
     pthread_mutex_lock(&job->lock);
     job->error = err;
     job->ended = true;
     pthread_cond_broadcast(&job->changed);
     pthread_mutex_unlock(&job->lock);
+    end_running(job->session);
     return NULL;
 }
 
@@ -229,7 +238,7 @@ static void prepare_run(gpuproc_job *job, const gpuproc_job_options *options)
     }
 }
 
-static gpuproc_status job_new(gpuproc_job **out, gpuproc_error *err)
+static gpuproc_status job_new(gpuproc_session *session, gpuproc_job **out, gpuproc_error *err)
 {
     gpuproc_job *job = gp_calloc(1, sizeof *job);
     if (job == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a job");
@@ -240,6 +249,7 @@ static gpuproc_status job_new(gpuproc_job **out, gpuproc_error *err)
     pthread_condattr_destroy(&attr);
     pthread_mutex_init(&job->lock, NULL);
     job->begin_ns = gp_now_ns();
+    link_job(job, session);
     *out = job;
     return GPUPROC_OK;
 }
@@ -255,8 +265,7 @@ gpuproc_status gpuproc_submit(gpuproc_session *session, const char *expression,
     int refused;
     GP_TRY(check_arguments(session, expression, inputs, input_count, outputs, output_count, options,
                            out, err));
-    GP_TRY(job_new(&job, err));
-    job->session = session;
+    GP_TRY(job_new(session, &job, err));
     GP_TRY(compile(job, expression, inputs, input_count, err));
     GP_TRY(gp_job_bind_outputs(job, outputs, output_count, err));
     GP_TRY(gp_plan_make(&job->program, job->target, job->targets, &job->plan, err));
@@ -272,13 +281,15 @@ gpuproc_status gpuproc_submit(gpuproc_session *session, const char *expression,
     }
     job->box_made = true;
     prepare_run(job, options);
-    refused = pthread_create(&job->thread, NULL, loop, job);
+    begin_running(session);
+    /* Signals are for the caller's threads; without them SIGXFSZ is a failing write here. */
+    refused = gp_io_thread_start(&job->thread, loop, job);
     if (refused != 0) {
+        end_running(session);
         st = gp_fail_errno(err, GPUPROC_NO_MEMORY, refused, NULL, "cannot start the job's thread");
         goto out;
     }
     job->started = true;
-    link_job(session, job);
 out:
     if (st == GPUPROC_OK) *out = job;
     else gpuproc_job_free(job);
@@ -294,7 +305,7 @@ void gpuproc_job_free(gpuproc_job *job)
         gpuproc_job_cancel(job);
         pthread_join(job->thread, NULL);
     }
-    if (job->session != NULL) close_files(job);
+    close_files(job);
     unlink_job(job);
     for (size_t i = 0; job->origin != NULL && i < job->program.inputs; i++) gp_origin_free(&job->origin[i]);
     for (size_t i = 0; job->result != NULL && i < job->results; i++) free(job->result[i].path);

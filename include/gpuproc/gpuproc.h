@@ -191,7 +191,8 @@ GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_session_open(
     const gpuproc_session_options *options, gpuproc_session **session, gpuproc_error *err);
 
 /* Cancels the jobs that are still under way, waits for them and frees the
- * session. Job handles stay legal until gpuproc_job_free; arrays do not belong to a session.
+ * session. Job handles stay legal until gpuproc_job_free, which other threads may call
+ * meanwhile; arrays do not belong to a session.
  * Ownership: ends the caller's; NULL does nothing. Threads: one, while no other
  * uses the session. Errors: none. */
 GPUPROC_API void gpuproc_session_close(gpuproc_session *session);

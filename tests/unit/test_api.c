@@ -239,10 +239,38 @@ static void session_closed_with_jobs(void **state)
         assert_true(st == GPUPROC_CANCELLED || (i == 1 && st == GPUPROC_OK));
         assert_int_equal(gpuproc_job_result_count(held[i]), 1);
         gpuproc_job_cancel(held[i]);
+        /* What is told of a device does not need the session either. */
+        gpuproc_report report = {.struct_size = sizeof report};
+        gpuproc_job_report(held[i], &report);
+        assert_true(report.wall_ns > 0);
+        assert_true(st != GPUPROC_OK || report.device[0] != '\0');
         gpuproc_job_free(held[i]);
     }
     gpuproc_array_free(x);
     gpuproc_array_free(y);
+}
+
+static void *free_jobs(void *ctx)
+{
+    gpuproc_job **job = ctx;
+    for (int i = 0; i < 4; i++) gpuproc_job_free(job[i]);
+    return NULL;
+}
+
+static void session_closed_while_jobs_are_freed(void **state)
+{
+    (void)state;
+    gpuproc_array *x = generated(count_up, NULL);
+    for (int round = 0; round < 30; round++) {
+        gpuproc_session *s = open_session();
+        gpuproc_job *job[4];
+        pthread_t thread;
+        for (int i = 0; i < 4; i++) job[i] = submit(s, "sum(x - mean(x))", x);
+        assert_int_equal(pthread_create(&thread, NULL, free_jobs, job), 0);
+        gpuproc_session_close(s);
+        pthread_join(thread, NULL);
+    }
+    gpuproc_array_free(x);
 }
 
 /* ---- Failures ---- */
@@ -419,6 +447,7 @@ int main(void)
         cmocka_unit_test(waiting_and_progress),
         cmocka_unit_test(cancelled_jobs),
         cmocka_unit_test(session_closed_with_jobs),
+        cmocka_unit_test(session_closed_while_jobs_are_freed),
         cmocka_unit_test(failing_function),
         cmocka_unit_test(error_records),
         cmocka_unit_test(nothing_given),
