@@ -5,6 +5,7 @@
 #include "base/machine.h"
 #include "base/memory.h"
 #include "io/crew.h"
+#include "io/gather.h"
 #include "lang/compile.h"
 
 #include <errno.h>
@@ -66,7 +67,7 @@ static gpuproc_status open_source(gpuproc_job *job, size_t i, bool keep_cached, 
     return gp_source_open(&job->origin[i], job->session->engine, keep_cached, &job->source[i], err);
 }
 
-/* Standard input that several passes read is kept in a file first. */
+/* A stream that several passes read, or that is in Fortran order, is kept in a file first. */
 static gpuproc_status spool_streams(gpuproc_job *job, gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
@@ -202,12 +203,34 @@ static gpuproc_status open_inputs(gpuproc_job *job, const gpuproc_input *inputs,
     bool keep = again <= gp_machine_memory_available() / 2;
     for (size_t i = 0; i < count; i++) {
         unsigned reads = job->plan.input_reads[i];
-        bool spooled = reads > 1 && job->origin[i].kind == GP_ORIGIN_STREAM;
+        bool spooled = job->origin[i].kind == GP_ORIGIN_STREAM &&
+                       (reads > 1 || (job->origin[i].fortran && gp_gather_needed(&job->origin[i].shape)));
         job->bytes_total += reads * job->origin[i].count * gpuproc_dtype_bytes(job->origin[i].dtype);
         if (reads > 0 && !spooled) GP_TRY(open_source(job, i, keep && reads > 1, err));
     }
 out:
     return st;
+}
+
+static void give_back_streams(const gpuproc_job *job, const gpuproc_input *inputs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (job->plan.input_reads[i] > 0) atomic_store(&((gpuproc_array *)inputs[i].array)->taken, false);
+    }
+}
+
+/* A stream that two readers share would give each of them wrong elements. */
+static gpuproc_status take_streams(const gpuproc_job *job, const gpuproc_input *inputs,
+                                   gpuproc_error *err)
+{
+    for (size_t i = 0; i < job->program.inputs; i++) {
+        if (job->plan.input_reads[i] == 0 || job->origin[i].kind != GP_ORIGIN_STREAM) continue;
+        if (!atomic_exchange(&((gpuproc_array *)inputs[i].array)->taken, true)) continue;
+        give_back_streams(job, inputs, i);
+        return gp_fail(err, GPUPROC_INVALID_ARGUMENT,
+                       "input '%.100s' is a stream, which can be bound once only", inputs[i].name);
+    }
+    return GPUPROC_OK;
 }
 
 static void prepare_run(gpuproc_job *job, const gpuproc_job_options *options)
@@ -281,11 +304,13 @@ gpuproc_status gpuproc_submit(gpuproc_session *session, const char *expression,
     }
     job->box_made = true;
     prepare_run(job, options);
+    GP_TRY(take_streams(job, inputs, err));
     begin_running(session);
     /* Signals are for the caller's threads; without them SIGXFSZ is a failing write here. */
     refused = gp_io_thread_start(&job->thread, loop, job);
     if (refused != 0) {
         end_running(session);
+        give_back_streams(job, inputs, input_count);
         st = gp_fail_errno(err, GPUPROC_NO_MEMORY, refused, NULL, "cannot start the job's thread");
         goto out;
     }
@@ -320,6 +345,7 @@ void gpuproc_job_free(gpuproc_job *job)
     free(job->sink);
     free(job->target);
     free(job->result);
+    free(job->shown);
     free(job->device);
     pthread_cond_destroy(&job->changed);
     pthread_mutex_destroy(&job->lock);

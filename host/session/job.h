@@ -22,6 +22,7 @@ struct gpuproc_job {
     size_t targets;
     gp_job_result *result;
     size_t results;
+    const gp_job_result **shown; /* those with a target, as many, in the expression's order */
 
     gp_origin *origin;  /* per program input */
     gp_source **source; /* per program input */

@@ -46,28 +46,12 @@ void gpuproc_job_progress(gpuproc_job *job, gpuproc_progress *progress)
     progress->elapsed_ns = (end ? end : gp_now_ns()) - job->begin_ns;
 }
 
-/* Results that were asked for, or are bare scalars, in the order of the expression. */
-static const gp_job_result *shown(const gpuproc_job *job, size_t index)
-{
-    for (size_t i = 0; i < job->results; i++) {
-        if (job->result[i].target == SIZE_MAX) continue;
-        if (index-- == 0) return &job->result[i];
-    }
-    return NULL;
-}
-
-size_t gpuproc_job_result_count(const gpuproc_job *job)
-{
-    size_t count = 0;
-    if (job == NULL) return 0;
-    while (shown(job, count) != NULL) count++;
-    return count;
-}
+size_t gpuproc_job_result_count(const gpuproc_job *job) { return job != NULL ? job->targets : 0; }
 
 gpuproc_status gpuproc_job_result(const gpuproc_job *job, size_t index, gpuproc_result *result,
                                   gpuproc_error *err)
 {
-    const gp_job_result *r = job != NULL ? shown(job, index) : NULL;
+    const gp_job_result *r = job != NULL && index < job->targets ? job->shown[index] : NULL;
     if (r == NULL || result == NULL || result->struct_size < sizeof *result)
         return gp_fail(err, GPUPROC_INVALID_ARGUMENT,
                        r == NULL ? "no result %zu" : "result %zu: struct_size is not set", index);

@@ -29,6 +29,7 @@ struct gpuproc_array {
     gp_origin origin;
     uint64_t extra_bytes;
     const char *format; /* static */
+    _Atomic bool taken; /* a stream that a job reads or has read */
 };
 
 /* A copy that owns its path and a descriptor of its own; false when out of either.

@@ -335,7 +335,9 @@ typedef struct gpuproc_output {
     const char *name; /* of the result; NULL: the only array result */
     gpuproc_output_kind kind;
     const char *path; /* NPY, RAW */
-    void *data;       /* MEMORY: aligned to the dtype, C order; borrowed until the job ends */
+    /* MEMORY: aligned to the dtype, C order, apart from the data of inputs and other outputs;
+     * borrowed until the job ends */
+    void *data;
     uint64_t bytes;   /* MEMORY: its capacity */
 } gpuproc_output;
 

@@ -313,6 +313,13 @@ static void error_records(void **state)
     assert_non_null(strstr(err.message, "32 bytes"));
     assert_int_equal(gpuproc_submit(s, "x + 1", in, 1, NULL, 0, &on_cpu, &job, &err), GPUPROC_INVALID_ARGUMENT);
     assert_int_equal(gpuproc_submit(s, "sum(x)", in, 2, NULL, 0, &on_cpu, &job, &err), GPUPROC_INVALID_ARGUMENT);
+    gpuproc_output bad = out;
+    bad.kind = (gpuproc_output_kind)7;
+    assert_int_equal(gpuproc_submit(s, "sum(x)", in, 1, &bad, 1, &on_cpu, &job, &err), GPUPROC_INVALID_ARGUMENT);
+    bad = out;
+    bad.data = (char *)small + 1;
+    bad.bytes -= 1;
+    assert_int_equal(gpuproc_submit(s, "sum(x)", in, 1, &bad, 1, &on_cpu, &job, &err), GPUPROC_INVALID_ARGUMENT);
     out.name = "nobody";
     assert_int_not_equal(gpuproc_submit(s, "y = x + 1", in, 1, &out, 1, &on_cpu, &job, &err), GPUPROC_OK);
 
@@ -424,16 +431,20 @@ static void one_stream_twice(void **state)
     assert_true(dup2(ends[0], STDIN_FILENO) >= 0);
     close(ends[0]);
     assert_int_equal(gpuproc_array_open_raw("-", &layout, &x, &err), GPUPROC_OK);
-    /* Twice in one expression is one reading; in a second job there is nothing left. */
-    gpuproc_job *job = submit(s, "sum(x * x - mean(x))", x);
+    /* Under two names each would get a part of it. */
+    gpuproc_job *job = NULL;
+    gpuproc_input both[] = {{"x", x}, {"y", x}};
+    assert_int_equal(gpuproc_submit(s, "sum(x - y)", both, 2, NULL, 0, &on_cpu, &job, &err),
+                     GPUPROC_INVALID_ARGUMENT);
+    /* Twice in one expression is one reading; nothing is left for a second job. */
+    job = submit(s, "sum(x * x - mean(x))", x);
     assert_int_equal(gpuproc_job_wait(job, FOR_EVER, &err), GPUPROC_OK);
     gpuproc_result r = {.struct_size = sizeof r};
     assert_int_equal(gpuproc_job_result(job, 0, &r, NULL), GPUPROC_OK);
     assert_true(r.scalar.value.f == 20);
     gpuproc_job_free(job);
-    job = submit(s, "sum(x)", x);
-    assert_int_equal(gpuproc_job_wait(job, FOR_EVER, &err), GPUPROC_TRUNCATED);
-    gpuproc_job_free(job);
+    assert_int_equal(gpuproc_submit(s, "sum(x)", both, 1, NULL, 0, &on_cpu, &job, &err),
+                     GPUPROC_INVALID_ARGUMENT);
     gpuproc_array_free(x);
     gpuproc_session_close(s);
     assert_true(dup2(before, STDIN_FILENO) >= 0);
