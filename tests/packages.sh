@@ -23,8 +23,12 @@ packages_root() {
 }
 
 packages_install() {
+    local said
     echo "installing: $*"
-    packages_root apt-get install -y -q --no-install-recommends "$@" >/dev/null
+    said=$(packages_root apt-get install -y -q --no-install-recommends "$@" 2>&1) || {
+        printf '%s\n' "$said" >&2
+        return 1
+    }
 }
 
 packages_update() {

@@ -22,7 +22,8 @@ want oclgrind clang
 configure() { # FOLDER OPTIONS...
     local folder=$1
     shift
-    cmake -S . -B "$folder" -G Ninja -DGPUPROC_WERROR=ON "$@" >"$folder.log" 2>&1 || {
+    cmake -S . -B "$folder" -G Ninja -DGPUPROC_WERROR=ON "-DGPUPROC_TEST_POCL_CACHE=$PWD/build/tests-run/pocl" \
+        "$@" >"$folder.log" 2>&1 || {
         cat "$folder.log"
         exit 1
     }
