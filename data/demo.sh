@@ -11,13 +11,13 @@ hours=${1:-24}
 need build-essential cmake ninja-build pkg-config ocl-icd-libopencl1 ocl-icd-opencl-dev opencl-headers \
     libsleef-dev liburing-dev libmd-dev libpopt-dev libjson-c-dev
 
-echo "== build"
+echo "== build (a minute or two the first time)"
 mkdir -p build
 if [ ! -x build/bin/gpuproc ] || [ -n "$(find host include kernels data CMakeLists.txt -newer build/bin/gpuproc -type f | head -n 1)" ]; then
     generator=()
     [ -f build/CMakeCache.txt ] || generator=(-G Ninja -DGPUPROC_TESTS=OFF -DGPUPROC_BENCH=OFF)
     cmake -S . -B build "${generator[@]}" >build/configure.log || { cat build/configure.log; exit 1; }
-    cmake --build build -j "$(nproc)" --target gpuproc make_wind
+    build build -j "$(nproc)" --target gpuproc make_wind
 fi
 PATH=$PWD/build/bin:$PATH
 demo=build/demo

@@ -1,4 +1,4 @@
-# Sourced by tests/run.sh and data/demo.sh: installs what is missing on Debian.
+# Sourced by tests/run.sh and data/demo.sh: installs what is missing on Debian, and builds.
 #
 # need PACKAGE...: installs those that are not there. Calls apt only where one is
 # missing. want PACKAGE...: the same for what one can do without; one that Debian
@@ -23,8 +23,12 @@ packages_root() {
 }
 
 packages_install() {
+    local said
     echo "installing: $*"
-    packages_root apt-get install -y -q --no-install-recommends "$@" >/dev/null
+    said=$(packages_root apt-get install -y -q --no-install-recommends "$@" 2>&1) || {
+        printf '%s\n' "$said" >&2
+        return 1
+    }
 }
 
 packages_update() {
@@ -40,6 +44,19 @@ need() {
     packages_update
     # shellcheck disable=SC2086  # words are meant
     packages_install $missing
+}
+
+# build FOLDER ARGUMENT...: cmake --build; on a terminal ninja shows one line, elsewhere nothing
+# is shown unless it fails.
+build() {
+    if [ -t 1 ]; then
+        cmake --build "$@"
+    else
+        cmake --build "$@" >"$1.build.log" 2>&1 || {
+            grep -v '^\[[0-9]*/[0-9]*\] \(Building\|Linking\|Generating\)' "$1.build.log"
+            return 1
+        }
+    fi
 }
 
 want() {

@@ -69,11 +69,11 @@ gpuproc_status gp_shape_broadcast(const gp_shape *a, const gp_shape *b, gp_shape
 
 void gp_shape_strides(const gp_shape *shape, bool fortran, int64_t stride[GPUPROC_MAX_NDIM])
 {
-    int64_t step = 1;
+    uint64_t step = 1; /* may wrap where another length is 0: nothing is walked then */
     for (int k = 0; k < shape->ndim; k++) {
         int d = fortran ? k : shape->ndim - 1 - k;
-        stride[d] = step;
-        step *= shape->dim[d] > 0 ? shape->dim[d] : 1;
+        stride[d] = (int64_t)step;
+        step *= shape->dim[d] > 0 ? (uint64_t)shape->dim[d] : 1;
     }
 }
 

@@ -7,7 +7,9 @@
 
 #define GP_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 
-/* Sets status and message and clears the rest; returns `status`. */
+/* Sets status and message and clears the rest; returns `status`. What the message quotes is made
+ * one line of UTF-8: control characters and bytes that are no UTF-8 become '?'. The
+ * arguments must not point into *err. */
 gpuproc_status gp_fail(gpuproc_error *err, gpuproc_status status, const char *fmt, ...)
     GP_PRINTF(3, 4);
 

@@ -21,7 +21,7 @@ static bool reserve(gp_text *text, size_t extra)
 void gp_text_add_bytes(gp_text *text, const char *bytes, size_t length)
 {
     if (!reserve(text, length)) return;
-    memcpy(text->data + text->length, bytes, length);
+    if (length > 0) memcpy(text->data + text->length, bytes, length);
     text->length += length;
     text->data[text->length] = '\0';
 }

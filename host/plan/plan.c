@@ -83,20 +83,28 @@ static size_t accumulator_for(gp_pass *pass, gp_reduce_kind kind, const gp_node 
     return pass->reduces++;
 }
 
+static bool shares_pass(const planner *p, const root *a, const root *b)
+{
+    return !a->taken && a->level == b->level &&
+           gp_shape_equal(&node_of(p, a->operand)->shape, &node_of(p, b->operand)->shape);
+}
+
 /* Makes one pass of every root of this level that has the shape of roots[first]. */
 static gpuproc_status make_pass(planner *p, size_t first, gpuproc_error *err)
 {
     gp_plan_pass *out = &p->plan->pass[p->plan->passes++];
     gp_pass *pass = &out->pass;
-    const gp_shape *shape = &node_of(p, p->roots[first].operand)->shape;
+    const root like = p->roots[first];
+    size_t count = 0;
+    for (size_t i = first; i < p->count; i++) count += shares_pass(p, &p->roots[i], &like);
     pass->program = p->program;
-    pass->shape = *shape;
-    pass->count = gp_shape_size(shape);
-    pass->level = p->roots[first].level;
-    pass->output = gp_calloc(p->count, sizeof *pass->output);
-    pass->reduce = gp_calloc(p->count, sizeof *pass->reduce);
-    out->output_target = gp_calloc(p->count, sizeof *out->output_target);
-    out->finish = gp_calloc(p->count, sizeof *out->finish);
+    pass->shape = node_of(p, like.operand)->shape;
+    pass->count = gp_shape_size(&pass->shape);
+    pass->level = like.level;
+    pass->output = gp_calloc(count, sizeof *pass->output);
+    pass->reduce = gp_calloc(count, sizeof *pass->reduce);
+    out->output_target = gp_calloc(count, sizeof *out->output_target);
+    out->finish = gp_calloc(count, sizeof *out->finish);
     if (pass->output == NULL || pass->reduce == NULL || out->output_target == NULL ||
         out->finish == NULL)
         return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory while planning");
@@ -105,7 +113,7 @@ static gpuproc_status make_pass(planner *p, size_t first, gpuproc_error *err)
     for (size_t i = first; i < p->count; i++) {
         root *r = &p->roots[i];
         const gp_node *operand = node_of(p, r->operand);
-        if (r->taken || r->level != pass->level || !gp_shape_equal(&operand->shape, shape)) continue;
+        if (!shares_pass(p, r, &like)) continue;
         r->taken = true;
         p->mark[r->operand] = true;
         if (r->reduction < 0) {
@@ -233,7 +241,9 @@ gpuproc_status gp_plan_make(const gp_program *program, const gp_plan_target *tar
             GP_TRY(scalars_for_pass(&p, &plan->pass[plan->passes - 1], err));
         }
     }
-    for (size_t t = 0; t < targets; t++) wanted[target[t].node] = target[t].scalar;
+    for (size_t t = 0; t < targets; t++) {
+        if (target[t].scalar) wanted[target[t].node] = true;
+    }
     GP_TRY(make_scalars(&p, wanted, &plan->last_scalars, err));
 out:
     free(p.roots);

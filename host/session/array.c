@@ -213,7 +213,7 @@ static gpuproc_status open_length(gpuproc_array *array, const opened *o, const c
     if (open_axis < 0) return GPUPROC_OK;
     if (o->stream)
         return gp_fail_where(err, GPUPROC_BAD_SHAPE, where,
-                             "raw standard input needs its whole shape: a pipe does not tell its length");
+                             "a raw pipe needs its whole shape: it does not tell its length");
     if (array->origin.data_offset > o->size)
         return gp_fail_where(err, GPUPROC_TRUNCATED, where,
                              "'%s': the offset %" PRIu64 " lies behind the end of the file (%" PRIu64
@@ -263,7 +263,7 @@ gpuproc_status gpuproc_array_open_raw(const char *path, const gpuproc_raw_layout
         GP_TRY(read_some(&o, path, waste, (size_t)gp_min_u64(skip, sizeof waste), 0, &got, err));
         if (got == 0) {
             st = gp_fail_where(err, GPUPROC_TRUNCATED, path,
-                               "standard input ended before the offset of %" PRIu64 " bytes",
+                               "'%s' ended before the offset of %" PRIu64 " bytes", path,
                                layout->offset);
             goto out;
         }

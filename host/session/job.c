@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/machine.h"
 #include "base/memory.h"
+#include "io/crew.h"
+#include "io/gather.h"
 #include "lang/compile.h"
 
 #include <errno.h>
@@ -13,43 +15,49 @@
 
 /* ---- The list of a session's jobs ------------------------------------------ */
 
-static void link_job(gpuproc_session *session, gpuproc_job *job)
+static void link_job(gpuproc_job *job, gpuproc_session *session)
 {
     pthread_mutex_lock(&session->jobs_lock);
+    job->session = session;
     job->next = session->jobs;
     if (job->next != NULL) job->next->previous = job;
     session->jobs = job;
+    session->references++;
     pthread_mutex_unlock(&session->jobs_lock);
 }
 
 static void unlink_job(gpuproc_job *job)
 {
     gpuproc_session *session = job->session;
-    if (session == NULL) return;
     pthread_mutex_lock(&session->jobs_lock);
     if (job->previous != NULL) job->previous->next = job->next;
-    else if (session->jobs == job) session->jobs = job->next;
+    else session->jobs = job->next;
     if (job->next != NULL) job->next->previous = job->previous;
-    job->next = job->previous = NULL;
-    job->session = NULL;
+    pthread_mutex_unlock(&session->jobs_lock);
+    gp_session_release(session);
+}
+
+static void begin_running(gpuproc_session *session)
+{
+    pthread_mutex_lock(&session->jobs_lock);
+    session->running++;
     pthread_mutex_unlock(&session->jobs_lock);
 }
 
-static void close_files(gpuproc_job *job);
+static void end_running(gpuproc_session *session)
+{
+    pthread_mutex_lock(&session->jobs_lock);
+    if (--session->running == 0) pthread_cond_broadcast(&session->quiet);
+    pthread_mutex_unlock(&session->jobs_lock);
+}
 
+/* The lock keeps other threads from freeing a job that is looked at here. */
 void gp_jobs_end(gpuproc_session *session)
 {
+    pthread_mutex_lock(&session->jobs_lock);
     for (gpuproc_job *job = session->jobs; job != NULL; job = job->next) gpuproc_job_cancel(job);
-    while (session->jobs != NULL) {
-        gpuproc_job *job = session->jobs;
-        (void)!gpuproc_job_wait(job, UINT64_MAX, NULL);
-        if (job->started) {
-            pthread_join(job->thread, NULL);
-            job->started = false;
-        }
-        close_files(job);
-        unlink_job(job);
-    }
+    while (session->running > 0) pthread_cond_wait(&session->quiet, &session->jobs_lock);
+    pthread_mutex_unlock(&session->jobs_lock);
 }
 
 /* ---- Running --------------------------------------------------------------- */
@@ -59,7 +67,7 @@ static gpuproc_status open_source(gpuproc_job *job, size_t i, bool keep_cached, 
     return gp_source_open(&job->origin[i], job->session->engine, keep_cached, &job->source[i], err);
 }
 
-/* Standard input that several passes read is kept in a file first. */
+/* A stream that several passes read, or that is in Fortran order, is kept in a file first. */
 static gpuproc_status spool_streams(gpuproc_job *job, gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
@@ -113,12 +121,14 @@ static void *loop(void *ctx)
     /* A failure must never look like a success, whoever forgot to say what it was. */
     if (st != err.status) (void)gp_fail(&err, st, "%s", gpuproc_status_text(st));
     close_files(job);
+    gp_job_name_devices(job);
     atomic_store(&job->end_ns, gp_now_ns());
     pthread_mutex_lock(&job->lock);
     job->error = err;
     job->ended = true;
     pthread_cond_broadcast(&job->changed);
     pthread_mutex_unlock(&job->lock);
+    end_running(job->session);
     return NULL;
 }
 
@@ -193,12 +203,34 @@ static gpuproc_status open_inputs(gpuproc_job *job, const gpuproc_input *inputs,
     bool keep = again <= gp_machine_memory_available() / 2;
     for (size_t i = 0; i < count; i++) {
         unsigned reads = job->plan.input_reads[i];
-        bool spooled = reads > 1 && job->origin[i].kind == GP_ORIGIN_STREAM;
+        bool spooled = job->origin[i].kind == GP_ORIGIN_STREAM &&
+                       (reads > 1 || (job->origin[i].fortran && gp_gather_needed(&job->origin[i].shape)));
         job->bytes_total += reads * job->origin[i].count * gpuproc_dtype_bytes(job->origin[i].dtype);
         if (reads > 0 && !spooled) GP_TRY(open_source(job, i, keep && reads > 1, err));
     }
 out:
     return st;
+}
+
+static void give_back_streams(const gpuproc_job *job, const gpuproc_input *inputs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (job->plan.input_reads[i] > 0) atomic_store(&((gpuproc_array *)inputs[i].array)->taken, false);
+    }
+}
+
+/* A stream that two readers share would give each of them wrong elements. */
+static gpuproc_status take_streams(const gpuproc_job *job, const gpuproc_input *inputs,
+                                   gpuproc_error *err)
+{
+    for (size_t i = 0; i < job->program.inputs; i++) {
+        if (job->plan.input_reads[i] == 0 || job->origin[i].kind != GP_ORIGIN_STREAM) continue;
+        if (!atomic_exchange(&((gpuproc_array *)inputs[i].array)->taken, true)) continue;
+        give_back_streams(job, inputs, i);
+        return gp_fail(err, GPUPROC_INVALID_ARGUMENT,
+                       "input '%.100s' is a stream, which can be bound once only", inputs[i].name);
+    }
+    return GPUPROC_OK;
 }
 
 static void prepare_run(gpuproc_job *job, const gpuproc_job_options *options)
@@ -229,7 +261,7 @@ static void prepare_run(gpuproc_job *job, const gpuproc_job_options *options)
     }
 }
 
-static gpuproc_status job_new(gpuproc_job **out, gpuproc_error *err)
+static gpuproc_status job_new(gpuproc_session *session, gpuproc_job **out, gpuproc_error *err)
 {
     gpuproc_job *job = gp_calloc(1, sizeof *job);
     if (job == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a job");
@@ -240,6 +272,7 @@ static gpuproc_status job_new(gpuproc_job **out, gpuproc_error *err)
     pthread_condattr_destroy(&attr);
     pthread_mutex_init(&job->lock, NULL);
     job->begin_ns = gp_now_ns();
+    link_job(job, session);
     *out = job;
     return GPUPROC_OK;
 }
@@ -255,8 +288,7 @@ gpuproc_status gpuproc_submit(gpuproc_session *session, const char *expression,
     int refused;
     GP_TRY(check_arguments(session, expression, inputs, input_count, outputs, output_count, options,
                            out, err));
-    GP_TRY(job_new(&job, err));
-    job->session = session;
+    GP_TRY(job_new(session, &job, err));
     GP_TRY(compile(job, expression, inputs, input_count, err));
     GP_TRY(gp_job_bind_outputs(job, outputs, output_count, err));
     GP_TRY(gp_plan_make(&job->program, job->target, job->targets, &job->plan, err));
@@ -272,13 +304,17 @@ gpuproc_status gpuproc_submit(gpuproc_session *session, const char *expression,
     }
     job->box_made = true;
     prepare_run(job, options);
-    refused = pthread_create(&job->thread, NULL, loop, job);
+    GP_TRY(take_streams(job, inputs, err));
+    begin_running(session);
+    /* Signals are for the caller's threads; without them SIGXFSZ is a failing write here. */
+    refused = gp_io_thread_start(&job->thread, loop, job);
     if (refused != 0) {
+        end_running(session);
+        give_back_streams(job, inputs, input_count);
         st = gp_fail_errno(err, GPUPROC_NO_MEMORY, refused, NULL, "cannot start the job's thread");
         goto out;
     }
     job->started = true;
-    link_job(session, job);
 out:
     if (st == GPUPROC_OK) *out = job;
     else gpuproc_job_free(job);
@@ -294,7 +330,7 @@ void gpuproc_job_free(gpuproc_job *job)
         gpuproc_job_cancel(job);
         pthread_join(job->thread, NULL);
     }
-    if (job->session != NULL) close_files(job);
+    close_files(job);
     unlink_job(job);
     for (size_t i = 0; job->origin != NULL && i < job->program.inputs; i++) gp_origin_free(&job->origin[i]);
     for (size_t i = 0; job->result != NULL && i < job->results; i++) free(job->result[i].path);
@@ -309,6 +345,7 @@ void gpuproc_job_free(gpuproc_job *job)
     free(job->sink);
     free(job->target);
     free(job->result);
+    free(job->shown);
     free(job->device);
     pthread_cond_destroy(&job->changed);
     pthread_mutex_destroy(&job->lock);

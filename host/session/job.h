@@ -12,8 +12,8 @@ typedef struct gp_job_result {
 } gp_job_result;
 
 struct gpuproc_job {
-    gpuproc_session *session; /* NULL when it was closed */
-    gpuproc_job *next, *previous;
+    gpuproc_session *session;     /* referenced: the struct outlives its closing */
+    gpuproc_job *next, *previous; /* of the session's jobs */
 
     gp_program program;
     gp_plan plan;
@@ -22,6 +22,7 @@ struct gpuproc_job {
     size_t targets;
     gp_job_result *result;
     size_t results;
+    const gp_job_result **shown; /* those with a target, as many, in the expression's order */
 
     gp_origin *origin;  /* per program input */
     gp_source **source; /* per program input */
@@ -30,6 +31,7 @@ struct gpuproc_job {
     gp_device **device;
     size_t devices;
     char reason[256];
+    char device_names[128]; /* of those that did the work; known at the end */
 
     gp_run run;
     bool box_made;
@@ -44,8 +46,11 @@ struct gpuproc_job {
     gpuproc_error error; /* status OK where it ended well */
 };
 
-/* Cancels every job of the session, waits for them and cuts them loose from it. */
+/* Cancels every job of the session and waits until none uses it any more. */
 void gp_jobs_end(gpuproc_session *session);
+
+/* Fills job->device_names (job_query.c). */
+void gp_job_name_devices(gpuproc_job *job);
 
 /* Fills job->result and job->target from the program's results and the caller's
  * outputs, and opens the sinks (job_outputs.c). */

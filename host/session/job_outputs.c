@@ -63,13 +63,12 @@ static gpuproc_status find_result(gpuproc_job *job, const gpuproc_output *output
                    arrays);
 }
 
-static gpuproc_status add_target(gpuproc_job *job, gp_job_result *r, bool has_output)
+static void add_target(gpuproc_job *job, gp_job_result *r, bool has_output)
 {
     const gp_node *node = node_of(job, r);
     r->target = job->targets;
     job->target[job->targets++] =
         (gp_plan_target){.node = r->result->node, .scalar = !has_output && node->uniform};
-    return GPUPROC_OK;
 }
 
 gpuproc_status gp_job_bind_outputs(gpuproc_job *job, const gpuproc_output *outputs, size_t count,
@@ -80,14 +79,18 @@ gpuproc_status gp_job_bind_outputs(gpuproc_job *job, const gpuproc_output *outpu
     job->result = gp_calloc(job->results, sizeof *job->result);
     job->target = gp_calloc(job->results, sizeof *job->target);
     job->sink = gp_calloc(job->results, sizeof *job->sink);
-    if (job->result == NULL || job->target == NULL || job->sink == NULL)
+    job->shown = gp_calloc(job->results, sizeof *job->shown);
+    if (job->result == NULL || job->target == NULL || job->sink == NULL || job->shown == NULL)
         return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for results");
     for (size_t i = 0; i < job->results; i++)
         job->result[i] = (gp_job_result){.result = &job->program.result[i], .target = SIZE_MAX};
     for (size_t o = 0; o < count; o++) {
         gp_job_result *r = NULL;
+        if ((unsigned)outputs[o].kind > GPUPROC_OUTPUT_MEMORY)
+            return gp_fail(err, GPUPROC_INVALID_ARGUMENT, "output %zu: kind %d does not exist", o,
+                           (int)outputs[o].kind);
         GP_TRY(find_result(job, &outputs[o], &r, err));
-        GP_TRY(add_target(job, r, true));
+        add_target(job, r, true);
         r->to_memory = outputs[o].kind == GPUPROC_OUTPUT_MEMORY;
         if (outputs[o].path != NULL && !r->to_memory) {
             r->path = gp_strdup(outputs[o].path);
@@ -106,7 +109,10 @@ gpuproc_status gp_job_bind_outputs(gpuproc_job *job, const gpuproc_output *outpu
                            gp_shape_text(&node->shape, shape, sizeof shape), "-o ",
                            r->result->named ? r->result->name : "", r->result->named ? "=" : "");
         }
-        GP_TRY(add_target(job, r, false));
+        add_target(job, r, false);
+    }
+    for (size_t i = 0, n = 0; i < job->results; i++) {
+        if (job->result[i].target != SIZE_MAX) job->shown[n++] = &job->result[i];
     }
 out:
     return st;
@@ -127,6 +133,10 @@ static gpuproc_status open_sink(gpuproc_job *job, const gpuproc_output *output, 
             return gp_fail(err, GPUPROC_INVALID_ARGUMENT,
                            "the buffer for the result has %" PRIu64 " bytes, %" PRIu64 " are needed",
                            output->data == NULL ? 0 : output->bytes, bytes);
+        if (bytes > 0 && (uintptr_t)output->data % gpuproc_dtype_bytes(node->dtype) != 0)
+            return gp_fail(err, GPUPROC_INVALID_ARGUMENT,
+                           "the buffer for the result is not aligned to its dtype, %s",
+                           gpuproc_dtype_name(node->dtype));
         where.kind = GP_TARGET_MEMORY;
         where.data = output->data;
     } else if (output->path == NULL || output->path[0] == '\0') {

@@ -37,7 +37,7 @@ void gpuproc_job_cancel(gpuproc_job *job)
 
 void gpuproc_job_progress(gpuproc_job *job, gpuproc_progress *progress)
 {
-    if (job == NULL || progress == NULL) return;
+    if (job == NULL || progress == NULL || progress->struct_size < sizeof *progress) return;
     uint64_t end = atomic_load(&job->end_ns);
     progress->pass = atomic_load(&job->run.counters.pass);
     progress->passes = (unsigned)job->plan.passes;
@@ -46,28 +46,12 @@ void gpuproc_job_progress(gpuproc_job *job, gpuproc_progress *progress)
     progress->elapsed_ns = (end ? end : gp_now_ns()) - job->begin_ns;
 }
 
-/* Results that were asked for, or are bare scalars, in the order of the expression. */
-static const gp_job_result *shown(const gpuproc_job *job, size_t index)
-{
-    for (size_t i = 0; i < job->results; i++) {
-        if (job->result[i].target == SIZE_MAX) continue;
-        if (index-- == 0) return &job->result[i];
-    }
-    return NULL;
-}
-
-size_t gpuproc_job_result_count(const gpuproc_job *job)
-{
-    size_t count = 0;
-    if (job == NULL) return 0;
-    while (shown(job, count) != NULL) count++;
-    return count;
-}
+size_t gpuproc_job_result_count(const gpuproc_job *job) { return job != NULL ? job->targets : 0; }
 
 gpuproc_status gpuproc_job_result(const gpuproc_job *job, size_t index, gpuproc_result *result,
                                   gpuproc_error *err)
 {
-    const gp_job_result *r = job != NULL ? shown(job, index) : NULL;
+    const gp_job_result *r = job != NULL && index < job->targets ? job->shown[index] : NULL;
     if (r == NULL || result == NULL || result->struct_size < sizeof *result)
         return gp_fail(err, GPUPROC_INVALID_ARGUMENT,
                        r == NULL ? "no result %zu" : "result %zu: struct_size is not set", index);
@@ -77,12 +61,12 @@ gpuproc_status gpuproc_job_result(const gpuproc_job *job, size_t index, gpuproc_
                                .is_scalar = r->path == NULL && !r->to_memory,
                                .dtype = node->dtype, .ndim = node->shape.ndim, .path = r->path};
     memcpy(result->shape, node->shape.dim, sizeof result->shape);
-    result->scalar.dtype = node->dtype;
     if (atomic_load(&job->end_ns) != 0) result->scalar = job->run.value[r->result->node];
+    result->scalar.dtype = node->dtype; /* a job that failed has no value */
     return GPUPROC_OK;
 }
 
-static void device_names(const gpuproc_job *job, char *out, size_t size)
+void gp_job_name_devices(gpuproc_job *job)
 {
     const gp_counters *c = &job->run.counters;
     gp_text names = {0};
@@ -94,13 +78,13 @@ static void device_names(const gpuproc_job *job, char *out, size_t size)
     }
     if (c->used_cpu && !cpu_named)
         gp_text_add(&names, "%s%s", names.length ? " + " : "", job->run.cpu->info.name);
-    snprintf(out, size, "%s", names.data ? names.data : "");
+    snprintf(job->device_names, sizeof job->device_names, "%s", names.data ? names.data : "");
     gp_text_free(&names);
 }
 
 void gpuproc_job_report(const gpuproc_job *job, gpuproc_report *report)
 {
-    if (job == NULL || report == NULL) return;
+    if (job == NULL || report == NULL || report->struct_size < sizeof *report) return;
     const gp_counters *c = &job->run.counters;
     size_t size = report->struct_size;
     uint64_t end = atomic_load(&((gpuproc_job *)job)->end_ns);
@@ -122,7 +106,7 @@ void gpuproc_job_report(const gpuproc_job *job, gpuproc_report *report)
     report->program_cached = c->program_cached;
     report->memory_bytes = c->memory_bytes;
     report->fallbacks = c->fallbacks;
-    device_names(job, report->device, sizeof report->device);
+    snprintf(report->device, sizeof report->device, "%s", job->device_names);
     snprintf(report->reason, sizeof report->reason, "%s", job->reason);
     snprintf(report->warnings, sizeof report->warnings, "%s",
              job->run.warnings.data ? job->run.warnings.data : "");

@@ -34,6 +34,8 @@ gpuproc_status gpuproc_session_open(const gpuproc_session_options *options,
     pthread_mutex_init(&s->log_lock, NULL);
     pthread_mutex_init(&s->device_lock, NULL);
     pthread_mutex_init(&s->jobs_lock, NULL);
+    pthread_cond_init(&s->quiet, NULL);
+    s->references = 1;
     if (options != NULL) {
         s->log = options->log;
         s->log_ctx = options->log_ctx;
@@ -47,16 +49,26 @@ out:
     return st;
 }
 
+void gp_session_release(gpuproc_session *s)
+{
+    pthread_mutex_lock(&s->jobs_lock);
+    bool last = --s->references == 0;
+    pthread_mutex_unlock(&s->jobs_lock);
+    if (!last) return;
+    pthread_cond_destroy(&s->quiet);
+    pthread_mutex_destroy(&s->jobs_lock);
+    pthread_mutex_destroy(&s->device_lock);
+    pthread_mutex_destroy(&s->log_lock);
+    free(s);
+}
+
 void gpuproc_session_close(gpuproc_session *s)
 {
     if (s == NULL) return;
     gp_jobs_end(s);
     if (s->engine != NULL) gp_io_engine_free(s->engine);
     if (s->registry != NULL) gp_registry_free(s->registry);
-    pthread_mutex_destroy(&s->jobs_lock);
-    pthread_mutex_destroy(&s->device_lock);
-    pthread_mutex_destroy(&s->log_lock);
-    free(s);
+    gp_session_release(s);
 }
 
 size_t gpuproc_device_count(gpuproc_session *session)

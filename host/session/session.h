@@ -15,14 +15,21 @@ struct gpuproc_session {
     void *log_ctx;
     pthread_mutex_t log_lock;
     pthread_mutex_t device_lock; /* around every call of a device, see device.h */
-    pthread_mutex_t jobs_lock;   /* the list below, and gpuproc_job.session */
+    pthread_mutex_t jobs_lock;   /* everything below, and the jobs' links */
+    pthread_cond_t quiet;        /* no job is under way any more */
     gpuproc_job *jobs;
+    size_t running;    /* jobs whose loop has not ended */
+    size_t references; /* the caller's and one of each job, which may be freed after closing */
 };
+
+/* Gives one reference back; the last one frees the struct. */
+void gp_session_release(gpuproc_session *session);
 
 struct gpuproc_array {
     gp_origin origin;
     uint64_t extra_bytes;
     const char *format; /* static */
+    _Atomic bool taken; /* a stream that a job reads or has read */
 };
 
 /* A copy that owns its path and a descriptor of its own; false when out of either.

@@ -1,5 +1,5 @@
-/* A pipe can be read once only. Where the plan needs more passes over it, its
- * bytes are kept in a temporary file without a name. */
+/* A pipe can be read once only, from front to back. Where the plan needs more passes over it,
+ * or its order is not C's, its bytes are kept in a temporary file without a name. */
 #include "base/memory.h"
 #include "base/text.h"
 #include "session/session.h"
@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define PIECE ((size_t)1 << 20)
@@ -23,7 +24,7 @@ static gpuproc_status write_all(int fd, const char *data, size_t bytes, const ch
         if (n < 0 && errno == EINTR) continue;
         if (n < 0)
             return gp_fail_errno(err, GPUPROC_IO_WRITE, errno, where,
-                                 "cannot keep standard input for a second pass in %s", where);
+                                 "cannot keep a stream's bytes in %s", where);
         data += n;
         bytes -= (size_t)n;
     }
@@ -37,6 +38,7 @@ gpuproc_status gp_spool(gp_origin *origin, const _Atomic bool *cancelled, int *f
     const char *dir = getenv("TMPDIR");
     if (dir == NULL || *dir == '\0') dir = "/var/tmp"; /* on a disk, where /tmp often is memory */
     uint64_t left = origin->count * gpuproc_dtype_bytes(origin->dtype), total = left;
+    const char *where = origin->path, *name = strcmp(where, "-") == 0 ? "standard input" : where;
     char *piece = NULL;
     char path[64];
     *fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
@@ -54,16 +56,18 @@ gpuproc_status gp_spool(gp_origin *origin, const _Atomic bool *cancelled, int *f
             goto out;
         }
         struct pollfd ready = {.fd = origin->fd, .events = POLLIN};
-        if (poll(&ready, 1, WAIT_MS) == 0) continue; /* a pipe may never deliver: look at the flag */
+        /* A pipe may never deliver: only what has something is read, and the flag looked at. */
+        int polled = poll(&ready, 1, WAIT_MS);
+        if (polled == 0 || (polled < 0 && errno == EINTR)) continue;
         ssize_t n = read(origin->fd, piece, (size_t)gp_min_u64(left, PIECE));
-        if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
         if (n < 0) {
-            st = gp_fail_errno(err, GPUPROC_IO_READ, errno, "-", "cannot read standard input");
+            st = gp_fail_errno(err, GPUPROC_IO_READ, errno, where, "cannot read %s", name);
             goto out;
         }
         if (n == 0) {
-            st = gp_fail_where(err, GPUPROC_TRUNCATED, "-",
-                               "standard input ended after %" PRIu64 " of %" PRIu64 " bytes of data",
+            st = gp_fail_where(err, GPUPROC_TRUNCATED, where,
+                               "%s ended after %" PRIu64 " of %" PRIu64 " bytes of data", name,
                                total - left, total);
             goto out;
         }

@@ -27,8 +27,10 @@ static gpuproc_status load_resident(gp_pass_run *p, size_t i, gpuproc_error *err
                        p->run->plan->program->input[in->input].name, bytes);
     p->resident_bytes += bytes;
     p->run->counters.bytes_read += bytes;
+    atomic_fetch_add(&p->run->counters.bytes_done, bytes);
     if (gp_source_view(source, 0, in->count, &r->view)) {
         r->viewed = true;
+        p->run->counters.bytes_viewed += bytes;
         r->data = r->view.data;
         return GPUPROC_OK;
     }
@@ -113,15 +115,11 @@ static gpuproc_status prepare_device(gp_pass_run *p, gp_device *device, gpuproc_
 static gpuproc_status prepare_devices(gp_pass_run *p, gpuproc_error *err)
 {
     gp_run *run = p->run;
-    bool cpu_there = false;
     for (size_t i = 0; i < run->devices; i++) {
         gp_device *device = run->device[i];
         gpuproc_error why = {0};
         gpuproc_status st = prepare_device(p, device, &why);
-        if (st == GPUPROC_OK) {
-            cpu_there = cpu_there || device == run->cpu;
-            continue;
-        }
+        if (st == GPUPROC_OK) continue;
         if (device == run->cpu || run->no_fallback) {
             if (err != NULL) *err = why;
             return st;
@@ -131,8 +129,7 @@ static gpuproc_status prepare_devices(gp_pass_run *p, gpuproc_error *err)
                    "%s does not do this pass (%s): the CPU does it", device->info.name, why.message);
         if (st != GPUPROC_DEVICE_UNSUPPORTED) run->counters.fallbacks++;
     }
-    if (p->devices == 0 && !cpu_there) return prepare_device(p, run->cpu, err);
-    return GPUPROC_OK;
+    return p->devices > 0 ? GPUPROC_OK : prepare_device(p, run->cpu, err);
 }
 
 static void drop_slots(gp_pass_run *p)

@@ -191,7 +191,8 @@ GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_session_open(
     const gpuproc_session_options *options, gpuproc_session **session, gpuproc_error *err);
 
 /* Cancels the jobs that are still under way, waits for them and frees the
- * session. Job handles stay legal until gpuproc_job_free; arrays do not belong to a session.
+ * session. Job handles stay legal until gpuproc_job_free, which other threads may call
+ * meanwhile; arrays do not belong to a session.
  * Ownership: ends the caller's; NULL does nothing. Threads: one, while no other
  * uses the session. Errors: none. */
 GPUPROC_API void gpuproc_session_close(gpuproc_session *session);
@@ -334,7 +335,9 @@ typedef struct gpuproc_output {
     const char *name; /* of the result; NULL: the only array result */
     gpuproc_output_kind kind;
     const char *path; /* NPY, RAW */
-    void *data;       /* MEMORY: aligned to the dtype, C order; borrowed until the job ends */
+    /* MEMORY: aligned to the dtype, C order, apart from the data of inputs and other outputs;
+     * borrowed until the job ends */
+    void *data;
     uint64_t bytes;   /* MEMORY: its capacity */
 } gpuproc_output;
 

@@ -172,7 +172,7 @@ static void run_batch(const golden_case *const *item, size_t items, const way *w
 {
     bound in[3 * BATCH];
     size_t ins = bind_sets(item, items, w, in);
-    char text[BATCH][160], whole[BATCH * 170] = "", name[BATCH][8];
+    char text[BATCH][160], whole[BATCH * 170] = "", name[BATCH][24];
     guarded out[BATCH];
     gpuproc_input input[3 * BATCH];
     gpuproc_output output[BATCH] = {0};

@@ -50,6 +50,12 @@ static wide floor_mod(wide a, wide b)
 
 static wide magnitude(wide x) { return x < 0 ? -x : x; }
 
+/* Modulo 2^128, of which the low bits are wanted. */
+static wide product(wide a, wide b)
+{
+    return (wide)((unsigned __int128)a * (unsigned __int128)b);
+}
+
 static wide gcd(wide a, wide b)
 {
     a = magnitude(a);
@@ -80,7 +86,7 @@ static wide on_integers(gp_op op, gp_dtype t, wide a, wide b, uint32_t *flags)
     switch (op) {
     case GP_OP_ADD: return a + b;
     case GP_OP_SUB: return a - b;
-    case GP_OP_MUL: return (wide)((unsigned __int128)a * (unsigned __int128)b);
+    case GP_OP_MUL: return product(a, b);
     case GP_OP_FLOORDIV:
     case GP_OP_MOD:
     case GP_OP_FMOD:
@@ -104,7 +110,7 @@ static wide on_integers(gp_op op, gp_dtype t, wide a, wide b, uint32_t *flags)
     case GP_OP_SHL: return b < 0 || b >= bits ? 0 : a * ((wide)1 << b);
     case GP_OP_SHR: return b < 0 || b >= bits ? (a < 0 ? -1 : 0) : a >> b;
     case GP_OP_GCD: return gcd(a, b);
-    case GP_OP_LCM: return a == 0 || b == 0 ? 0 : magnitude(a) / gcd(a, b) * magnitude(b);
+    case GP_OP_LCM: return a == 0 || b == 0 ? 0 : product(magnitude(a) / gcd(a, b), magnitude(b));
     case GP_OP_EQ: return a == b;
     case GP_OP_NE: return a != b;
     case GP_OP_LT: return a < b;
@@ -114,7 +120,7 @@ static wide on_integers(gp_op op, gp_dtype t, wide a, wide b, uint32_t *flags)
     case GP_OP_NEG: return -a;
     case GP_OP_ABS: return magnitude(a);
     case GP_OP_SIGN: return (a > 0) - (a < 0);
-    case GP_OP_SQUARE: return (wide)((unsigned __int128)a * (unsigned __int128)a);
+    case GP_OP_SQUARE: return product(a, a);
     case GP_OP_RECIPROCAL:
         if (a == 0) *flags |= GP_FLAG_DIVIDE;
         return a == 1 || a == -1 ? a : 0;

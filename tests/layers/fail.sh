@@ -11,7 +11,7 @@ skip_without_device
 # rc must be 0 with the right result, or, where that is allowed, 1 with one line.
 check() { # NAME ERROR_ALLOWED
     if [ "$rc" -eq 0 ]; then
-        same right now || complain "$1: another result"
+        same right now || complain "$1: another result: $(cat now/stderr.txt; diff right/stdout now/stdout; cmp -l right/y.npy now/y.npy | sed -n '1p;$p')"
     elif [ "$rc" -eq 1 ] && [ "$2" = yes ]; then
         [ "$(grep -c '^gpuproc: error: ' now/stderr.txt)" -eq 1 ] ||
             complain "$1: not one error: $(cat now/stderr.txt)"

@@ -239,10 +239,38 @@ static void session_closed_with_jobs(void **state)
         assert_true(st == GPUPROC_CANCELLED || (i == 1 && st == GPUPROC_OK));
         assert_int_equal(gpuproc_job_result_count(held[i]), 1);
         gpuproc_job_cancel(held[i]);
+        /* What is told of a device does not need the session either. */
+        gpuproc_report report = {.struct_size = sizeof report};
+        gpuproc_job_report(held[i], &report);
+        assert_true(report.wall_ns > 0);
+        assert_true(st != GPUPROC_OK || report.device[0] != '\0');
         gpuproc_job_free(held[i]);
     }
     gpuproc_array_free(x);
     gpuproc_array_free(y);
+}
+
+static void *free_jobs(void *ctx)
+{
+    gpuproc_job **job = ctx;
+    for (int i = 0; i < 4; i++) gpuproc_job_free(job[i]);
+    return NULL;
+}
+
+static void session_closed_while_jobs_are_freed(void **state)
+{
+    (void)state;
+    gpuproc_array *x = generated(count_up, NULL);
+    for (int round = 0; round < 30; round++) {
+        gpuproc_session *s = open_session();
+        gpuproc_job *job[4];
+        pthread_t thread;
+        for (int i = 0; i < 4; i++) job[i] = submit(s, "sum(x - mean(x))", x);
+        assert_int_equal(pthread_create(&thread, NULL, free_jobs, job), 0);
+        gpuproc_session_close(s);
+        pthread_join(thread, NULL);
+    }
+    gpuproc_array_free(x);
 }
 
 /* ---- Failures ---- */
@@ -285,6 +313,13 @@ static void error_records(void **state)
     assert_non_null(strstr(err.message, "32 bytes"));
     assert_int_equal(gpuproc_submit(s, "x + 1", in, 1, NULL, 0, &on_cpu, &job, &err), GPUPROC_INVALID_ARGUMENT);
     assert_int_equal(gpuproc_submit(s, "sum(x)", in, 2, NULL, 0, &on_cpu, &job, &err), GPUPROC_INVALID_ARGUMENT);
+    gpuproc_output bad = out;
+    bad.kind = (gpuproc_output_kind)7;
+    assert_int_equal(gpuproc_submit(s, "sum(x)", in, 1, &bad, 1, &on_cpu, &job, &err), GPUPROC_INVALID_ARGUMENT);
+    bad = out;
+    bad.data = (char *)small + 1;
+    bad.bytes -= 1;
+    assert_int_equal(gpuproc_submit(s, "sum(x)", in, 1, &bad, 1, &on_cpu, &job, &err), GPUPROC_INVALID_ARGUMENT);
     out.name = "nobody";
     assert_int_not_equal(gpuproc_submit(s, "y = x + 1", in, 1, &out, 1, &on_cpu, &job, &err), GPUPROC_OK);
 
@@ -396,16 +431,20 @@ static void one_stream_twice(void **state)
     assert_true(dup2(ends[0], STDIN_FILENO) >= 0);
     close(ends[0]);
     assert_int_equal(gpuproc_array_open_raw("-", &layout, &x, &err), GPUPROC_OK);
-    /* Twice in one expression is one reading; in a second job there is nothing left. */
-    gpuproc_job *job = submit(s, "sum(x * x - mean(x))", x);
+    /* Under two names each would get a part of it. */
+    gpuproc_job *job = NULL;
+    gpuproc_input both[] = {{"x", x}, {"y", x}};
+    assert_int_equal(gpuproc_submit(s, "sum(x - y)", both, 2, NULL, 0, &on_cpu, &job, &err),
+                     GPUPROC_INVALID_ARGUMENT);
+    /* Twice in one expression is one reading; nothing is left for a second job. */
+    job = submit(s, "sum(x * x - mean(x))", x);
     assert_int_equal(gpuproc_job_wait(job, FOR_EVER, &err), GPUPROC_OK);
     gpuproc_result r = {.struct_size = sizeof r};
     assert_int_equal(gpuproc_job_result(job, 0, &r, NULL), GPUPROC_OK);
     assert_true(r.scalar.value.f == 20);
     gpuproc_job_free(job);
-    job = submit(s, "sum(x)", x);
-    assert_int_equal(gpuproc_job_wait(job, FOR_EVER, &err), GPUPROC_TRUNCATED);
-    gpuproc_job_free(job);
+    assert_int_equal(gpuproc_submit(s, "sum(x)", both, 1, NULL, 0, &on_cpu, &job, &err),
+                     GPUPROC_INVALID_ARGUMENT);
     gpuproc_array_free(x);
     gpuproc_session_close(s);
     assert_true(dup2(before, STDIN_FILENO) >= 0);
@@ -419,6 +458,7 @@ int main(void)
         cmocka_unit_test(waiting_and_progress),
         cmocka_unit_test(cancelled_jobs),
         cmocka_unit_test(session_closed_with_jobs),
+        cmocka_unit_test(session_closed_while_jobs_are_freed),
         cmocka_unit_test(failing_function),
         cmocka_unit_test(error_records),
         cmocka_unit_test(nothing_given),

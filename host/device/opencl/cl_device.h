@@ -154,6 +154,8 @@ typedef struct gp_cl_slot {
     atomic_bool ended; /* done was called, or is to be: by whoever sets this first */
     bool armed;        /* a callback was set */
     bool lost; /* commands may still be using its memory: never to be freed */
+    bool callback_due; /* the chunk was ended without its callback, which may still come */
+    atomic_bool left;  /* then: by whoever of the two comes first; the other frees the slot */
 } gp_cl_slot;
 
 #define GP_CL_ZERO_BYTES 64
@@ -164,6 +166,8 @@ gpuproc_status gp_cl_slot_new(gp_device_program *program, uint64_t max_count,
                               const bool *want_input, const bool *want_output, gp_slot **slot,
                               gpuproc_error *err);
 void gp_cl_slot_free(gp_slot *slot);
+/* The slot's own memory, without anything of OpenCL's. */
+void gp_cl_slot_free_memory(gp_cl_slot *slot);
 /* Gives back what the last chunk left: events, and buffers made for that chunk. */
 void gp_cl_slot_reap(gp_cl_slot *slot);
 

@@ -110,7 +110,10 @@ static void CL_CALLBACK on_complete(cl_event event, cl_int state, void *data)
 {
     gp_cl_slot *slot = data;
     (void)event; /* released by the reaper: not all drivers bear it in here */
-    if (!atomic_exchange(&slot->ended, true)) complete(slot, state < 0 ? state : CL_COMPLETE);
+    if (!atomic_exchange(&slot->ended, true))
+        complete(slot, state < 0 ? state : CL_COMPLETE);
+    else if (atomic_exchange(&slot->left, true))
+        gp_cl_slot_free_memory(slot); /* came late, and the slot was given up before */
 }
 
 static bool wait_for_events(const gp_cl_slot *slot)
@@ -136,6 +139,7 @@ static bool grace(gp_cl_slot *slot)
     nanosleep(&moment, NULL);
     if (atomic_exchange(&slot->ended, true)) return true;
     slot->lost = true;
+    slot->callback_due = slot->armed;
     atomic_store(&slot->base.program->lost, true);
     return false;
 }

@@ -323,6 +323,19 @@ static void release_buffers(gp_cl_slot *slot)
     }
 }
 
+void gp_cl_slot_free_memory(gp_cl_slot *slot)
+{
+    free(slot->event);
+    free(slot->offset);
+    free(slot->view);
+    free(slot->base.partial);
+    free(slot->base.output);
+    free(slot->base.input);
+    free(slot->output);
+    free(slot->input);
+    free(slot);
+}
+
 void gp_cl_slot_free(gp_slot *base)
 {
     if (base == NULL) return;
@@ -337,14 +350,6 @@ void gp_cl_slot_free(gp_slot *base)
     if (!slot->lost) release_buffers(slot);
     if (!slot->lost && slot->kernel != NULL)
         program->device->api->clReleaseKernel(slot->kernel);
-    if (slot->lost && slot->armed) return; /* its callback may still come */
-    free(slot->event);
-    free(slot->offset);
-    free(slot->view);
-    free(base->partial);
-    free(base->output);
-    free(base->input);
-    free(slot->output);
-    free(slot->input);
-    free(slot);
+    if (slot->callback_due && !atomic_exchange(&slot->left, true)) return;
+    gp_cl_slot_free_memory(slot);
 }
