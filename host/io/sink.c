@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "io/sink_impl.h"
 #include "io/target_path.h"
+#include "io/writeback.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +28,7 @@ struct gp_sink {
     /* FILE; the header of a stream, too */
     size_t header_bytes;
     gp_new_file file;
+    gp_writeback writeback;
     /* MEMORY */
     char *data;
 };
@@ -97,6 +99,7 @@ static gpuproc_status open_file(gp_sink *s, const gp_target *target, gpuproc_err
     preparation p = {s, target, bytes, GPUPROC_OK, err};
     gp_io_request request = {.op = GP_IO_CALL, .call = prepare, .call_ctx = &p};
     gp_io_run(s->engine, &request);
+    gp_writeback_init(&s->writeback, s->engine, s->file.fd);
     if (request.result < 0)
         p.status = gp_fail_errno(err, GPUPROC_IO_OPEN, (int)-request.result, s->where,
                                  "cannot open for writing");
@@ -143,6 +146,7 @@ out:
 void gp_sink_close(gp_sink *s)
 {
     if (s == NULL) return;
+    gp_writeback_end(&s->writeback);
     gp_new_file_close(&s->file);
     if (s->own_fd) close(s->fd);
     free(s->header);
@@ -196,6 +200,8 @@ static void data_written(gp_io_request *request)
     if (request->result < 0) {
         st = write_status(w->sink, (int)-request->result, &w->error);
         w->error.offset = w->sink->header_bytes + w->offset;
+    } else if (w->sink->kind == GP_TARGET_FILE) {
+        gp_writeback_reached(&w->sink->writeback, w->offset + w->bytes);
     }
     end(w, st);
 }
@@ -308,6 +314,7 @@ gpuproc_status gp_sink_commit(gp_sink *s, gpuproc_error *err)
                              "the output is not complete: expected %" PRIu64
                              " bytes of data, %" PRIu64 " were written",
                              s->data_bytes, written);
+    gp_writeback_end(&s->writeback);
     if (s->kind == GP_TARGET_FILE) return gp_new_file_commit(&s->file, s->where, err);
     if (s->header != NULL) return write_lone_header(s, err);
     return GPUPROC_OK;
