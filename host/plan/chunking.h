@@ -13,6 +13,7 @@ typedef struct gp_chunking_request {
     uint64_t chunk_bytes;   /* asked for, of the widest array; 0: choose */
     unsigned slots;         /* asked for; 0: choose */
     bool sync;              /* one slot */
+    bool transfers;         /* chunks are uploaded and downloaded: many of them overlap better */
     uint64_t host_budget;   /* bytes for all slots of this device */
     uint64_t device_budget; /* the same on the device; 0: unlimited */
     gp_slot_bytes_fn slot_bytes;

@@ -163,6 +163,7 @@ static gpuproc_status choose_for_all(gp_pass_run *p, uint64_t chunk_bytes, gp_ch
         gp_chunking_request request = {
             .count = p->pass->count, .widest_bytes = widest(p), .chunk_bytes = chunk_bytes,
             .slots = p->run->slots, .sync = p->run->sync,
+            .transfers = !p->device[d].device->in_place,
             .host_budget = (p->run->host_budget - p->resident_bytes) / p->devices,
             .device_budget = p->device[d].device->memory_budget, .slot_bytes = slot_bytes,
             .ctx = &p->device[d]};
