@@ -6,6 +6,7 @@
  * with one line of JSON, so that a script can let it take turns with other programs:
  *
  *   eval EXPRESSION   the expression over x and y into memory, submission to end
+ *   reduce EXPRESSION the same, for an expression with scalar results only
  *   hypot             sqrt(x*x + y*y) by the hand-written loop
  *   mapsum PATH       the raw sum of a mapped file's words
  *   same              whether the last eval and the last hypot gave the same bits */
@@ -47,7 +48,7 @@ static void answer_time(bench *b, double seconds, double bytes)
     b->used = used;
 }
 
-static void eval(bench *b, const char *expression)
+static void eval(bench *b, const char *expression, size_t outputs)
 {
     gpuproc_error err = {0};
     gpuproc_job *job = NULL;
@@ -56,7 +57,7 @@ static void eval(bench *b, const char *expression)
                                    .bytes = b->count * sizeof *b->out};
     const gpuproc_job_options options = {.struct_size = sizeof options, .device = "cpu"};
     double begin = now();
-    gpuproc_status st = gpuproc_submit(b->session, expression, inputs, 2, &output, 1, &options,
+    gpuproc_status st = gpuproc_submit(b->session, expression, inputs, 2, &output, outputs, &options,
                                        &job, &err);
     if (st == GPUPROC_OK) st = gpuproc_job_wait(job, UINT64_MAX, &err);
     gpuproc_job_free(job);
@@ -70,7 +71,9 @@ static void obey(bench *b, char *line)
     line[strcspn(line, "\n")] = '\0';
     double begin = now();
     if (strncmp(line, "eval ", 5) == 0) {
-        eval(b, line + 5);
+        eval(b, line + 5, 1);
+    } else if (strncmp(line, "reduce ", 7) == 0) {
+        eval(b, line + 7, 0);
     } else if (strcmp(line, "hypot") == 0) {
         bool ok = peer_hypot(b->x, b->y, b->peer_out, b->count);
         if (ok) answer_time(b, now() - begin, 3.0 * sizeof(float) * (double)b->count);

@@ -161,8 +161,47 @@ static void point_inputs(gp_cpu_block *block, const gp_cpu_job *job, uint64_t of
             continue;
         }
         const unsigned char *at = (const unsigned char *)job->input[i] + offset * in->bytes;
-        if ((uintptr_t)at % in->bytes != 0) at = memcpy(block->buffer[in->value], at, n * in->bytes);
+        if (((uintptr_t)at & (in->bytes - 1)) != 0) at = memcpy(block->buffer[in->value], at, n * in->bytes);
         block->at[in->value] = at;
+    }
+}
+
+/* Elements that go through all steps before the next ones do, where no reduction wants whole
+ * blocks: few enough that operands, temporaries and what is fetched ahead share the first-level
+ * cache, enough that calls and their loops' ends do not count. */
+#define STRETCH 512
+
+/* Asking memory for what comes next while this is computed. The processor's own prefetching
+ * starts anew on each page: left alone, memory idles while the loops run in the cache, and the
+ * loops wait for memory after. Reductions keep memory busy as they are, and were measured
+ * to lose by it. */
+#define AHEAD 4 /* inputs; more streams than that keep memory busy by themselves */
+
+typedef struct ahead {
+    const unsigned char *at[AHEAD];
+    size_t inputs, lines; /* lines: to ask for before each step */
+} ahead;
+
+/* The stretch after next, seen from `offset`, so that it is there in time; spread over the steps,
+ * because all at once would have to queue. */
+static void plan_ahead(const gp_cpu_code *code, const gp_cpu_job *job, uint64_t offset, ahead *a)
+{
+    size_t widest = 0;
+    a->inputs = 0;
+    for (size_t i = 0; i < code->inputs && a->inputs < AHEAD && code->reduces == 0; i++) {
+        const gp_cpu_input *in = &code->input[i];
+        if (in->value < 0 || !in->streamed) continue;
+        a->at[a->inputs++] = (const unsigned char *)job->input[i] + (offset + 2 * STRETCH) * in->bytes;
+        if (in->bytes > widest) widest = in->bytes;
+    }
+    a->lines = STRETCH / LINE * widest / (code->vec.instrs + 1) + 1;
+}
+
+static inline void ask_ahead(ahead *a)
+{
+    for (size_t i = 0; i < a->inputs; i++) {
+        for (size_t k = 0; k < a->lines; k++) __builtin_prefetch(a->at[i] + k * LINE, 0, 2);
+        a->at[i] += a->lines * LINE;
     }
 }
 
@@ -200,7 +239,8 @@ static void end_range(gp_cpu_block *block, const gp_cpu_job *job, unsigned worke
                    red->partial_bytes);
     }
 #if defined(__x86_64__)
-    /* Stores past the cache are not ordered by what tells the others that we are done. */
+    /* Stores past the cache are not ordered by what tells the others that we are done. Once per
+     * range: a fence waits for memory. */
     for (size_t o = 0; o < code->outputs; o++) {
         if (job->store[o] == GP_CPU_STORE_STREAM) {
             __builtin_ia32_sfence();
@@ -248,27 +288,32 @@ uint32_t gp_cpu_block_run(gp_cpu_block *block, const gp_cpu_job *job, unsigned w
                           uint64_t to)
 {
     const gp_cpu_code *code = block->code;
-    const gp_cpu_step *end = code->step + code->vec.instrs;
+    const gp_cpu_step *last = code->step + code->vec.instrs;
     const void **at = block->at;
     uint32_t flags = 0;
+    ahead next;
     begin_range(block, job, worker);
-    for (uint64_t b = from; b < to; b++) {
-        uint64_t offset = b * GP_BLOCK;
-        size_t n = (size_t)gp_min_u64(GP_BLOCK, job->count - offset);
+    uint64_t stretch = code->reduces > 0 ? GP_BLOCK : STRETCH;
+    uint64_t end = gp_min_u64(job->count, to * GP_BLOCK);
+    for (uint64_t offset = from * GP_BLOCK; offset < end; offset += stretch) {
+        size_t n = (size_t)gp_min_u64(stretch, end - offset);
         point_inputs(block, job, offset, n);
+        plan_ahead(code, job, offset, &next);
         for (size_t o = 0; o < code->outputs; o++) {
             if (job->store[o] == GP_CPU_STORE_DIRECT)
                 at[code->output[o].value] =
                     (unsigned char *)job->output[o] + offset * code->output[o].bytes;
         }
-        for (const gp_cpu_step *s = code->step; s < end; s++) {
+        for (const gp_cpu_step *s = code->step; s < last; s++) {
+            ask_ahead(&next);
             if (s->watch_begins) gp_fpflags_clear();
             flags |= s->fn((void *)(uintptr_t)at[s->dst], at[s->arg[0]], at[s->arg[1]],
                            at[s->arg[2]], n);
             if (s->watch_ends) flags |= gp_fpflags_seen();
         }
+        ask_ahead(&next);
         store_outputs(block, job, offset, n);
-        reduce_block(block, job, b, n);
+        reduce_block(block, job, offset / GP_BLOCK, n);
     }
     end_range(block, job, worker);
     return flags;

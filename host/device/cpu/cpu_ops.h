@@ -17,7 +17,9 @@ typedef struct gp_cpu_ops {
      * operator table has no such operation. */
     gp_cpu_fn op[GP_OP_COUNT][GP_DTYPE_COUNT];
     gp_cpu_fn cast[GP_DTYPE_COUNT][GP_DTYPE_COUNT]; /* [from][to] */
-    /* Copies past the cache, for a destination that will not be read soon. */
+    /* Copies past the cache, for a destination that will not be read soon. On x86 such stores
+     * are ordered with nothing: whoever tells another thread of them puts an sfence before, once
+     * for all of them (it waits until memory has everything). */
     void (*copy_stream)(void *dst, const void *src, size_t bytes);
 } gp_cpu_ops;
 

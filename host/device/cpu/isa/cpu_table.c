@@ -36,8 +36,6 @@ void GP_FN(copy, stream)(void *dst, const void *src, size_t bytes)
 #endif
     }
     memcpy(d + i, s + i, bytes - i);
-    /* Streaming stores are not ordered with what tells others that the data is there. */
-    _mm_sfence();
 #else
     memcpy(dst, src, bytes);
 #endif
