@@ -90,7 +90,7 @@ static inline ulong gp_hcf_ulong(ulong a, ulong b)
     static inline T gp_lcm_##C(T a, T b) \
     { \
         const W hcf = gp_hcf_##W((W)a, (W)b); \
-        return hcf == 0 ? (T)0 : (T)((W)a / hcf * (W)b); \
+        return (T)((W)a / (hcf + (hcf == 0)) * (W)b); \
     }
 
 /* -1 as a divisor never reaches the hardware: INT_MIN / -1 is undefined. */
@@ -134,7 +134,7 @@ static inline ulong gp_hcf_ulong(ulong a, ulong b)
     static inline T gp_lcm_##C(T a, T b) \
     { \
         const W x = gp_magnitude_##C(a), y = gp_magnitude_##C(b), hcf = gp_hcf_##W(x, y); \
-        return hcf == 0 ? (T)0 : (T)(x / hcf * y); \
+        return (T)(x / (hcf + (hcf == 0)) * y); \
     }
 
 GP_ORDERED(b1, uchar)
