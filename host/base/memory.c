@@ -5,7 +5,9 @@
 
 void *gp_calloc(size_t count, size_t size)
 {
-    return calloc(count ? count : 1, size ? size : 1);
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) return NULL;
+    return calloc(bytes ? bytes : 1, 1);
 }
 
 bool gp_grow(void *array, size_t *capacity, size_t need, size_t size)

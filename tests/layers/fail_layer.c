@@ -3,6 +3,7 @@
  *   GPUPROC_FAIL_AT     which call fails, from 1 (0 or unset: none)
  *   GPUPROC_FAIL_MODE   "once" (default) or "forever": that call and all later ones
  *   GPUPROC_FAIL_COUNT  file that receives the number of calls at the end
+ *   GPUPROC_FAIL_TELL   file to which the name of each call that fails is appended
  *
  * Only calls that can fail for reasons outside of the program are counted; releasing
  * always works, as the driver would have it. A failing call does nothing else. */
@@ -23,10 +24,21 @@ static atomic_long calls;
 static long fail_at;
 static bool for_ever;
 
-static bool fails(void)
+static void tell_name(const char *name)
+{
+    const char *path = getenv("GPUPROC_FAIL_TELL");
+    FILE *f = path != NULL ? fopen(path, "ae") : NULL;
+    if (f == NULL) return;
+    fprintf(f, "%s\n", name);
+    fclose(f);
+}
+
+static bool fails(const char *name)
 {
     long n = atomic_fetch_add(&calls, 1) + 1;
-    return fail_at > 0 && (for_ever ? n >= fail_at : n == fail_at);
+    bool now = fail_at > 0 && (for_ever ? n >= fail_at : n == fail_at);
+    if (now) tell_name(name);
+    return now;
 }
 
 /* Functions that return a code: X(name, parameters, arguments, code when failing) */
@@ -109,14 +121,14 @@ static bool fails(void)
 #define X(name, parameters, arguments, failure)             \
     static cl_int CL_API_CALL fail_##name parameters        \
     {                                                       \
-        return fails() ? failure : target->name arguments;  \
+        return fails(#name) ? failure : target->name arguments;  \
     }
 FAILING(X)
 #undef X
 #define X(name, type, parameters, arguments, failure)       \
     static type CL_API_CALL fail_##name parameters          \
     {                                                       \
-        if (!fails()) return target->name arguments;        \
+        if (!fails(#name)) return target->name arguments;        \
         if (code != NULL) *code = failure;                  \
         return NULL;                                        \
     }
