@@ -56,10 +56,10 @@ if has_numpy python3; then
     python=$(command -v python3)
 elif ! has_numpy "$python"; then
     want python3-venv
-    { python3 -m venv build/tests-run/venv && "$python" -m pip install -q --disable-pip-version-check numpy; } \
+    { python3 -m venv build/tests-run/venv && "$python" -m pip install -q --retries 1 --disable-pip-version-check numpy; } \
         >build/tests-run/venv.log 2>&1 || echo "no NumPy 2: the comparison with it is skipped"
 fi
-has_numpy "$python" || python=python3
+has_numpy "$python" || python=$(command -v python3 || true) # CMake wants a full path
 
 echo "== build, warnings are errors"
 configure $release -DCMAKE_BUILD_TYPE=Release "-DGPUPROC_PYTHON=$python"
