@@ -88,7 +88,8 @@ static void cold_reads_leave_the_cache_alone(void **state)
         if (cold) assert_false(gp_source_view(s, 0, bytes, &view));
         check_range(s, data, 0, bytes, 1);
         if (cold && !keep) assert_true(gp_resident_percent(fd, 0, bytes) < 10);
-        if (keep) assert_int_equal(gp_resident_percent(fd, 0, bytes), 100);
+        /* Not all: the system may take pages back at any time. */
+        if (keep) assert_true(gp_resident_percent(fd, 0, bytes) >= 50);
         gp_source_close(s);
     }
     close(fd);
@@ -107,7 +108,14 @@ static void views_what_is_cached(void **state)
     gp_source *s = NULL;
     gp_view view;
     assert_int_equal(gp_source_open(&origin, f->engine, false, &s, NULL), GPUPROC_OK);
-    assert_true(gp_source_view(s, 1000, 600000, &view));
+    bool viewed = gp_source_view(s, 1000, 600000, &view);
+    for (int i = 0; i < 20 && !viewed; i++) { /* the system may take pages back at any time */
+        put_file(path, data, bytes);
+        gp_source_close(s);
+        assert_int_equal(gp_source_open(&origin, f->engine, false, &s, NULL), GPUPROC_OK);
+        viewed = gp_source_view(s, 1000, 600000, &view);
+    }
+    assert_true(viewed);
     assert_memory_equal(view.data, data + 128 + 4000, 2400000);
     assert_true(view.map_bytes <= 2400000 + 8192);
     gp_source_unview(s, &view);
