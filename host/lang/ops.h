@@ -7,7 +7,7 @@
  *   operation have the same dtype T, except WHERE, whose first is bool, and CAST).
  *   B bool, I integers, F floats.
  * result: T (the operands' dtype), B (bool), U8, or TO (CAST: the node's dtype).
- * OpenCL spelling: a function of kernels/elementwise.cl, which has one overload
+ * OpenCL spelling: a function of the files of kernels/, which have one
  *   per dtype (the spelling is completed with the dtype's suffix: gp_add_f4).
  * ULP: the largest error that is allowed, in units in the last place of the
  *   correctly rounded result; 0 means the same bits everywhere (any NaN is as good as

@@ -7,8 +7,7 @@
  *
  * Only calls that can fail for reasons outside of the program are counted; releasing
  * always works, as the driver would have it. A failing call does nothing else. */
-#include <CL/cl.h>
-#include <CL/cl_layer.h>
+#include "layer.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -16,10 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EXPORT __attribute__((visibility("default")))
 
-static const cl_icd_dispatch *target;
-static cl_icd_dispatch layer;
 static atomic_long calls;
 static long fail_at;
 static bool for_ever;
@@ -143,31 +139,15 @@ static void tell_count(void)
     fclose(f);
 }
 
-static cl_int answer(const void *value, size_t bytes, size_t room, void *to, size_t *needed)
-{
-    if (needed != NULL) *needed = bytes;
-    if (to != NULL && room < bytes) return CL_INVALID_VALUE;
-    if (to != NULL) memcpy(to, value, bytes);
-    return CL_SUCCESS;
-}
-
 EXPORT cl_int CL_API_CALL clGetLayerInfo(cl_layer_info what, size_t room, void *value, size_t *needed)
 {
-    cl_layer_api_version version = CL_LAYER_API_VERSION_100;
-    static const char name[] = "failing calls";
-    if (what == CL_LAYER_API_VERSION) return answer(&version, sizeof version, room, value, needed);
-    if (what == CL_LAYER_NAME) return answer(name, sizeof name, room, value, needed);
-    return CL_INVALID_VALUE;
+    return layer_info("failing calls", what, room, value, needed);
 }
 
 EXPORT cl_int CL_API_CALL clInitLayer(cl_uint count, const cl_icd_dispatch *next, cl_uint *filled,
                                       const cl_icd_dispatch **mine)
 {
-    if (next == NULL || filled == NULL || mine == NULL ||
-        count < sizeof layer / sizeof layer.clGetPlatformIDs)
-        return CL_INVALID_VALUE;
-    target = next;
-    layer = *next;
+    if (layer_begin(count, next, filled, mine) != CL_SUCCESS) return CL_INVALID_VALUE;
     const char *at = getenv("GPUPROC_FAIL_AT"), *mode = getenv("GPUPROC_FAIL_MODE");
     fail_at = at != NULL ? strtol(at, NULL, 10) : 0;
     for_ever = mode != NULL && strcmp(mode, "forever") == 0;
@@ -176,7 +156,5 @@ EXPORT cl_int CL_API_CALL clInitLayer(cl_uint count, const cl_icd_dispatch *next
     FAILING(X)
     FAILING_OBJECT(X)
 #undef X
-    *mine = &layer;
-    *filled = sizeof layer / sizeof layer.clGetPlatformIDs;
     return CL_SUCCESS;
 }

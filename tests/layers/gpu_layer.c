@@ -13,8 +13,7 @@
  *   GPUPROC_SIM_LOG                    file for one line per command: engine begin end (ns)
  *
  * Loaded by the ICD loader: OPENCL_LAYERS=/path/to/libgpu_layer.so. */
-#include <CL/cl.h>
-#include <CL/cl_layer.h>
+#include "layer.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -26,10 +25,7 @@
 
 #define MAX_ARGS 64
 #define MAX_ARG_BYTES 64
-#define EXPORT __attribute__((visibility("default")))
 
-static const cl_icd_dispatch *target;
-static cl_icd_dispatch layer;
 
 static uint64_t now_ns(void)
 {
@@ -312,14 +308,6 @@ static cl_int CL_API_CALL get_device_ids(cl_platform_id platform, cl_device_type
     if (type & (CL_DEVICE_TYPE_GPU | CL_DEVICE_TYPE_DEFAULT)) type = CL_DEVICE_TYPE_ALL;
     else if (type == CL_DEVICE_TYPE_CPU) return CL_DEVICE_NOT_FOUND;
     return target->clGetDeviceIDs(platform, type, count, devices, found);
-}
-
-static cl_int answer(const void *value, size_t bytes, size_t room, void *to, size_t *needed)
-{
-    if (needed != NULL) *needed = bytes;
-    if (to != NULL && room < bytes) return CL_INVALID_VALUE;
-    if (to != NULL) memcpy(to, value, bytes);
-    return CL_SUCCESS;
 }
 
 static cl_int CL_API_CALL get_device_info(cl_device_id device, cl_device_info what, size_t room,
@@ -616,21 +604,13 @@ static cl_int CL_API_CALL release_event(cl_event event)
 
 EXPORT cl_int CL_API_CALL clGetLayerInfo(cl_layer_info what, size_t room, void *value, size_t *needed)
 {
-    cl_layer_api_version version = CL_LAYER_API_VERSION_100;
-    static const char name[] = "simulated discrete GPU";
-    if (what == CL_LAYER_API_VERSION) return answer(&version, sizeof version, room, value, needed);
-    if (what == CL_LAYER_NAME) return answer(name, sizeof name, room, value, needed);
-    return CL_INVALID_VALUE;
+    return layer_info("simulated discrete GPU", what, room, value, needed);
 }
 
 EXPORT cl_int CL_API_CALL clInitLayer(cl_uint count, const cl_icd_dispatch *next, cl_uint *filled,
                                       const cl_icd_dispatch **mine)
 {
-    if (next == NULL || filled == NULL || mine == NULL ||
-        count < sizeof layer / sizeof layer.clGetPlatformIDs)
-        return CL_INVALID_VALUE;
-    target = next;
-    layer = *next;
+    if (layer_begin(count, next, filled, mine) != CL_SUCCESS) return CL_INVALID_VALUE;
     for (int i = 0; i < 3; i++) {
         const char *text = getenv(engines[i].variable);
         if (text != NULL && strtod(text, NULL) > 0) engines[i].rate = strtod(text, NULL);
@@ -657,7 +637,5 @@ EXPORT cl_int CL_API_CALL clInitLayer(cl_uint count, const cl_icd_dispatch *next
     layer.clEnqueueNDRangeKernel = launch;
     layer.clGetEventProfilingInfo = profile;
     layer.clReleaseEvent = release_event;
-    *mine = &layer;
-    *filled = sizeof layer / sizeof layer.clGetPlatformIDs;
     return CL_SUCCESS;
 }

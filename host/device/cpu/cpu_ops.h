@@ -1,5 +1,7 @@
 /* The CPU's loops: one per operation and dtype, compiled once per instruction set
- * (the files of isa/) and chosen at run time. Every set gives the same bits. */
+ * (the files of isa/) and chosen at run time. What the operator table gives 0 ULP has the
+ * same bits in every set; transcendental functions have the same on AVX2 and AVX-512, and
+ * within their ULP in the base set, which has no fused multiply-add. */
 #ifndef GP_DEVICE_CPU_CPU_OPS_H
 #define GP_DEVICE_CPU_CPU_OPS_H
 
