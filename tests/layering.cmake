@@ -6,6 +6,7 @@ set(LAYERS
   "array"
   "format|lang"
   "emit"
+  "fold"
   "io"
   "device"
   "plan"

@@ -19,22 +19,34 @@
 /* What a kernel may meet in the data; ORed over a chunk. */
 #define GP_FLAG_DIVIDE 1u    /* an integer was divided by zero: a warning */
 #define GP_FLAG_NEG_POWER 2u /* an integer had a negative integer power: an error */
+#define GP_FLAG_INDEX 32u    /* TAKE met an index outside the table: an error */
 /* Float arithmetic (+ - * / sqrt and what is made of them), told by the CPU only: warnings. */
 #define GP_FLAG_FLOAT_DIVIDE 4u
 #define GP_FLAG_FLOAT_OVERFLOW 8u
 #define GP_FLAG_FLOAT_INVALID 16u
 
+/* Arrays are numbered: the program's inputs first, then the plan's stored arrays. */
 typedef struct gp_pass_input {
-    int input;   /* index into program->input */
-    int node;    /* its INPUT node */
+    int input;   /* the array's number */
+    int node;    /* the INPUT, VIEW, TABLE or stored node */
     gp_dtype dtype;
-    /* True: the operand has the pass's shape; element i of a chunk is element i of the
-     * chunk's bytes. False: the whole operand is resident for the pass and element
-     * index is walked with `stride` (in elements, 0 on stretched axes). */
+    /* True: it comes chunk by chunk, and element i of a chunk is element i of the chunk's bytes,
+     * however the array lies in storage: `walk`, over the pass's shape, is how the stream brings it.
+     * False: elements [first, first + count) of the array are resident for the pass, and
+     * (where it is no table) the device walks them: element index is
+     * offset + i0*stride[0] + ..., counted from `first`, over the pass's shape. */
     bool streamed;
-    int64_t stride[GPUPROC_MAX_NDIM];
-    uint64_t count; /* elements of the operand itself */
+    bool table;  /* resident, for TAKE and SEARCH*: not walked */
+    gp_walk walk;
+    uint64_t first, count;
+    int64_t offset, stride[GPUPROC_MAX_NDIM];
 } gp_pass_input;
+
+/* An INDEX node: its value at an element of the pass is offset + i0*stride[0] + ... */
+typedef struct gp_pass_index {
+    int node;
+    int64_t offset, stride[GPUPROC_MAX_NDIM];
+} gp_pass_index;
 
 typedef struct gp_pass_output {
     int node;
@@ -56,6 +68,8 @@ typedef struct gp_pass {
 
     gp_pass_input *input;
     size_t inputs;
+    gp_pass_index *index;
+    size_t indices;
     gp_pass_output *output;
     size_t outputs;
     gp_pass_reduce *reduce;

@@ -6,10 +6,18 @@
 #include "array/dtype.h"
 #include "array/shape.h"
 #include "io/engine.h"
+#include "io/source.h"
 
 typedef struct gp_sink gp_sink;
 
-typedef enum gp_target_kind { GP_TARGET_FILE, GP_TARGET_STREAM, GP_TARGET_MEMORY } gp_target_kind;
+/* SPOOL: a file without a name in $TMPDIR (else /var/tmp) that is never committed: what was written
+ * can be read back (gp_sink_origin) until the sink is closed. */
+typedef enum gp_target_kind {
+    GP_TARGET_FILE,
+    GP_TARGET_STREAM,
+    GP_TARGET_MEMORY,
+    GP_TARGET_SPOOL,
+} gp_target_kind;
 
 typedef struct gp_target {
     gp_target_kind kind;
@@ -19,6 +27,9 @@ typedef struct gp_target {
     const void *header;    /* bytes before the data, or NULL; borrowed during open */
     size_t header_bytes;
     bool overwrite;        /* FILE: an existing one may be replaced; else IO_EXISTS at open */
+    /* data_bytes is only the most that may come: nothing is reserved, and gp_sink_set_length tells the
+     * real length. FILE, MEMORY and SPOOL only. */
+    bool growing;
 } gp_target;
 
 /* Opens it for data_bytes of data. A file's space is reserved where the filesystem
@@ -27,6 +38,15 @@ gpuproc_status gp_sink_open(const gp_target *target, uint64_t data_bytes, gp_io_
                             gp_sink **sink, gpuproc_error *err);
 
 bool gp_sink_is_stream(const gp_sink *sink);
+
+/* A growing sink, after the last write: data_bytes were written, and the header is this one instead, as
+ * long as the first. Before commit. */
+gpuproc_status gp_sink_set_length(gp_sink *sink, uint64_t data_bytes, const void *header,
+                                  gpuproc_error *err);
+
+/* SPOOL and MEMORY: a description of what was written, as a C-order array, for gp_source_open; it
+ * borrows the sink. Free with gp_origin_free's rules: `path` is the caller's to free. False: no memory. */
+bool gp_sink_origin(gp_sink *sink, gp_dtype dtype, const gp_shape *shape, gp_origin *origin);
 
 /* Both would become the same file, by whatever names and links. */
 bool gp_sink_same_file(const gp_sink *a, const gp_sink *b);

@@ -245,3 +245,5 @@ void gp_source_read(gp_read *read)
     case GP_ORIGIN_FUNCTION: gp_read_call(read, generate, made); break;
     }
 }
+
+bool gp_source_is_fortran(const gp_source *source) { return source->origin.fortran; }

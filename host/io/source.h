@@ -5,7 +5,7 @@
 #define GP_IO_SOURCE_H
 
 #include "array/dtype.h"
-#include "array/shape.h"
+#include "array/walk.h"
 #include "io/engine.h"
 
 typedef struct gp_source gp_source;
@@ -33,6 +33,9 @@ gpuproc_status gp_source_open(const gp_origin *origin, gp_io_engine *engine, boo
                               gp_source **source, gpuproc_error *err);
 void gp_source_close(gp_source *source);
 
+/* Whether the array lies in Fortran order in storage. */
+bool gp_source_is_fortran(const gp_source *source);
+
 /* True for a stream: chunks must be read in order, one read at a time. */
 bool gp_source_is_stream(const gp_source *source);
 
@@ -53,6 +56,10 @@ void gp_source_unview(gp_source *source, gp_view *view);
 typedef struct gp_read gp_read;
 struct gp_read {
     gp_source *source;
+    /* NULL: elements [first, first+count) of the array in C order. Else elements [first, first+count) of
+     * the walk in its C order, over the array as it lies in storage (a Fortran file's own order);
+     * borrowed until done. Not for streams. */
+    const gp_walk *walk;
     uint64_t first, count;
     void *buffer;         /* room for count elements + GP_STAGING_SLACK; page-aligned */
     void (*done)(gp_read *read); /* from an engine thread */

@@ -198,6 +198,7 @@ int gp_build_strong(gp_builder *b, const gp_value *v)
     case GP_VAL_DTYPE: return gp_build_fail(b, GPUPROC_TYPE, "the dtype %s is not a value: to convert, write %s(x)",
                                             gpuproc_dtype_name(v->dtype), gpuproc_dtype_name(v->dtype));
     case GP_VAL_STRING: return gp_build_fail(b, GPUPROC_TYPE, "a string can only name a dtype, as in x.astype('f4')");
+    default: gp_build_fail(b, GPUPROC_TYPE, "expected an array or a number here");
     }
     return -1;
 }

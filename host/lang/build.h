@@ -32,6 +32,8 @@ typedef struct gp_builder {
     int *input_node;       /* per input; -1: not used yet */
     gp_variable *variable; /* one per statement, in order */
     size_t variables, variable_capacity;
+    gp_value *item;        /* the items of tuples and slices */
+    size_t items, item_capacity;
 } gp_builder;
 
 int gp_build_fail(gp_builder *b, gpuproc_status status, const char *fmt, ...) GP_PRINTF(3, 4);
@@ -64,6 +66,71 @@ bool gp_build_no_float16(gp_builder *b, gp_dtype dtype, const char *function);
 
 static inline gp_value gp_value_node(int node) { return (gp_value){.kind = GP_VAL_NODE, .node = node}; }
 static inline gp_value gp_value_float(double f) { return (gp_value){.kind = GP_VAL_FLOAT, .f = f}; }
+
+/* ---- Shapes and views (view.c): nodes of any kind, element-wise ones too: what is asked for is pushed
+ * down to the leaves, so nothing is copied; where that cannot be (a reshape of what is not
+ * contiguous), the node is STOREd first. All return a node, or -1. ---- */
+
+const gp_shape *gp_build_shape(const gp_builder *b, int node);
+
+/* How one axis of a node is taken. */
+typedef struct gp_axis_map {
+    int to;         /* the axis of the result that goes along it; -1: none, one index is taken */
+    int64_t start;  /* the index at 0 of the result's axis; may lie outside where the map is bounded */
+    int64_t step;   /* may be negative or 0 */
+    int to2;        /* a second axis of the result that goes along it, with step 1 (windows); -1: none */
+} gp_axis_map;
+
+/* Element (i...) of the result is the node's element with index start + step * i on each axis. `bounded`:
+ * an index outside the axis makes the element zero. */
+int gp_build_map(gp_builder *b, int node, const gp_axis_map *map, const gp_shape *result, bool bounded);
+int gp_build_reshape(gp_builder *b, int node, const gp_shape *shape); /* of as many elements */
+int gp_build_broadcast(gp_builder *b, int node, const gp_shape *shape); /* SHAPE error where it does not */
+int gp_build_transpose(gp_builder *b, int node, const int *axes); /* axis k of the result is axes[k] */
+int gp_build_insert_axis(gp_builder *b, int node, int axis);   /* of length 1 before `axis` */
+int gp_build_remove_axis(gp_builder *b, int node, int axis);   /* of length 1 */
+int gp_build_slice(gp_builder *b, int node, int axis, int64_t start, int64_t step, int64_t length);
+int gp_build_concatenate(gp_builder *b, const int *node, int count, int axis); /* where() of bounded views */
+int gp_build_store(gp_builder *b, int node); /* as a stored node (or INPUT), which may be viewed */
+/* int64: the index along one axis of a shape, 0, 1, 2, ...; and the C-order element number. */
+int gp_build_index(gp_builder *b, const gp_shape *shape, int axis);
+int gp_build_number(gp_builder *b, const gp_shape *shape);
+int gp_build_fill(gp_builder *b, int uniform, const gp_shape *shape);
+/* A constant array of the program. */
+int gp_build_array(gp_builder *b, gp_dtype dtype, const gp_shape *shape, const void *data);
+
+/* ---- Arguments (argument.c) ---- */
+
+/* An axis argument: an int, a tuple of ints, or None. *axes: a bit each; 0 for None. Message as NumPy's. */
+bool gp_argument_axes(gp_builder *b, const gp_function *fn, const gp_value *v, int ndim, uint32_t *axes);
+bool gp_argument_axis(gp_builder *b, const gp_function *fn, const gp_value *v, int ndim, int *axis);
+bool gp_argument_int(gp_builder *b, const gp_function *fn, const char *what, const gp_value *v, int64_t *i);
+bool gp_argument_bool(gp_builder *b, const gp_function *fn, const char *what, const gp_value *v, bool *is);
+bool gp_argument_number(gp_builder *b, const gp_function *fn, const char *what, const gp_value *v, double *f);
+/* A shape: an int or a tuple of ints. -1 is let through. */
+bool gp_argument_shape(gp_builder *b, const gp_function *fn, const gp_value *v, gp_shape *shape);
+/* A string argument; NULL after a failure. *length bytes. */
+const char *gp_argument_string(gp_builder *b, const gp_function *fn, const gp_value *v, size_t *length);
+/* A list or tuple of numbers, nested ones too, as a constant array in the dtype NumPy gives it. */
+int gp_argument_array(gp_builder *b, const gp_function *fn, const gp_value *v);
+gp_value gp_build_tuple(gp_builder *b, const gp_value *item, int count);
+const gp_value *gp_build_item(const gp_builder *b, const gp_value *tuple, int i);
+
+/* ---- Who types what; each in a file of its own. args[i].kind is NONE and given[i] false where left out. */
+gp_value gp_check_subscript(gp_builder *b, const gp_value *object, const gp_value *index);   /* check_index.c */
+gp_value gp_check_attribute(gp_builder *b, const gp_value *object, const char *name, size_t length);
+gp_value gp_check_structure(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given); /* check_structure.c */
+gp_value gp_check_order(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given);     /* check_order.c: quantiles, histogram, bincount, unique */
+gp_value gp_check_scan(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given);      /* check_scan.c: scans, diff, windows */
+gp_value gp_check_statistics(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given); /* check_statistics.c: nan*, ptp, average, cov, corrcoef, norm */
+gp_value gp_check_generator(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given); /* check_generator.c */
+gp_value gp_check_selection(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given); /* check_selection.c: compress, nonzero, take, searchsorted, isin, ... */
+gp_value gp_check_select(gp_builder *b, const gp_value *x, const gp_value *mask); /* x[mask] */
+/* Complex (complex.c): any function with a complex operand. */
+bool gp_value_is_complex(const gp_builder *b, const gp_value *v);
+gp_value gp_check_complex(gp_builder *b, const gp_function *fn, const gp_value *v, int count);
+/* A value that is whole (STOREd view of a window, PACKed complex, SELECT fold): a node that can be a result. */
+int gp_build_result(gp_builder *b, const gp_value *v);
 
 /* Functions whose arguments are all operands. `v` has as many as the function's arity. */
 gp_value gp_check_elementwise(gp_builder *b, const gp_function *fn, const gp_value *v);

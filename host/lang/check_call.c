@@ -344,6 +344,12 @@ gp_value gp_check_special(gp_builder *b, const gp_function *fn, const gp_value *
         if (!gp_check_dtype(b, &args[1], &dtype)) return of(-1);
         x = gp_build_strong(b, &args[0]);
         return of(x < 0 ? -1 : gp_build_cast(b, x, dtype));
+    case GP_RULE_STRUCTURE: return gp_check_structure(b, fn, args, given);
+    case GP_RULE_STATISTICS: return gp_check_statistics(b, fn, args, given);
+    case GP_RULE_ORDER: return gp_check_order(b, fn, args, given);
+    case GP_RULE_SCAN: return gp_check_scan(b, fn, args, given);
+    case GP_RULE_SELECTION: return gp_check_selection(b, fn, args, given);
+    case GP_RULE_GENERATOR: return gp_check_generator(b, fn, args, given);
     default: return gp_check_reduction(b, fn, args, given);
     }
 }

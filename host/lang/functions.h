@@ -46,6 +46,12 @@ typedef enum gp_rule {
     GP_RULE_EXTREME,
     GP_RULE_ARGUMENT,
     GP_RULE_TRUTH,
+    GP_RULE_STRUCTURE,  /* from here on: gp_check_structure and so on (build.h) */
+    GP_RULE_STATISTICS,
+    GP_RULE_ORDER,
+    GP_RULE_SCAN,
+    GP_RULE_SELECTION,
+    GP_RULE_GENERATOR,
 } gp_rule;
 
 typedef enum gp_function_id {
@@ -69,7 +75,7 @@ typedef struct gp_function {
     const char *doc;
 } gp_function;
 
-#define GP_MAX_PARAMETERS 6
+#define GP_MAX_PARAMETERS 12
 
 /* By name or alias, `length` bytes; NULL where there is none. */
 const gp_function *gp_function_find(const char *name, size_t length);

@@ -6,7 +6,11 @@
 
 void gp_program_free(gp_program *program)
 {
-    for (size_t i = 0; i < program->inputs; i++) free(program->input[i].name);
+    for (size_t i = 0; i < program->inputs; i++) {
+        free(program->input[i].name);
+        free(program->input[i].data);
+    }
+    free(program->walk);
     for (size_t i = 0; i < program->results; i++) free(program->result[i].name);
     free(program->node);
     free(program->bucket);
@@ -29,7 +33,7 @@ int gp_ir_declare(gp_program *program, const char *name, gp_dtype dtype, const g
         return -1;
     char *copy = gp_strdup(name);
     if (copy == NULL) return -1;
-    program->input[program->inputs] = (gp_input){copy, dtype, *shape};
+    program->input[program->inputs] = (gp_input){.name = copy, .dtype = dtype, .shape = *shape};
     return (int)program->inputs++;
 }
 
@@ -50,7 +54,9 @@ static bool same(const gp_node *a, const gp_node *b)
 {
     return a->op == b->op && a->dtype == b->dtype &&
            memcmp(a->arg, b->arg, sizeof a->arg) == 0 &&
-           memcmp(&a->ddof, &b->ddof, sizeof a->ddof) == 0 &&
+           memcmp(&a->ddof, &b->ddof, sizeof a->ddof) == 0 && a->axes == b->axes &&
+           a->size == b->size && a->walk == b->walk && a->growing == b->growing &&
+           (a->op != GP_OP_FILL || gp_shape_equal(&a->shape, &b->shape)) &&
            memcmp(&a->value.value, &b->value.value, sizeof a->value.value) == 0;
 }
 
@@ -66,7 +72,8 @@ static uint64_t hash_of(const gp_node *n)
     uint64_t ddof, hash = mix((uint64_t)n->op * GP_DTYPE_COUNT + (uint64_t)n->dtype, n->value.value.u);
     memcpy(&ddof, &n->ddof, sizeof ddof);
     for (int k = 0; k < 3; k++) hash = mix(hash, (uint64_t)(int64_t)n->arg[k]);
-    return mix(hash, ddof);
+    hash = mix(mix(hash, n->axes), (uint64_t)n->size);
+    return mix(mix(hash, ddof), (uint64_t)(int64_t)n->walk);
 }
 
 /* The bucket in which a node equal to `node` is, or the free one where it belongs. */
@@ -133,6 +140,122 @@ int gp_ir_reduce(gp_program *program, gp_op op, gp_dtype dtype, int a, double dd
 {
     return append_once(program, (gp_node){.op = op, .dtype = dtype, .arg = {a, -1, -1}, .ddof = ddof,
                                           .level = program->node[a].level + 1, .uniform = true});
+}
+
+static gp_node node_of(const gp_program *program, gp_op op, gp_dtype dtype, int a, int b)
+{
+    gp_node node = {.op = op, .dtype = dtype, .arg = {a, b, -1}};
+    for (int k = 0; k < 2; k++) {
+        int level = node.arg[k] < 0 ? 0 : program->node[node.arg[k]].level;
+        if (level > node.level) node.level = level;
+    }
+    return node;
+}
+
+int gp_ir_reduce_axes(gp_program *program, gp_op op, gp_dtype dtype, int a, uint32_t axes, double ddof)
+{
+    const gp_shape *from = &program->node[a].shape;
+    gp_node node = node_of(program, op, dtype, a, -1);
+    for (int d = 0; d < from->ndim; d++) {
+        if (!(axes >> d & 1)) node.shape.dim[node.shape.ndim++] = from->dim[d];
+    }
+    if (node.shape.ndim == 0) return gp_ir_reduce(program, op, dtype, a, ddof);
+    node.axes = axes;
+    node.ddof = ddof;
+    node.level++;
+    return append_once(program, node);
+}
+
+int gp_ir_fold(gp_program *program, gp_op op, gp_dtype dtype, int a, int b, uint32_t axes,
+               int64_t size, const gp_shape *shape, bool growing)
+{
+    gp_node node = node_of(program, op, dtype, a, b);
+    node.axes = axes;
+    node.size = size;
+    node.shape = *shape;
+    node.growing = growing;
+    node.uniform = shape->ndim == 0;
+    node.level++;
+    return append_once(program, node);
+}
+
+/* Its place in the list of walks; equal ones only once. */
+static int add_walk(gp_program *program, const gp_walk *walk)
+{
+    for (size_t i = 0; i < program->walks; i++) {
+        if (gp_walk_equal(&program->walk[i], walk)) return (int)i;
+    }
+    if (!gp_grow(&program->walk, &program->walk_capacity, program->walks + 1, sizeof *walk)) return -1;
+    program->walk[program->walks] = *walk;
+    return (int)program->walks++;
+}
+
+int gp_ir_view(gp_program *program, int a, const gp_walk *walk)
+{
+    gp_walk whole;
+    gp_node_walk(program, a, &whole);
+    if (gp_walk_equal(&whole, walk)) return a;
+    gp_node node = node_of(program, GP_OP_VIEW, program->node[a].dtype, a, -1);
+    node.shape = walk->shape;
+    node.walk = add_walk(program, walk);
+    return node.walk < 0 ? -1 : append_once(program, node);
+}
+
+int gp_ir_index(gp_program *program, const gp_walk *walk)
+{
+    gp_node node = node_of(program, GP_OP_INDEX, GPUPROC_INT64, -1, -1);
+    node.shape = walk->shape;
+    node.walk = add_walk(program, walk);
+    return node.walk < 0 ? -1 : append_once(program, node);
+}
+
+int gp_ir_fill(gp_program *program, int a, const gp_shape *shape)
+{
+    gp_node node = node_of(program, GP_OP_FILL, program->node[a].dtype, a, -1);
+    if (gp_shape_equal(shape, &program->node[a].shape)) return a;
+    node.shape = *shape;
+    node.uniform = true;
+    return append_once(program, node);
+}
+
+int gp_ir_table(gp_program *program, int a)
+{
+    return append_once(program, node_of(program, GP_OP_TABLE, program->node[a].dtype, a, -1));
+}
+
+int gp_ir_array(gp_program *program, gp_dtype dtype, const gp_shape *shape, const void *data)
+{
+    size_t bytes = (size_t)gp_shape_size(shape) * gpuproc_dtype_bytes(dtype);
+    void *copy = gp_calloc(bytes + 1, 1); /* never NULL for none */
+    if (copy == NULL) return -1;
+    if (bytes > 0) memcpy(copy, data, bytes);
+    int input = gp_ir_declare(program, "", dtype, shape);
+    if (input < 0) {
+        free(copy);
+        return -1;
+    }
+    program->input[input].data = copy;
+    return gp_ir_input_node(program, input);
+}
+
+bool gp_node_is_stored(const gp_node *node)
+{
+    const gp_op_info *info = gp_op_info_of(node->op);
+    return info->fold || (info->reduction && node->axes != 0);
+}
+
+void gp_node_walk(const gp_program *program, int index, gp_walk *walk)
+{
+    const gp_node *node = &program->node[index];
+    if (node->op == GP_OP_VIEW || node->op == GP_OP_INDEX) *walk = program->walk[node->walk];
+    else gp_walk_whole(&node->shape, node->op == GP_OP_INPUT && program->input[node->input].fortran, walk);
+}
+
+int gp_node_base(const gp_program *program, int node)
+{
+    while (program->node[node].op == GP_OP_VIEW || program->node[node].op == GP_OP_TABLE)
+        node = program->node[node].arg[0];
+    return node;
 }
 
 bool gp_ir_result(gp_program *program, const char *name, bool named, int node)

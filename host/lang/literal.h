@@ -13,16 +13,37 @@ typedef enum gp_value_kind {
     GP_VAL_NONE,
     GP_VAL_DTYPE,
     GP_VAL_STRING,
+    GP_VAL_COMPLEX,  /* Python's complex: f + f_im j */
+    GP_VAL_TUPLE,    /* (a, b), [a, b] and what returns several values */
+    GP_VAL_SLICE,    /* a:b:c, inside [] only: items are the three, NONE where left out */
+    GP_VAL_ELLIPSIS,
 } gp_value_kind;
 
 /* What an expression of the text means. */
 typedef struct gp_value {
     gp_value_kind kind;
     int node;       /* NODE */
+    /* NODE, complex: `node` and `im` are the real and the imaginary part, floats of one dtype and
+     * shape; the value is complex64 or complex128. A node's own dtype is complex only in INPUTs and in
+     * PACKs that make results. */
+    bool complex;
+    int im;
+    /* NODE, selected: x[mask]. What is selected are the elements of `node` where `mask`, a bool node of the
+     * same shape, is true; how many shows only when it runs. Element-wise operations keep the mask,
+     * reductions take only those elements. */
+    bool selected;
+    int mask;
+    /* NODE, a window: sliding_window_view(x, width, axis). `node` is x itself, the axis of the windows is
+     * behind all others; anything but a reduction along it takes it as a real view first. */
+    bool windowed;
+    int window_axis;
+    int64_t window;
     __int128 i;     /* BOOL, INT */
-    double f;       /* FLOAT */
+    double f, f_im; /* FLOAT, COMPLEX */
     gp_dtype dtype; /* DTYPE */
     int token;      /* STRING */
+    int items, item; /* TUPLE, SLICE: how many, and the first one's place in gp_builder.item */
+    bool list;      /* TUPLE: written with [] */
 } gp_value;
 
 static inline bool gp_value_is_literal(const gp_value *v)

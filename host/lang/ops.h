@@ -27,7 +27,9 @@
 
 #define GP_B 1
 #define GP_I 2
-#define GP_F 4
+#define GP_F 4  /* float32, float64 */
+#define GP_H 8  /* float16: stored and cast only; lang computes in float32 and casts back */
+#define GP_C 16 /* complex: stored, taken apart and put together; lang computes with the parts */
 
 /* clang-format off */
 #define GP_OPS_BINARY(X) \
@@ -107,10 +109,30 @@
 /* CAST: any to any; float to integer saturates, NaN gives 0; anything to bool is x != 0.
  * WHERE: (bool, T, T). */
 #define GP_OPS_OTHER(X) \
-    X(CAST,        1, GP_B|GP_I|GP_F, TO, "cast",     0, 0, 0) \
+    X(CAST,        1, GP_B|GP_I|GP_F|GP_H, TO, "cast", 0, 0, 0) \
     X(WHERE,       3, GP_B|GP_I|GP_F, T,  "where",    0, 0, 0)
 
-/* Whole-array reductions: X(NAME, accumulator of emit/reduce.h, operand kinds). The
+/* Operations with dtypes of their own, each with its rule in verify.c.
+ * REAL, IMAG: complex to its part's float; PACK: two floats to complex.
+ * RANDBITS: (uint64 counter, uint64 key) to uint64, Philox 4x32-10: counter words (lo, hi, 0, 0),
+ *   key words (lo, hi); the result is output word 0 + 2^32 * word 1.
+ * MULHI: the upper 64 bits of a product of two uint64.
+ * NORMAL: uint64 to float64, the quantile of the standard normal distribution at
+ *   ((x >> 11) + 0.5) * 2^-53, by operations that are correctly rounded everywhere.
+ * TAKE: (TABLE, int64 index) to the table's element; the index is in range or GP_FLAG_INDEX is set.
+ * SEARCHLEFT, SEARCHRIGHT: (sorted TABLE, value of its dtype) to int64, NumPy's searchsorted. */
+#define GP_OPS_SPECIAL(X) \
+    X(REAL,        1, GP_C,           TO, "real",     0, 0, 0) \
+    X(IMAG,        1, GP_C,           TO, "imag",     0, 0, 0) \
+    X(PACK,        2, GP_F,           TO, "pack",     0, 0, 0) \
+    X(RANDBITS,    2, GP_I,           TO, "randbits", 0, 0, 0) \
+    X(MULHI,       2, GP_I,           TO, "mulhi",    0, 0, 0) \
+    X(NORMAL,      1, GP_I,           TO, "normal",   0, 0, 0) \
+    X(TAKE,        2, GP_B|GP_I|GP_F|GP_H|GP_C, TO, "take", 0, 0, 0) \
+    X(SEARCHLEFT,  2, GP_B|GP_I|GP_F, TO, "searchleft",  0, 0, 0) \
+    X(SEARCHRIGHT, 2, GP_B|GP_I|GP_F, TO, "searchright", 0, 0, 0)
+
+/* Reductions, over the whole array or along axes: X(NAME, accumulator of emit/reduce.h, operand kinds). The
  * node's dtype is the result's. */
 #define GP_OPS_REDUCE(X) \
     X(SUM,           SUM,     GP_I|GP_F) \
@@ -125,16 +147,61 @@
     X(ANY,           COUNT,   GP_B) \
     X(ALL,           COUNT,   GP_B) \
     X(COUNT_NONZERO, COUNT,   GP_B)
+
+/* Folds: what takes the elements of its operands in C order, chunk after chunk, on the host
+ * (fold/fold.h): X(NAME, operands' kinds). With the reductions along axes they are the operations
+ * whose result is stored: an array of its own, which later passes read.
+ *   CUM*: running sum, product, maximum, minimum along the one axis of node.axes.
+ *   WIN*: sum, minimum, maximum over windows of node.size elements along the one axis of node.axes,
+ *     which becomes shorter by size - 1.
+ *   QUANTILE, NANQUANTILE: over node.axes (0: all); arg[1] is a constant INPUT of float64 with the
+ *     q's (shape () or (k,)); node.size is the method (gp_quantile_method). Result: q's shape, then the
+ *     kept axes. Operand and result float32 or float64.
+ *   BINCOUNT: operand int64 >= 0, or any below 0 and from node.size on left out where size > 0; arg[1]: weights
+ *     (float64) or -1. Result int64, or float64 with weights: size bins; growing where size is 0 (then
+ *     node.shape has the most that is allowed, and a negative operand is a DOMAIN error).
+ *   UNIQUE, UNIQUE_COUNTS: sorted distinct values, and how often (int64), growing.
+ *   SELECT: the elements of arg[0] where arg[1] (bool, of the same shape) is true, growing along axis 0.
+ *   STORE: the operand itself, so that what follows may walk it. */
+#define GP_OPS_FOLD(X) \
+    X(CUMSUM,        GP_I|GP_F) \
+    X(CUMPROD,       GP_I|GP_F) \
+    X(CUMMAX,        GP_B|GP_I|GP_F) \
+    X(CUMMIN,        GP_B|GP_I|GP_F) \
+    X(WINSUM,        GP_I|GP_F) \
+    X(WINMAX,        GP_B|GP_I|GP_F) \
+    X(WINMIN,        GP_B|GP_I|GP_F) \
+    X(QUANTILE,      GP_F) \
+    X(NANQUANTILE,   GP_F) \
+    X(BINCOUNT,      GP_I) \
+    X(UNIQUE,        GP_B|GP_I|GP_F) \
+    X(UNIQUE_COUNTS, GP_B|GP_I|GP_F) \
+    X(SELECT,        GP_B|GP_I|GP_F|GP_H|GP_C) \
+    X(STORE,         GP_B|GP_I|GP_F|GP_H|GP_C)
 /* clang-format on */
+
+typedef enum gp_quantile_method {
+    GP_QUANTILE_LINEAR, GP_QUANTILE_LOWER, GP_QUANTILE_HIGHER, GP_QUANTILE_MIDPOINT,
+    GP_QUANTILE_NEAREST, GP_QUANTILE_INVERTED_CDF, GP_QUANTILE_AVERAGED_INVERTED_CDF,
+    GP_QUANTILE_CLOSEST_OBSERVATION, GP_QUANTILE_INTERPOLATED_INVERTED_CDF, GP_QUANTILE_HAZEN,
+    GP_QUANTILE_WEIBULL, GP_QUANTILE_MEDIAN_UNBIASED, GP_QUANTILE_NORMAL_UNBIASED,
+    GP_QUANTILE_METHODS
+} gp_quantile_method;
 
 #define GP_OPS_ELEMENTWISE(X) GP_OPS_BINARY(X) GP_OPS_UNARY(X) GP_OPS_OTHER(X)
 
 typedef enum gp_op {
     GP_OP_INPUT, /* element of an input array */
     GP_OP_CONST, /* a literal, typed */
+    GP_OP_INDEX, /* int64: what its walk gives, taken as a number: offset + i0*stride[0] + ... */
+    GP_OP_VIEW,  /* an INPUT or a stored node, walked another way */
+    GP_OP_FILL,  /* a uniform node's value, in a shape */
+    GP_OP_TABLE, /* an INPUT or a stored node as the table of TAKE and SEARCH*: all of it, flat; shape () */
 #define X(name, ...) GP_OP_##name,
     GP_OPS_ELEMENTWISE(X)
+    GP_OPS_SPECIAL(X)
     GP_OPS_REDUCE(X)
+    GP_OPS_FOLD(X)
 #undef X
     GP_OP_COUNT
 } gp_op;
@@ -143,9 +210,9 @@ typedef struct gp_op_info {
     const char *name;     /* "ADD" */
     const char *spelling; /* "add"; "" for INPUT and CONST; lower-case name for reductions */
     int arity;
-    int kinds; /* GP_B | GP_I | GP_F */
+    int kinds; /* GP_B | GP_I | ... */
     int cpu_ulp, cl_ulp_f32, cl_ulp_f64;
-    bool elementwise, reduction;
+    bool elementwise, reduction, fold;
 } gp_op_info;
 
 #endif

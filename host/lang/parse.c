@@ -380,7 +380,7 @@ static int add_statement(parser *p, int assigned, size_t first_token, size_t fir
         return -1;
     }
     ast->statement[ast->statements++] =
-        (gp_statement){assigned, (int)first_node, root, p->in->token[first_token].start,
+        (gp_statement){assigned, 1, (int)first_node, root, p->in->token[first_token].start,
                        p->in->token[p->at - 1].end};
     return 0;
 }

@@ -14,13 +14,23 @@ typedef enum gp_ast_kind {
     GP_AST_BINARY, /* first: the left operand, its `next`: the right one */
     GP_AST_CALL,   /* name(args) */
     GP_AST_METHOD, /* object.name(args); first: the object */
+    GP_AST_ATTRIBUTE, /* object.name: T, real, imag, size, shape, ndim, dtype; first: the object */
+    GP_AST_INDEX,  /* object[...]; first: the object, its `next`: what stands between the brackets (a TUPLE
+                      where there are commas) */
+    GP_AST_SLICE,  /* a:b:c between brackets; three operands, NAME None where left out (token -1) */
+    GP_AST_ELLIPSIS,
+    GP_AST_TUPLE,  /* (a, b), (a,), () and [a, b]; `list` for the latter */
+    GP_AST_IMAGINARY, /* 2j */
 } gp_ast_kind;
 
 typedef struct gp_ast_node {
     gp_ast_kind kind;
     int token;          /* the literal, the name, or the operator */
     const char *spells; /* UNARY, BINARY: the function that the operator stands for */
-    bool module;        /* NAME, CALL: written with np. or numpy. */
+    /* NAME, CALL: written with np. or numpy.; a submodule's function has it in its name: np.random.normal
+     * is found as "random.normal", np.linalg.norm as "linalg.norm" (functions.def), written without np. too. */
+    bool module;
+    bool list;
     int first, last;    /* operands or arguments, linked by `next`; -1: none */
     int next;           /* the next operand of the same parent; -1: the last */
     int keyword;        /* as an argument: the token of its keyword; -1: positional */
@@ -30,6 +40,8 @@ typedef struct gp_ast_node {
 
 typedef struct gp_statement {
     int name;       /* token of the assigned name; -1: an expression statement */
+    /* a, b = ...: the names' tokens are those at name, name + 2, ...; else 1. */
+    int names;
     int first;      /* nodes [first, root] belong to it */
     int root;
     int start, end; /* bytes of the expression, parentheses included */

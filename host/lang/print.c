@@ -51,6 +51,15 @@ static void add_node(gp_text *out, const gp_program *program, size_t i)
         add_scalar(out, &node->value);
     }
     for (int k = 0; k < 3 && node->arg[k] >= 0; k++) gp_text_add(out, " %%%d", node->arg[k]);
+    if (node->op == GP_OP_VIEW || node->op == GP_OP_INDEX) {
+        const gp_walk *walk = &program->walk[node->walk];
+        gp_text_add(out, " from %" PRId64 " by (", walk->offset);
+        for (int d = 0; d < walk->shape.ndim; d++)
+            gp_text_add(out, "%s%" PRId64, d > 0 ? ", " : "", walk->stride[d]);
+        gp_text_add(out, ")%s", walk->bounded ? " bounded" : "");
+    }
+    if (node->axes != 0) gp_text_add(out, " axes=%#x", node->axes);
+    if (node->size != 0) gp_text_add(out, " size=%" PRId64, node->size);
     if (node->op == GP_OP_VAR || node->op == GP_OP_STD) {
         gp_text_add(out, " ddof=");
         add_float(out, node->ddof, false);

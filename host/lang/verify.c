@@ -9,7 +9,8 @@ static int kind_bit(gp_dtype dtype)
     case GP_KIND_BOOL: return GP_B;
     case GP_KIND_INT:
     case GP_KIND_UINT: return GP_I;
-    default: return GP_F;
+    case GP_KIND_COMPLEX: return GP_C;
+    default: return dtype == GPUPROC_FLOAT16 ? GP_H : GP_F;
     }
 }
 
@@ -20,6 +21,7 @@ static result_kind result_of(gp_op op)
     static const char table[GP_OP_COUNT] = {
 #define X(name, arity, kinds, result, ...) [GP_OP_##name] = RESULT_##result,
         GP_OPS_ELEMENTWISE(X)
+        GP_OPS_SPECIAL(X)
 #undef X
     };
     return (result_kind)table[op];
@@ -42,6 +44,76 @@ static const char *elementwise_dtypes(const gp_program *p, const gp_node *n, con
     case RESULT_TO: return n->dtype != operands ? NULL : "cast to the same dtype";
     }
     return "unknown result rule";
+}
+
+static gp_dtype part_of(gp_dtype dtype)
+{
+    return dtype == GPUPROC_COMPLEX64 ? GPUPROC_FLOAT32 : GPUPROC_FLOAT64;
+}
+
+/* NULL, or what is wrong with the dtypes of one of GP_OPS_SPECIAL. */
+static const char *special_dtypes(const gp_program *p, const gp_node *n, const gp_op_info *info)
+{
+    const gp_node *a = &p->node[n->arg[0]], *b = info->arity > 1 ? &p->node[n->arg[1]] : NULL;
+    bool right = false;
+    if (!(kind_bit(a->dtype) & info->kinds)) return "operation not defined for this dtype";
+    switch (n->op) {
+    case GP_OP_REAL:
+    case GP_OP_IMAG: right = n->dtype == part_of(a->dtype); break;
+    case GP_OP_PACK:
+        right = gp_dtype_kind(n->dtype) == GP_KIND_COMPLEX && a->dtype == part_of(n->dtype) && b->dtype == a->dtype;
+        break;
+    case GP_OP_RANDBITS:
+    case GP_OP_MULHI:
+        right = n->dtype == GPUPROC_UINT64 && a->dtype == GPUPROC_UINT64 && b->dtype == GPUPROC_UINT64;
+        break;
+    case GP_OP_NORMAL: right = n->dtype == GPUPROC_FLOAT64 && a->dtype == GPUPROC_UINT64; break;
+    case GP_OP_TAKE:
+        right = a->op == GP_OP_TABLE && n->dtype == a->dtype && b->dtype == GPUPROC_INT64;
+        break;
+    default: right = a->op == GP_OP_TABLE && n->dtype == GPUPROC_INT64 && b->dtype == a->dtype; break;
+    }
+    return right ? NULL : "wrong dtypes for this operation";
+}
+
+static bool is_special(gp_op op)
+{
+    switch (op) {
+#define X(name, ...) case GP_OP_##name:
+        GP_OPS_SPECIAL(X)
+#undef X
+        return true;
+    default: return false;
+    }
+}
+
+/* NULL, or what is wrong with a VIEW, INDEX, FILL, TABLE or fold. */
+static const char *bad_structure(const gp_program *p, const gp_node *n)
+{
+    if (n->op == GP_OP_INDEX) {
+        if (n->walk < 0 || (size_t)n->walk >= p->walks || p->walk[n->walk].bounded) return "wrong walk";
+        return gp_shape_equal(&n->shape, &p->walk[n->walk].shape) && n->level == 0 ? NULL : "wrong shape or level";
+    }
+    const gp_node *a = &p->node[n->arg[0]];
+    bool leaf = a->op == GP_OP_INPUT || gp_node_is_stored(a);
+    if (gp_op_info_of(n->op)->fold) {
+        int level = a->level;
+        if (a->op == GP_OP_TABLE) return "fold of a table";
+        if (!(kind_bit(a->dtype) & gp_op_info_of(n->op)->kinds)) return "operation not defined for this dtype";
+        if (n->arg[1] >= 0 && p->node[n->arg[1]].level > level) level = p->node[n->arg[1]].level;
+        if (n->uniform != (n->shape.ndim == 0)) return "wrong uniform mark";
+        return n->level == level + 1 ? NULL : "wrong level";
+    }
+    if (n->dtype != a->dtype) return "view in another dtype";
+    if (n->level != a->level) return "wrong level";
+    switch (n->op) {
+    case GP_OP_VIEW:
+        if (!leaf) return "view of what is not stored";
+        if (n->walk < 0 || (size_t)n->walk >= p->walks) return "wrong walk";
+        return gp_shape_equal(&n->shape, &p->walk[n->walk].shape) && !n->uniform ? NULL : "wrong shape";
+    case GP_OP_TABLE: return leaf && n->shape.ndim == 0 && !n->uniform ? NULL : "wrong table";
+    default: return a->uniform && n->uniform ? NULL : "filled with what is not uniform";
+    }
 }
 
 static const char *reduction_dtypes(const gp_program *p, const gp_node *n, const gp_op_info *info)
@@ -72,6 +144,12 @@ static const char *bad_operands(const gp_program *p, size_t i, const gp_op_info 
 {
     const gp_node *n = &p->node[i];
     for (int k = 0; k < 3; k++) {
+        if (info->fold && k == 1 && n->arg[k] != -1) {
+            if (n->arg[k] < 0 || (size_t)n->arg[k] >= i) return "operand that does not stand before it";
+            continue;
+        }
+        if (k < info->arity && n->arg[k] >= 0 && (size_t)n->arg[k] < i && p->node[n->arg[k]].growing)
+            return "use of what has no fixed length";
         if (k >= info->arity && n->arg[k] != -1) return "too many operands";
         if (k < info->arity && (n->arg[k] < 0 || (size_t)n->arg[k] >= i)) return "operand that does not stand before it";
     }
@@ -106,9 +184,13 @@ static const char *bad_derived(const gp_program *p, const gp_node *n, const gp_o
         if (gp_shape_broadcast(&shape, &arg->shape, &shape, NULL) != GPUPROC_OK) return "shapes that do not broadcast";
     }
     if (info->reduction) {
+        gp_shape from = shape;
         shape = (gp_shape){0};
+        for (int d = 0; d < from.ndim && n->axes != 0; d++) {
+            if (!(n->axes >> d & 1)) shape.dim[shape.ndim++] = from.dim[d];
+        }
         level++;
-        uniform = true;
+        uniform = n->axes == 0;
     }
     if (!gp_shape_equal(&shape, &n->shape)) return "wrong shape";
     if (level != n->level) return "wrong level";
@@ -119,11 +201,14 @@ static const char *bad_node(const gp_program *p, size_t i)
 {
     const gp_node *n = &p->node[i];
     if ((unsigned)n->op >= GP_OP_COUNT) return "unknown operation";
-    if (!gp_dtype_is_computed(n->dtype)) return "dtype that cannot be computed with";
+    if ((unsigned)n->dtype >= GP_DTYPE_COUNT) return "unknown dtype";
     const gp_op_info *info = gp_op_info_of(n->op);
     const char *wrong = bad_operands(p, i, info);
+    if (wrong == NULL && (info->fold || (!info->elementwise && !info->reduction && n->op != GP_OP_INPUT && n->op != GP_OP_CONST)))
+        return bad_structure(p, n);
     if (wrong == NULL && info->arity == 0) return bad_leaf(p, n);
-    if (wrong == NULL) wrong = info->reduction ? reduction_dtypes(p, n, info) : elementwise_dtypes(p, n, info);
+    if (wrong == NULL && is_special(n->op)) wrong = special_dtypes(p, n, info);
+    else if (wrong == NULL) wrong = info->reduction ? reduction_dtypes(p, n, info) : elementwise_dtypes(p, n, info);
     return wrong != NULL ? wrong : bad_derived(p, n, info);
 }
 

@@ -66,6 +66,7 @@ static gpuproc_status fill_operands(const planner *p, gp_pass *pass, gpuproc_err
                               .streamed = gp_shape_equal(&n->shape, &pass->shape),
                               .count = gp_shape_size(&n->shape)};
         gp_shape_broadcast_strides(&n->shape, false, &pass->shape, in->stride);
+        gp_walk_whole(&pass->shape, false, &in->walk);
         p->plan->input_reads[n->input]++;
     }
     return GPUPROC_OK;
@@ -204,9 +205,10 @@ static void collect_roots(planner *p, const gp_plan_target *target, size_t targe
 }
 
 gpuproc_status gp_plan_make(const gp_program *program, const gp_plan_target *target, size_t targets,
-                            gp_plan *plan, gpuproc_error *err)
+                            uint64_t memory, gp_plan *plan, gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
+    (void)memory;
     planner p = {.program = program, .plan = plan};
     bool *wanted = NULL;
     int last_level = 0;

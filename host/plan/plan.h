@@ -11,6 +11,7 @@
 
 #include "emit/pass.h"
 #include "emit/reduce.h"
+#include "fold/fold.h"
 
 /* A reduction node whose value is made from one of the pass's accumulators. */
 typedef struct gp_plan_finish {
@@ -18,11 +19,36 @@ typedef struct gp_plan_finish {
     size_t reduce; /* index into pass.reduce */
 } gp_plan_finish;
 
+/* A stored node's array: made by one pass, read by later ones. */
+typedef struct gp_plan_stored {
+    int node;
+    gp_dtype dtype;
+    gp_shape shape;
+    size_t made, last_read; /* passes, by index; made == last_read: by none */
+} gp_plan_stored;
+
+/* A fold that takes outputs of a pass on the host. */
+typedef struct gp_plan_fold {
+    int node;          /* the stored node */
+    gp_fold_spec spec; /* budget and workers are the run's */
+    size_t output[2];  /* the pass's outputs that are its operands, spec.operands of them */
+    /* Where the result goes: either or both. */
+    size_t target;     /* a target that is exactly this node; SIZE_MAX: none */
+    int array;         /* the stored array's number (pass.h); -1: no pass reads it; a node of shape ()
+                          goes to gp_run.value */
+    uint64_t first;    /* the result's element 0 is this element of the array (a tile) */
+} gp_plan_fold;
+
 typedef struct gp_plan_pass {
     gp_pass pass;
-    size_t *output_target; /* per pass.output: index into the plan's targets */
+    size_t *output_target; /* per pass.output: index into the plan's targets; SIZE_MAX: for folds only */
     gp_plan_finish *finish;
     size_t finishes;
+    gp_plan_fold *fold;
+    size_t folds;
+    /* The pass walks its shape with the axes reversed, so that Fortran-ordered arrays stream
+     * in their own order: its outputs are in Fortran order, too. */
+    bool fortran;
     /* Scalars to compute before this pass, as a pass of shape () whose outputs they are. */
     gp_pass scalars;
 } gp_plan_pass;
@@ -30,22 +56,26 @@ typedef struct gp_plan_pass {
 /* A node whose elements (or value, for a 0-d one) are wanted. */
 typedef struct gp_plan_target {
     int node;
-    bool scalar; /* wanted as a value, not as elements: the node is uniform */
+    bool scalar; /* wanted as a value, not as elements: the node is uniform and 0-d */
 } gp_plan_target;
 
 typedef struct gp_plan {
     const gp_program *program; /* borrowed */
     const gp_plan_target *target; /* borrowed */
     size_t targets;
+    bool *target_fortran; /* per target: its elements come in Fortran order */
+    gp_plan_stored *stored; /* array number program->inputs + i */
+    size_t storeds;
     gp_plan_pass *pass;
     size_t passes;
     gp_pass last_scalars;  /* computed behind the last pass */
-    unsigned *input_reads; /* per program->input: passes that read it */
+    unsigned *input_reads; /* per array (inputs, then stored): passes that read it, a pass with n walks n times */
 } gp_plan;
 
-/* `program` and `targets` are borrowed and must outlive the plan. Free with gp_plan_free. */
+/* `program` and `targets` are borrowed and must outlive the plan. `memory`: the host budget in
+ * bytes (where it is short, reductions along axes are cut into tiles). Free with gp_plan_free. */
 gpuproc_status gp_plan_make(const gp_program *program, const gp_plan_target *target, size_t targets,
-                            gp_plan *plan, gpuproc_error *err);
+                            uint64_t memory, gp_plan *plan, gpuproc_error *err);
 void gp_plan_free(gp_plan *plan);
 
 #endif

@@ -233,12 +233,17 @@ static gpuproc_status take_streams(const gpuproc_job *job, const gpuproc_input *
     return GPUPROC_OK;
 }
 
+static uint64_t host_budget(const gpuproc_job_options *options)
+{
+    uint64_t asked = options ? options->memory_bytes : 0;
+    return asked ? asked : gp_machine_memory_available() / 4;
+}
+
 static void prepare_run(gpuproc_job *job, const gpuproc_job_options *options)
 {
     gpuproc_session *session = job->session;
     gp_run *run = &job->run;
     unsigned flags = options ? options->flags : 0;
-    uint64_t memory = options ? options->memory_bytes : 0;
     run->plan = &job->plan;
     run->engine = session->engine;
     run->cpu = gp_registry_cpu(session->registry);
@@ -247,7 +252,7 @@ static void prepare_run(gpuproc_job *job, const gpuproc_job_options *options)
     run->device_lock = &session->device_lock;
     run->source = job->source;
     run->sink = job->sink;
-    run->host_budget = memory ? memory : gp_machine_memory_available() / 4;
+    run->host_budget = host_budget(options);
     run->chunk_bytes = options ? options->chunk_bytes : 0;
     run->slots = options ? options->slots : 0;
     run->sync = (flags & GPUPROC_JOB_SYNC) != 0;
@@ -291,7 +296,7 @@ gpuproc_status gpuproc_submit(gpuproc_session *session, const char *expression,
     GP_TRY(job_new(session, &job, err));
     GP_TRY(compile(job, expression, inputs, input_count, err));
     GP_TRY(gp_job_bind_outputs(job, outputs, output_count, err));
-    GP_TRY(gp_plan_make(&job->program, job->target, job->targets, &job->plan, err));
+    GP_TRY(gp_plan_make(&job->program, job->target, job->targets, host_budget(options), &job->plan, err));
     GP_TRY(gp_choose_devices(session->registry, options ? options->device : NULL, &job->device,
                              &job->devices, job->reason, err));
     GP_TRY(open_inputs(job, inputs, err));

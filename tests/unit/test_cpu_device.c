@@ -140,7 +140,7 @@ static int streamed_input(fixture *f, gp_dtype dtype)
 {
     int node = gp_ir_input(&f->program, "x", dtype, &f->pass.shape);
     f->input[f->pass.inputs++] =
-        (gp_pass_input){(int)f->program.inputs - 1, node, dtype, true, {0}, f->pass.count};
+        (gp_pass_input){.input = (int)f->program.inputs - 1, .node = node, .dtype = dtype, .streamed = true, .count = f->pass.count};
     return node;
 }
 

@@ -10,16 +10,16 @@
 #include <cmocka.h>
 
 static const gp_input inputs[] = {
-    {"x", GPUPROC_FLOAT32, {1, {4}}},   {"y", GPUPROC_FLOAT64, {1, {4}}},
-    {"i", GPUPROC_INT32, {1, {4}}},     {"l", GPUPROC_INT64, {1, {4}}},
-    {"u", GPUPROC_UINT8, {1, {4}}},     {"ul", GPUPROC_UINT64, {1, {4}}},
-    {"b", GPUPROC_BOOL, {1, {4}}},      {"m", GPUPROC_FLOAT32, {2, {3, 5}}},
-    {"col", GPUPROC_FLOAT32, {2, {3, 1}}}, {"h", GPUPROC_FLOAT16, {1, {4}}},
-    {"c", GPUPROC_COMPLEX64, {1, {4}}}, {"none", GPUPROC_FLOAT32, {1, {0}}},
-    {"speed", GPUPROC_FLOAT32, {1, {4}}}, {"größe", GPUPROC_FLOAT32, {1, {4}}},
-    {"long", GPUPROC_FLOAT32, {2, {INT64_C(4000000000), 1}}},
-    {"wide", GPUPROC_FLOAT32, {2, {1, INT64_C(4000000000)}}},
-    {"p", GPUPROC_FLOAT64, {0, {0}}},
+    {.name = "x", .dtype = GPUPROC_FLOAT32, .shape = {1, {4}}},   {"y", GPUPROC_FLOAT64, {1, {4}}},
+    {.name = "i", .dtype = GPUPROC_INT32, .shape = {1, {4}}},     {"l", GPUPROC_INT64, {1, {4}}},
+    {.name = "u", .dtype = GPUPROC_UINT8, .shape = {1, {4}}},     {"ul", GPUPROC_UINT64, {1, {4}}},
+    {.name = "b", .dtype = GPUPROC_BOOL, .shape = {1, {4}}},      {"m", GPUPROC_FLOAT32, {2, {3, 5}}},
+    {.name = "col", .dtype = GPUPROC_FLOAT32, .shape = {2, {3, 1}}}, {"h", GPUPROC_FLOAT16, {1, {4}}},
+    {.name = "c", .dtype = GPUPROC_COMPLEX64, .shape = {1, {4}}}, {"none", GPUPROC_FLOAT32, {1, {0}}},
+    {.name = "speed", .dtype = GPUPROC_FLOAT32, .shape = {1, {4}}}, {"größe", GPUPROC_FLOAT32, {1, {4}}},
+    {.name = "long", .dtype = GPUPROC_FLOAT32, .shape = {2, {INT64_C(4000000000), 1}}},
+    {.name = "wide", .dtype = GPUPROC_FLOAT32, .shape = {2, {1, INT64_C(4000000000)}}},
+    {.name = "p", .dtype = GPUPROC_FLOAT64, .shape = {0, {0}}},
 };
 #define INPUTS (sizeof inputs / sizeof *inputs)
 

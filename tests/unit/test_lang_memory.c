@@ -38,7 +38,7 @@ static void every_allocation(void **state)
     (void)state;
     static const char text[] = "lo = min(x); n = (x - lo) / std(x, ddof=1) * 0.1234567890123456789012345678901234567890123456789012345678901234567;"
                                "isclose(n, 1), sinc(x), where(x > 1, n, 2), x.astype('f8'), 3";
-    const gp_input inputs[] = {{"x", GPUPROC_FLOAT32, {1, {4}}}, {"y", GPUPROC_FLOAT16, {1, {4}}}};
+    const gp_input inputs[] = {{.name = "x", .dtype = GPUPROC_FLOAT32, .shape = {1, {4}}}, {.name = "y", .dtype = GPUPROC_FLOAT16, .shape = {1, {4}}}};
     for (failing = 1;; failing++) {
         gp_program program = {0};
         gpuproc_error err = {0};

@@ -58,7 +58,7 @@ static gpuproc_status try_plan(planned *p, const char *text, gpuproc_error *err)
         p->target[i] = (gp_plan_target){node, p->program.node[node].uniform};
     }
     allocations = 0;
-    return gp_plan_make(&p->program, p->target, p->program.results, &p->plan, err);
+    return gp_plan_make(&p->program, p->target, p->program.results, UINT64_C(1) << 30, &p->plan, err);
 }
 
 static void release(planned *p)
@@ -234,7 +234,7 @@ static void values_and_elements(void **state)
         assert_int_equal(program.result[1].node, node);
         const gp_plan_target target[2] = {{node, first == 0}, {node, first == 1}};
         allocations = 0;
-        assert_int_equal(gp_plan_make(&program, target, 2, &plan, NULL), GPUPROC_OK);
+        assert_int_equal(gp_plan_make(&program, target, 2, UINT64_C(1) << 30, &plan, NULL), GPUPROC_OK);
         bool computed = false;
         assert_int_equal(plan.passes, 2);
         const gp_pass *pass = &plan.pass[1].pass;
@@ -252,7 +252,7 @@ static void values_and_elements(void **state)
     gp_plan plan;
     assert_int_equal(gp_compile("2.5", inputs, INPUTS, &program, NULL), GPUPROC_OK);
     const gp_plan_target target = {program.result[0].node, false};
-    assert_int_equal(gp_plan_make(&program, &target, 1, &plan, NULL), GPUPROC_OK);
+    assert_int_equal(gp_plan_make(&program, &target, 1, UINT64_C(1) << 30, &plan, NULL), GPUPROC_OK);
     assert_int_equal(plan.passes, 1);
     assert_int_equal(plan.pass[0].pass.outputs, 1);
     assert_int_equal(plan.pass[0].pass.uniforms, 0);
@@ -275,7 +275,7 @@ static void every_allocation(void **state)
             p.target[i] = (gp_plan_target){once.result[i].node, once.node[once.result[i].node].uniform};
         allocations = 0;
         failing = wanted;
-        gpuproc_status st = gp_plan_make(&p.program, p.target, once.results, &p.plan, &err);
+        gpuproc_status st = gp_plan_make(&p.program, p.target, once.results, UINT64_C(1) << 30, &p.plan, &err);
         bool reached = allocations >= failing;
         assert_int_equal(st, reached ? GPUPROC_NO_MEMORY : GPUPROC_OK);
         assert_int_equal(err.status, st);

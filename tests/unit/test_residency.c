@@ -265,7 +265,7 @@ static outcome run_on(world *w, gp_device *device, const setting *s)
     assert_int_equal(program.results, 1);
     gp_plan_target target = {program.result[0].node, false};
     assert_int_equal(gp_sink_open(&to, COUNT * sizeof *o.y, w->engine, &sink, NULL), GPUPROC_OK);
-    assert_int_equal(gp_plan_make(&program, &target, 1, &plan, NULL), GPUPROC_OK);
+    assert_int_equal(gp_plan_make(&program, &target, 1, UINT64_C(1) << 30, &plan, NULL), GPUPROC_OK);
     gp_run run = {.plan = &plan, .engine = w->engine, .cpu = w->cpu, .device = &device,
                   .devices = 1,
                   .device_lock = &lock, .source = &source, .sink = &sink, .host_budget = 1u << 28,

@@ -281,7 +281,7 @@ static outcome run_on(world *w, gp_device *const *device, size_t devices, bool n
                                       &sink[i], NULL),
                          GPUPROC_OK);
     }
-    assert_int_equal(gp_plan_make(&program, target, RESULTS, &plan, NULL), GPUPROC_OK);
+    assert_int_equal(gp_plan_make(&program, target, RESULTS, UINT64_C(1) << 30, &plan, NULL), GPUPROC_OK);
     gp_run run = {.plan = &plan, .engine = w->engine, .cpu = w->cpu, .device = device,
                   .devices = devices, .device_lock = &lock, .source = source, .sink = sink,
                   .host_budget = 1u << 28, .chunk_bytes = chunk_bytes, .slots = slots,
