@@ -290,7 +290,7 @@ static void result(gp_builder *b, const gp_variable *v, const gp_value *value, i
     gp_text name = {0};
     gp_text_add_bytes(&name, text, length);
     if (part >= 0) gp_text_add(&name, "[%d]", part);
-    if (name.data == NULL || !gp_ir_result(b->program, name.data, v->named, node))
+    if (name.failed || name.data == NULL || !gp_ir_result(b->program, name.data, v->named, node))
         gp_build_fail(b, GPUPROC_NO_MEMORY, "out of memory");
     else
         b->program->result[b->program->results - 1].used = v->used;
