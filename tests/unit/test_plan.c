@@ -55,7 +55,7 @@ static gpuproc_status try_plan(planned *p, const char *text, gpuproc_error *err)
     assert_in_range(p->program.results, 1, MOST_TARGETS);
     for (size_t i = 0; i < p->program.results; i++) {
         int node = p->program.result[i].node;
-        p->target[i] = (gp_plan_target){node, p->program.node[node].uniform};
+        p->target[i] = (gp_plan_target){.node = node, .scalar = p->program.node[node].uniform};
     }
     allocations = 0;
     return gp_plan_make(&p->program, p->target, p->program.results, UINT64_C(1) << 30, &p->plan, err);
@@ -232,7 +232,7 @@ static void values_and_elements(void **state)
         assert_int_equal(gp_compile("a = mean(x) * 2; b = a", inputs, INPUTS, &program, NULL), GPUPROC_OK);
         int node = program.result[0].node;
         assert_int_equal(program.result[1].node, node);
-        const gp_plan_target target[2] = {{node, first == 0}, {node, first == 1}};
+        const gp_plan_target target[2] = {{.node = node, .scalar = first == 0}, {.node = node, .scalar = first == 1}};
         allocations = 0;
         assert_int_equal(gp_plan_make(&program, target, 2, UINT64_C(1) << 30, &plan, NULL), GPUPROC_OK);
         bool computed = false;
