@@ -251,7 +251,7 @@ static void values_and_elements(void **state)
     gp_program program = {0};
     gp_plan plan;
     assert_int_equal(gp_compile("2.5", inputs, INPUTS, &program, NULL), GPUPROC_OK);
-    const gp_plan_target target = {program.result[0].node, false};
+    const gp_plan_target target = {.node = program.result[0].node};
     assert_int_equal(gp_plan_make(&program, &target, 1, UINT64_C(1) << 30, &plan, NULL), GPUPROC_OK);
     assert_int_equal(plan.passes, 1);
     assert_int_equal(plan.pass[0].pass.outputs, 1);
@@ -272,7 +272,8 @@ static void every_allocation(void **state)
         assert_int_equal(gp_compile("n = (x - mean(x)) / std(x); sum(n); mean(r)", inputs, INPUTS, &once, NULL), GPUPROC_OK);
         p = (planned){.program = once};
         for (size_t i = 0; i < once.results; i++)
-            p.target[i] = (gp_plan_target){once.result[i].node, once.node[once.result[i].node].uniform};
+            p.target[i] = (gp_plan_target){.node = once.result[i].node,
+                                            .scalar = once.node[once.result[i].node].uniform};
         allocations = 0;
         failing = wanted;
         gpuproc_status st = gp_plan_make(&p.program, p.target, once.results, UINT64_C(1) << 30, &p.plan, &err);
