@@ -71,8 +71,9 @@ static void make(gp_text *out)
     static const char *const groups[] = {
         "Element by element", "Reductions, whole or along axes", "Statistics", "Order statistics and counts",
         "Scans, differences, windows", "Structure", "Selection and lookup", "Generators and random numbers"};
-    gp_text_add(out, "\nOperators: `+ - * / // % ** & | ^ ~ << >> == != < <= > >=` and subscripts. Errors are bounds "
-                     "in units in the last place, on the CPU and on OpenCL devices; what has none is exact.\n");
+    gp_text_add(out, "%s",
+                "\nOperators: `+ - * / // % ** & | ^ ~ << >> == != < <= > >=` and subscripts. Errors are bounds "
+                "in units in the last place, on the CPU and on OpenCL devices; what has none is exact.\n");
     for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) add_group(out, groups[g]);
     gp_text_add(out, "\n");
 }
