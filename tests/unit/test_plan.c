@@ -41,9 +41,9 @@ typedef struct planned {
 } planned;
 
 static const gp_input inputs[] = {
-    {"x", GPUPROC_FLOAT32, {2, {30, 40}}}, {"y", GPUPROC_FLOAT64, {2, {30, 40}}},
-    {"r", GPUPROC_FLOAT64, {1, {40}}},     {"s", GPUPROC_FLOAT64, {0, {0}}},
-    {"e", GPUPROC_FLOAT64, {2, {0, 40}}},
+    {.name = "x", .dtype = GPUPROC_FLOAT32, .shape = {2, {30, 40}}}, {.name = "y", .dtype = GPUPROC_FLOAT64, .shape = {2, {30, 40}}},
+    {.name = "r", .dtype = GPUPROC_FLOAT64, .shape = {1, {40}}},     {.name = "s", .dtype = GPUPROC_FLOAT64, .shape = {0, {0}}},
+    {.name = "e", .dtype = GPUPROC_FLOAT64, .shape = {2, {0, 40}}},
 };
 enum { X, Y, R, S, E, INPUTS };
 
