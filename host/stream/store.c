@@ -60,6 +60,7 @@ gpuproc_status gp_stores_before(gp_run *run, size_t pass, gpuproc_error *err)
     for (size_t f = 0; f < p->folds; f++) {
         if (p->fold[f].array < 0) continue;
         size_t s = (size_t)p->fold[f].array - run->plan->program->inputs;
+        if (run->plan->stored[s].last_read <= run->plan->stored[s].made) continue; /* nobody wants it */
         /* It is there already where another fold makes another part of it. */
         if (run->store[s].sink == NULL) GP_TRY(open_store(run, s, err));
     }
