@@ -144,33 +144,52 @@ GP_INTO moments moments_add(moments s, double x)
     {                                                                  \
         _Pragma("GCC ivdep") for (uint64_t j = 0; j < n; j++)          \
             kind##_store(to, j, kind##_merge(kind##_load(to, j), kind##_load(from, j)));       \
+    }                                                                  \
+    GP_CLONES static void kind##_halve(gp_cells lanes, uint64_t n, uint64_t inner)             \
+    {                                                                  \
+        for (uint64_t half = n / 2 * inner; n > 1; n /= 2, half = n / 2 * inner) {             \
+            _Pragma("GCC ivdep") for (uint64_t j = 0; j < half; j++)   \
+                kind##_store(lanes, j, kind##_merge(kind##_load(lanes, j), kind##_load(lanes, j + half))); \
+        }                                                              \
     }
 
-/* A single cell stays in registers; else four rows are added at a time, in order, so that the states
- * are fetched once for them. */
+/* Single cells stay in registers, four of them side by side; else four rows are added at a time, in
+ * order, so that the states are fetched once for them. */
 #define CELLS_ADD(kind, name, type, value)                                                       \
     GP_CLONES static void kind##_##name(gp_cells cells, const void *data, const gp_tile *tile)   \
     {                                                                                            \
         const uint64_t rows = tile->rows, width = tile->width, step = tile->step;                \
-        for (uint64_t g = 0; g < tile->groups; g++) {                                               \
+        uint64_t g = 0;                                                                          \
+        for (; width == 1 && tile->groups - g >= 4; g += 4) {                                    \
             const type *x = (const type *)data + g * tile->group_step;                           \
-            const uint64_t base = g * width;                                 \
+            const type *y = x + tile->group_step, *z = y + tile->group_step;                     \
+            const type *w = z + tile->group_step;                                                \
+            kind s = kind##_load(cells, g), t = kind##_load(cells, g + 1);                       \
+            kind u = kind##_load(cells, g + 2), v = kind##_load(cells, g + 3);                   \
+            for (uint64_t r = 0; r < rows; r++) {                                                \
+                s = kind##_step(s, value(x[r * step]), tile->row + (int64_t)r);                  \
+                t = kind##_step(t, value(y[r * step]), tile->row + (int64_t)r);                  \
+                u = kind##_step(u, value(z[r * step]), tile->row + (int64_t)r);                  \
+                v = kind##_step(v, value(w[r * step]), tile->row + (int64_t)r);                  \
+            }                                                                                    \
+            kind##_store(cells, g, s);                                                           \
+            kind##_store(cells, g + 1, t);                                                       \
+            kind##_store(cells, g + 2, u);                                                       \
+            kind##_store(cells, g + 3, v);                                                       \
+        }                                                                                        \
+        for (; g < tile->groups; g++) {                                                          \
+            const type *x = (const type *)data + g * tile->group_step;                           \
+            const uint64_t base = g * width;                                                     \
             int64_t row = tile->row;                                                             \
             uint64_t r = 0;                                                                      \
-            if (width == 1) {                                                                    \
-                kind s = kind##_load(cells, base);                                                  \
-                for (; r < rows; r++, row++) s = kind##_step(s, value(x[r * step]), row);        \
-                kind##_store(cells, base, s);                                                       \
-                continue;                                                                        \
-            }                                                                                    \
             for (; rows - r >= 4; r += 4, x += 4 * step, row += 4) {                             \
                 _Pragma("GCC ivdep") for (uint64_t j = 0; j < width; j++) {                      \
-                    kind s = kind##_load(cells, base + j);                                              \
+                    kind s = kind##_load(cells, base + j);                                       \
                     s = kind##_step(s, value(x[j]), row);                                        \
                     s = kind##_step(s, value(x[j + step]), row + 1);                             \
                     s = kind##_step(s, value(x[j + 2 * step]), row + 2);                         \
                     s = kind##_step(s, value(x[j + 3 * step]), row + 3);                         \
-                    kind##_store(cells, base + j, s);                                                   \
+                    kind##_store(cells, base + j, s);                                            \
                 }                                                                                \
             }                                                                                    \
             for (; r < rows; r++, x += step, row++) {                                            \
@@ -234,7 +253,7 @@ static void begin_FLOAT64(gp_cells cells, const void *x, uint64_t n)
 /* ---- The table ---- */
 
 #define ACCUMULATOR(planes, kind, name) \
-    [GPUPROC_##name] = {planes, kind##_init, kind##_##name, kind##_join, NULL, false},
+    [GPUPROC_##name] = {planes, kind##_init, kind##_##name, kind##_join, kind##_halve, NULL, false},
 
 static const gp_accumulator sums[GP_DTYPE_COUNT] = {
 #define X(name, type, k) ACCUMULATOR(1, word, name)
@@ -261,25 +280,25 @@ static const gp_accumulator products[GP_DTYPE_COUNT] = {
 };
 
 static const gp_accumulator spreads[GP_DTYPE_COUNT] = {
-    [GPUPROC_FLOAT32] = {5, moments_init, moments_FLOAT32, moments_join, begin_FLOAT32, false},
-    [GPUPROC_FLOAT64] = {5, moments_init, moments_FLOAT64, moments_join, begin_FLOAT64, false},
+    [GPUPROC_FLOAT32] = {5, moments_init, moments_FLOAT32, moments_join, moments_halve, begin_FLOAT32, false},
+    [GPUPROC_FLOAT64] = {5, moments_init, moments_FLOAT64, moments_join, moments_halve, begin_FLOAT64, false},
 };
 
 static const gp_accumulator extremes[4][GP_DTYPE_COUNT] = {
 #define X(name, type, k) \
-    [GPUPROC_##name] = {1, least_init, least_MIN_##name, least_join, NULL, false},
+    [GPUPROC_##name] = {1, least_init, least_MIN_##name, least_join, least_halve, NULL, false},
     {GP_DTYPES(X)},
 #undef X
 #define X(name, type, k) \
-    [GPUPROC_##name] = {1, least_init, least_MAX_##name, least_join, NULL, false},
+    [GPUPROC_##name] = {1, least_init, least_MAX_##name, least_join, least_halve, NULL, false},
     {GP_DTYPES(X)},
 #undef X
 #define X(name, type, k) \
-    [GPUPROC_##name] = {2, where_init, where_MIN_##name, where_join, NULL, true},
+    [GPUPROC_##name] = {2, where_init, where_MIN_##name, where_join, where_halve, NULL, true},
     {GP_DTYPES(X)},
 #undef X
 #define X(name, type, k) \
-    [GPUPROC_##name] = {2, where_init, where_MAX_##name, where_join, NULL, true},
+    [GPUPROC_##name] = {2, where_init, where_MAX_##name, where_join, where_halve, NULL, true},
     {GP_DTYPES(X)},
 #undef X
 };

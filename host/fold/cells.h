@@ -38,6 +38,8 @@ typedef struct gp_accumulator {
     void (*add)(gp_cells cells, const void *x, const gp_tile *tile);
     /* Adds cells that come after (arg*: any) to cells; the states of unlike cells do not mix. */
     void (*merge)(gp_cells to, gp_cells from, uint64_t n);
+    /* The lanes of `inner` cells, n (a power of two) of each, `inner` apart, become one. */
+    void (*halve)(gp_cells lanes, uint64_t n, uint64_t inner);
     /* The cells' first elements, before they are added; NULL where they do not matter. */
     void (*begin)(gp_cells cells, const void *x, uint64_t n);
     bool indexed; /* the second word is an index */

@@ -23,7 +23,7 @@
 #include <string.h>
 
 #define WIDE 64            /* elements of a wide row, at least */
-#define FEW_ROWS 32        /* that need no lanes */
+#define FEW_ROWS 256       /* that need no lanes */
 #define MANY_CELLS 1024    /* in a row: no lanes, no blocks; columns are shared */
 #define BLOCK_ROWS 64      /* wide rows in a block, at least, and: */
 #define BLOCK_ELEMENTS 16384 /* at least */
@@ -87,7 +87,7 @@ static layout layout_of(const gp_fold_spec *spec)
     l.width = l.lanes * a->inner;
     uint64_t rows = gp_max_u64(BLOCK_ROWS, BLOCK_ELEMENTS / gp_max_u64(l.width, 1));
     if (gp_mul_u64(rows, l.width, &l.block) == false) l.block = UINT64_MAX;
-    l.direct = l.lanes == 1 && (a->inner > MANY_CELLS || a->rows <= BLOCK_ROWS);
+    l.direct = l.lanes == 1 && (a->inner > MANY_CELLS || a->run <= BLOCK_ELEMENTS);
 
     if (a->groups > 1 && a->group <= SMALL_GROUP && a->cells <= SMALL_CELLS)
         l.how = BY_GROUPS;
@@ -256,8 +256,7 @@ static void close_block(const layout *l, gp_cells lanes, uint64_t rows_before)
                 index[j] = index[j] * (int64_t)l->lanes + (int64_t)(j / a->inner + rows_before);
         }
     }
-    for (uint64_t half = l->lanes / 2; half > 0; half /= 2)
-        l->acc->merge(lanes, gp_cells_at(lanes, half * a->inner), half * a->inner);
+    l->acc->halve(lanes, l->lanes, a->inner);
 }
 
 /* What the cells must know of their first elements before these are added. */
@@ -360,21 +359,43 @@ static void give(const reduce *r, uint64_t g, gp_cells cells, const part *w)
 
 /* ---- Sharing by groups ---- */
 
-/* Groups that are a few rows each, a batch of them at once. */
-static void add_small_groups(const reduce *r, const set *s, uint64_t g, uint64_t n)
+/* n groups that are whole in the piece, as many as a set has cells for. */
+static void add_whole_groups(const reduce *r, const set *s, uint64_t g, uint64_t n)
 {
-    const gp_axes *a = &r->l.axes;
-    const gp_accumulator *acc = r->l.acc;
+    const layout *l = &r->l;
+    const gp_axes *a = &l->axes;
     const char *x = stretch_of(r, g).x;
-    acc->init(s->cells, n * a->cells);
-    if (acc->begin != NULL) {
-        for (uint64_t i = 0; i < n; i++)
-            acc->begin(gp_cells_at(s->cells, i * a->cells), x + i * a->group * r->item, a->cells);
+    bool rows_only = l->direct && a->pairs == 0;
+    l->acc->init(s->cells, n * a->cells);
+    for (uint64_t i = 0; i < n && !rows_only; i++) {
+        const part all = whole(l);
+        const set one = {gp_cells_at(s->cells, i * a->cells), s->lanes};
+        walk(r, &one, &all, x + i * a->group * r->item, 0, a->group);
     }
-    gp_tile tile = {.groups = n, .rows = a->rows, .width = a->inner, .step = a->inner, .group_step = a->group};
-    acc->add(s->cells, x, &tile);
-    part all = {0, a->inner, 0, n};
+    for (uint64_t i = 0; i < n && rows_only && l->acc->begin != NULL; i++)
+        l->acc->begin(gp_cells_at(s->cells, i * a->cells), x + i * a->group * r->item, a->cells);
+    if (rows_only) {
+        gp_tile tile = {.groups = n, .rows = a->rows, .width = a->inner, .step = a->inner,
+                        .group_step = a->group};
+        l->acc->add(s->cells, x, &tile);
+    }
+    const part all = {0, a->inner, 0, n * a->cells / a->inner};
     give(r, g, s->cells, &all);
+}
+
+/* A group of which the piece has not all. */
+static void add_part_of_group(const reduce *r, const set *s, uint64_t g)
+{
+    const layout *l = &r->l;
+    const part all = whole(l);
+    stretch e = stretch_of(r, g);
+    if (e.from == 0)
+        init_cells(l, s->cells, &all);
+    else
+        copy_cells(l, s->cells, r->kept.cells, l->axes.cells);
+    if (inside_block(l, e.from)) copy_cells(l, s->lanes, r->kept.lanes, l->width);
+    walk(r, s, &all, e.x, e.from, e.to);
+    if (e.to == l->axes.group) give(r, g, s->cells, &all);
 }
 
 static void take_groups(void *arg, unsigned worker, uint64_t from, uint64_t to)
@@ -382,28 +403,19 @@ static void take_groups(void *arg, unsigned worker, uint64_t from, uint64_t to)
     (void)worker;
     const reduce *r = arg;
     const layout *l = &r->l;
-    const gp_axes *a = &l->axes;
-    part all = whole(l);
+    uint64_t piece_end = r->piece->first + r->piece->count;
     for (uint64_t u = from; u < to; u++) {
-        const set *s = &r->set[u];
         uint64_t g = r->group0 + u * r->groups / r->units, end = r->group0 + (u + 1) * r->groups / r->units;
         while (g < end) {
-            stretch e = stretch_of(r, g);
-            uint64_t ahead = r->piece->first + r->piece->count - g * a->group;
-            uint64_t n = gp_min_u64(gp_min_u64(end - g, ahead / a->group), l->set_cells / a->cells);
-            if (l->direct && a->pairs == 0 && e.from == 0 && n > 0) {
-                add_small_groups(r, s, g, n);
-                g += n;
+            uint64_t whole_ones = 0;
+            if (stretch_of(r, g).from == 0) whole_ones = gp_min_u64(end, piece_end / l->axes.group) - g;
+            if (whole_ones == 0) {
+                add_part_of_group(r, &r->set[u], g++);
                 continue;
             }
-            if (e.from == 0)
-                init_cells(l, s->cells, &all);
-            else
-                copy_cells(l, s->cells, r->kept.cells, a->cells);
-            if (inside_block(l, e.from)) copy_cells(l, s->lanes, r->kept.lanes, l->width);
-            walk(r, s, &all, e.x, e.from, e.to);
-            if (e.to == a->group) give(r, g, s->cells, &all);
-            g++;
+            whole_ones = gp_min_u64(whole_ones, l->set_cells / l->axes.cells);
+            add_whole_groups(r, &r->set[u], g, whole_ones);
+            g += whole_ones;
         }
     }
 }
