@@ -70,7 +70,7 @@ gp_distinct *gp_distinct_new(uint64_t budget, unsigned workers)
     share = gp_min_u64(share / set->parts, TABLE_MOST);
     for (set->slots = TABLE_LEAST; set->slots * 2 <= share;) set->slots *= 2;
     set->most = (budget - budget / 4 - sizeof *set) / (2 * sizeof(entry));
-    set->step = set->most / 4;
+    set->step = set->most / 16;
     set->table = gp_calloc(set->parts, sizeof *set->table);
     bool ok = set->table != NULL;
     for (unsigned i = 0; ok && i < set->parts; i++) {
@@ -183,6 +183,13 @@ static run *merge(const run *a, const run *b)
         r->count[n] = b->count[j];
     }
     r->entries = n;
+    if (n < a->entries + b->entries) {
+        /* What both had in common is given back. */
+        memmove(r->key + n, r->count, n * sizeof *r->count);
+        uint64_t *smaller = realloc(r->key, 2 * n * sizeof *r->key);
+        if (smaller != NULL) r->key = smaller;
+        r->count = r->key + n;
+    }
     return r;
 }
 
@@ -246,15 +253,15 @@ gp_distinct_result gp_distinct_settle(gp_distinct *set, bool end)
         }
         r = next;
     }
-    /* The next step may bring as many as it has keys, and the tables hold some at its beginning. */
-    uint64_t limit = end ? set->most : set->most / 2;
+    /* The next step may bring as many as it has keys, a sixteenth, and the tables hold at most a sixth. */
+    uint64_t limit = end ? set->most : set->most / 4 * 3;
     if ((set->entries > limit || end) && !merge_levels(set)) return GP_DISTINCT_NO_MEMORY;
     return set->entries > limit ? GP_DISTINCT_FULL : GP_DISTINCT_OK;
 }
 
 uint64_t gp_distinct_found(const gp_distinct *set, uint64_t *bytes)
 {
-    *bytes = set->entries * 4 * sizeof(entry);
+    *bytes = set->entries * 2 * sizeof(entry) / 9 * 16; /* as gp_distinct_new and _settle divide the budget */
     return set->entries;
 }
 
