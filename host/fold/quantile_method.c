@@ -159,6 +159,13 @@ static double between_f64(double a, double b, double t)
     return t >= 0.5 ? b - difference * (1 - t) : a + difference * t;
 }
 
+/* A mean, which begins with +0.0. */
+static double median(double prev, double next, bool one, bool narrow)
+{
+    if (one) return prev + 0.0;
+    return narrow ? (double)((0.0F + (float)prev + (float)next) / 2) : (0.0 + prev + next) / 2;
+}
+
 void gp_quantile_write(const gp_fold_spec *spec, const gp_quantile_place *place, double prev, double next,
                        void *out)
 {
@@ -167,9 +174,7 @@ void gp_quantile_write(const gp_fold_spec *spec, const gp_quantile_place *place,
     if (place->taken)
         value = prev;
     else if ((int)spec->size == GP_QUANTILE_MEDIAN)
-        value = place->prev == place->next ? prev
-                : narrow                   ? (double)(((float)prev + (float)next) / 2)
-                                           : (prev + next) / 2;
+        value = median(prev, next, place->prev == place->next, narrow);
     else if (!narrow)
         value = between_f64(prev, next, place->gamma);
     else if (spec->dtype == GPUPROC_FLOAT32)
