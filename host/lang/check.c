@@ -127,7 +127,7 @@ static gp_value name(gp_builder *b, const gp_ast_node *node)
             return variable->value;
         }
         int input = input_find(b, text, length);
-        if (input >= 0) return of(input_node(b, input));
+        if (input >= 0) return gp_complex_value(b, input_node(b, input));
         if (same_text(text, length, "None", 4)) return v;
         bool is_true = same_text(text, length, "True", 4);
         if (is_true || same_text(text, length, "False", 5)) return (gp_value){.kind = GP_VAL_BOOL, .i = is_true};
@@ -206,13 +206,13 @@ static void results(gp_builder *b)
         const gp_variable *v = &b->variable[i];
         const gp_statement *s = &b->ast->statement[v->statement];
         const gp_ast_node *root = &b->ast->node[s->root];
-        bool number = v->value.kind == GP_VAL_NODE || gp_value_is_literal(&v->value);
+        bool number = v->value.kind == GP_VAL_NODE || v->value.kind == GP_VAL_COMPLEX || gp_value_is_literal(&v->value);
         if (v->replaced || (v->named && !number)) continue; /* t = float32 is a name for a dtype */
         b->place = (gp_place){s->start, s->end, root->line, root->column};
         gp_value value = v->value;
         /* As NumPy: an integer that is too large for int64 may be uint64. */
         int node = value.kind == GP_VAL_INT && value.i > INT64_MAX ? gp_build_as(b, &value, GPUPROC_UINT64)
-                                                                   : gp_build_strong(b, &value);
+                                                                   : gp_build_result(b, &value);
         size_t length = (size_t)(s->end - s->start);
         const char *text = b->tokens->text + s->start;
         if (v->named) text = token_text(b, v->token, &length);

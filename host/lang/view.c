@@ -97,3 +97,9 @@ int gp_build_array(gp_builder *b, gp_dtype dtype, const gp_shape *shape, const v
     (void)data;
     return gp_build_fail(b, GPUPROC_UNSUPPORTED, "views are not built yet");
 }
+
+int gp_build_window_view(gp_builder *b, const gp_value *v)
+{
+    (void)v;
+    return gp_build_fail(b, GPUPROC_UNSUPPORTED, "views are not built yet");
+}
