@@ -299,7 +299,7 @@ static int two_operands(gp_builder *b, const gp_function *fn, const gp_value *v)
 static bool is_number(gp_builder *b, const gp_value *v)
 {
     if (v->kind == GP_VAL_NODE) return v->node >= 0;
-    return gp_value_is_literal(v) || v->kind == GP_VAL_COMPLEX || gp_build_strong(b, v) >= 0;
+    return gp_value_is_literal(v) || v->kind == GP_VAL_COMPLEX || v->kind == GP_VAL_TUPLE || gp_build_strong(b, v) >= 0;
 }
 
 gp_value gp_check_elementwise(gp_builder *b, const gp_function *fn, const gp_value *v)
@@ -309,7 +309,7 @@ gp_value gp_check_elementwise(gp_builder *b, const gp_function *fn, const gp_val
     bool complex = false;
     for (int k = 0; k < count; k++) {
         if (!is_number(b, &v[k])) return of(-1);
-        plain[k] = v[k];
+        plain[k] = v[k].kind == GP_VAL_TUPLE ? of(gp_build_strong(b, &v[k])) : v[k]; /* a list is an array */
         complex = complex || gp_value_is_complex(b, &v[k]);
     }
     if (!gp_selection_take(b, plain, count, &selection)) return of(-1);

@@ -19,16 +19,6 @@ bool gp_value_is_complex(const gp_builder *b, const gp_value *v)
     return v->kind == GP_VAL_COMPLEX || (v->kind == GP_VAL_NODE && v->complex);
 }
 
-gp_value gp_complex_value(gp_builder *b, int node)
-{
-    if (node < 0) return failed();
-    gp_dtype dtype = gp_build_dtype(b, node);
-    if (gp_dtype_kind(dtype) != GP_KIND_COMPLEX) return gp_value_node(node);
-    gp_dtype part = gp_complex_part_dtype(dtype);
-    int re = gp_build_op(b, GP_OP_REAL, part, node, -1, -1);
-    return pair((gp_z){re, gp_build_op(b, GP_OP_IMAG, part, node, -1, -1)});
-}
-
 /* A value in the parts' dtype; a real one has the imaginary part 0. */
 static gp_z parts(const gp_zc *c, const gp_value *v)
 {

@@ -7,7 +7,7 @@
 static bool single(const gp_zc *c) { return c->part == GPUPROC_FLOAT32; }
 static int is(const gp_zc *c, gp_op op, int x, double value) { return gp_ris(c, op, x, gp_rc(c, value)); }
 static int signed_as(const gp_zc *c, int size, int sign) { return gp_r2(c, GP_OP_COPYSIGN, size, sign); }
-static int finite(const gp_zc *c, int x) { return gp_rtest(c, GP_OP_ISFINITE, x); }
+static int is_finite(const gp_zc *c, int x) { return gp_rtest(c, GP_OP_ISFINITE, x); }
 
 /* i*z and -i*z */
 static gp_z turned(const gp_zc *c, gp_z x) { return (gp_z){gp_rneg(c, x.im), x.re}; }
@@ -23,7 +23,7 @@ static gp_z exponential(const gp_zc *c, gp_z x)
     int re = gp_rmul(c, gp_rmul(c, size, gp_r1(c, GP_OP_COS, x.im)), factor);
     int im = gp_rmul(c, gp_rmul(c, size, gp_r1(c, GP_OP_SIN, x.im)), factor);
     /* Real: exp(re) with the zero as it is. exp(-inf + im*i) is 0 for any im, exp(inf + NaN*i) is inf + NaN*i. */
-    int real = is(c, GP_OP_EQ, x.im, 0), lost = gp_rnot(c, finite(c, x.im));
+    int real = is(c, GP_OP_EQ, x.im, 0), lost = gp_rnot(c, is_finite(c, x.im));
     int vanishes = gp_rand(c, is(c, GP_OP_EQ, x.re, -INFINITY), lost);
     int explodes = gp_rand(c, is(c, GP_OP_EQ, x.re, INFINITY), lost);
     re = gp_rif(c, vanishes, gp_rc(c, 0), gp_rif(c, explodes, gp_rc(c, INFINITY), re));
@@ -109,7 +109,7 @@ static gp_z tangent_h(const gp_zc *c, gp_z x)
     int small = gp_rscale(c, gp_r1(c, GP_OP_EXP, gp_rscale(c, gp_rabs(c, x.re), -2)), 4);
     int angle = gp_rmul(c, gp_r1(c, GP_OP_SIN, x.im), gp_r1(c, GP_OP_COS, x.im));
     int infinite = gp_rtest(c, GP_OP_ISINF, x.re);
-    int zero = signed_as(c, gp_rc(c, 0), gp_rif(c, finite(c, x.im), angle, x.im));
+    int zero = signed_as(c, gp_rc(c, 0), gp_rif(c, is_finite(c, x.im), angle, x.im));
     gp_z at_end = {signed_as(c, one, x.re), gp_rif(c, infinite, zero, gp_rmul(c, small, angle))};
     return gp_zif(c, far, at_end, result);
 }
@@ -162,7 +162,7 @@ static gp_z arc_tangent_h(const gp_zc *c, gp_z x)
     int large = gp_r2(c, GP_OP_FMAX, size, gp_rabs(c, x.im));
     int far = is(c, GP_OP_GT, large, single(c) ? 0x1p40 : 0x1p400);
     gp_z away = gp_zreciprocal(c, x);
-    int finite_z = finite(c, large);
+    int finite_z = is_finite(c, large);
     gp_z at_end = {gp_rif(c, finite_z, away.re, gp_rc(c, 0)), signed_as(c, gp_rc(c, M_PI_2), x.im)};
     at_end.im = gp_rif(c, gp_rtest(c, GP_OP_ISNAN, x.im), x.im, at_end.im);
     gp_z result = gp_zif(c, far, at_end, (gp_z){re, im});

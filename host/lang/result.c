@@ -41,8 +41,8 @@ int gp_build_result(gp_builder *b, const gp_value *v)
     gp_value plain = *v;
     if (v->kind == GP_VAL_COMPLEX) plain = gp_build_convert(b, v, GPUPROC_COMPLEX128);
     if (plain.kind != GP_VAL_NODE) return gp_build_strong(b, &plain);
+    if (plain.windowed) plain = gp_build_window_view(b, &plain);
     if (plain.node < 0) return -1;
-    if (plain.windowed) return gp_build_window_view(b, &plain);
     int node = plain.complex ? packed(b, &plain) : plain.node;
     return node >= 0 && plain.selected ? selected(b, node, &plain) : node;
 }

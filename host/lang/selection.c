@@ -13,7 +13,7 @@ bool gp_selection_take(gp_builder *b, gp_value *v, int count, gp_value *selectio
     for (int k = 0; k < count; k++) {
         if (v[k].kind == GP_VAL_NODE && v[k].node < 0) return false;
         if (v[k].kind == GP_VAL_NODE && v[k].windowed) {
-            v[k] = gp_value_node(gp_build_window_view(b, &v[k]));
+            v[k] = gp_build_window_view(b, &v[k]);
             if (v[k].node < 0) return false;
         }
         if (v[k].kind == GP_VAL_NODE && v[k].selected && selection->kind == GP_VAL_NONE) *selection = v[k];
