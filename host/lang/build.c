@@ -32,8 +32,7 @@ bool gp_build_is_const(const gp_builder *b, int node, double *value)
     return true;
 }
 
-/* What every new node goes through: memory, the limit, the place. */
-static int placed(gp_builder *b, int node)
+int gp_build_placed(gp_builder *b, int node)
 {
     if (node < 0) return gp_build_fail(b, GPUPROC_NO_MEMORY, "out of memory");
     if (b->program->nodes > GP_LANG_MAX_NODES)
@@ -70,17 +69,17 @@ int gp_build_op(gp_builder *b, gp_op op, gp_dtype dtype, int x, int y, int z)
         if (arg[k] < 0) return -1;
     }
     if (b->st != GPUPROC_OK || !shapes_fit(b, arg)) return -1;
-    return placed(b, gp_ir_op(b->program, op, dtype, x, y, z));
+    return gp_build_placed(b, gp_ir_op(b->program, op, dtype, x, y, z));
 }
 
 int gp_build_reduce(gp_builder *b, gp_op op, gp_dtype dtype, int x, double ddof)
 {
-    return x < 0 ? -1 : placed(b, gp_ir_reduce(b->program, op, dtype, x, ddof));
+    return x < 0 ? -1 : gp_build_placed(b, gp_ir_reduce(b->program, op, dtype, x, ddof));
 }
 
 static int constant(gp_builder *b, gpuproc_scalar value)
 {
-    return b->st != GPUPROC_OK ? -1 : placed(b, gp_ir_const(b->program, value));
+    return b->st != GPUPROC_OK ? -1 : gp_build_placed(b, gp_ir_const(b->program, value));
 }
 
 int gp_build_int(gp_builder *b, gp_dtype dtype, int64_t value)
@@ -198,9 +197,9 @@ int gp_build_strong(gp_builder *b, const gp_value *v)
     case GP_VAL_DTYPE: return gp_build_fail(b, GPUPROC_TYPE, "the dtype %s is not a value: to convert, write %s(x)",
                                             gpuproc_dtype_name(v->dtype), gpuproc_dtype_name(v->dtype));
     case GP_VAL_STRING: return gp_build_fail(b, GPUPROC_TYPE, "a string can only name a dtype, as in x.astype('f4')");
-    default: gp_build_fail(b, GPUPROC_TYPE, "expected an array or a number here");
+    case GP_VAL_TUPLE: return gp_argument_array(b, NULL, v);
+    default: return gp_build_fail(b, GPUPROC_TYPE, "expected an array or a number here");
     }
-    return -1;
 }
 
 gp_dtype gp_build_common(const gp_builder *b, const gp_value *v, int count)

@@ -38,6 +38,9 @@ typedef struct gp_builder {
 
 int gp_build_fail(gp_builder *b, gpuproc_status status, const char *fmt, ...) GP_PRINTF(3, 4);
 
+/* What every new node goes through: memory, the limit, the place. `node` may be -1: out of memory. */
+int gp_build_placed(gp_builder *b, int node);
+
 gp_dtype gp_build_dtype(const gp_builder *b, int node);
 bool gp_build_is_const(const gp_builder *b, int node, double *value);
 
@@ -52,7 +55,7 @@ int gp_build_cast(gp_builder *b, int node, gp_dtype dtype);
 /* A value as a node of `dtype`: cast, or a literal that takes the dtype (VALUE where an integer
  * does not fit it). */
 int gp_build_as(gp_builder *b, const gp_value *v, gp_dtype dtype);
-/* A value as a node in its own dtype; literals become int64, float64 or bool. */
+/* A value as a node in its own dtype; literals become int64, float64 or bool, lists of numbers arrays. */
 int gp_build_strong(gp_builder *b, const gp_value *v);
 /* Whether a Python integer fits an integer dtype (bool: 0 and 1). */
 bool gp_build_fits(__int128 i, gp_dtype dtype);
@@ -91,6 +94,8 @@ int gp_build_insert_axis(gp_builder *b, int node, int axis);   /* of length 1 be
 int gp_build_remove_axis(gp_builder *b, int node, int axis);   /* of length 1 */
 int gp_build_slice(gp_builder *b, int node, int axis, int64_t start, int64_t step, int64_t length);
 int gp_build_concatenate(gp_builder *b, const int *node, int count, int axis); /* where() of bounded views */
+/* A windowed value as the real view that it stands for: the windows are the last axis. */
+gp_value gp_build_window_view(gp_builder *b, const gp_value *v);
 int gp_build_store(gp_builder *b, int node); /* as a stored node (or INPUT), which may be viewed */
 /* int64: the index along one axis of a shape, 0, 1, 2, ...; and the C-order element number. */
 int gp_build_index(gp_builder *b, const gp_shape *shape, int axis);
@@ -111,7 +116,8 @@ bool gp_argument_number(gp_builder *b, const gp_function *fn, const char *what, 
 bool gp_argument_shape(gp_builder *b, const gp_function *fn, const gp_value *v, gp_shape *shape);
 /* A string argument; NULL after a failure. *length bytes. */
 const char *gp_argument_string(gp_builder *b, const gp_function *fn, const gp_value *v, size_t *length);
-/* A list or tuple of numbers, nested ones too, as a constant array in the dtype NumPy gives it. */
+/* A list or tuple of numbers, nested ones too, as a constant array in the dtype NumPy gives it; a
+ * number as an array of shape (); a node is let through. fn: for messages, or NULL. */
 int gp_argument_array(gp_builder *b, const gp_function *fn, const gp_value *v);
 gp_value gp_build_tuple(gp_builder *b, const gp_value *item, int count);
 const gp_value *gp_build_item(const gp_builder *b, const gp_value *tuple, int i);
@@ -126,6 +132,8 @@ gp_value gp_check_statistics(gp_builder *b, const gp_function *fn, const gp_valu
 gp_value gp_check_generator(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given); /* check_generator.c */
 gp_value gp_check_selection(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given); /* check_selection.c: compress, nonzero, take, searchsorted, isin, ... */
 gp_value gp_check_select(gp_builder *b, const gp_value *x, const gp_value *mask); /* x[mask] */
+/* take(x, index, axis): `index` is a node of integers of any shape, which stands where `axis` was. */
+gp_value gp_check_take(gp_builder *b, const gp_value *x, const gp_value *index, int axis);
 /* Complex (complex.c): any function with a complex operand. */
 bool gp_value_is_complex(const gp_builder *b, const gp_value *v);
 gp_value gp_check_complex(gp_builder *b, const gp_function *fn, const gp_value *v, int count);
@@ -147,8 +155,6 @@ gp_value gp_check_reduction(gp_builder *b, const gp_function *fn, const gp_value
 bool gp_check_dtype(gp_builder *b, const gp_value *v, gp_dtype *dtype);
 /* UNKNOWN_NAME with "did you mean". */
 void gp_check_unknown(gp_builder *b, const char *what, int token, bool callable);
-
-
 
 gpuproc_status gp_check(const gp_tokens *tokens, const gp_ast *ast, gp_program *program,
                         gpuproc_error *err);

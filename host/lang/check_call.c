@@ -1,6 +1,8 @@
 /* Calls: which argument is which, and the functions whose arguments are not all operands. */
 #include "lang/build.h"
 
+#include "base/memory.h"
+
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
@@ -39,27 +41,25 @@ typedef struct parameter {
     const char *name[2]; /* name[1] may be NULL */
     size_t length[2];
     bool optional;
+    bool rest; /* x.f(a, b): all positional arguments from here on, as a tuple where there are several */
 } parameter;
 
-/* Reads "a axis? ddof/correction?". */
+/* Reads "a axis? ddof/correction?" and "a shape*" (see functions.def). */
 static int parameters(const char *spec, parameter out[GP_MAX_PARAMETERS])
 {
     int count = 0;
     while (*spec != '\0' && count < GP_MAX_PARAMETERS) {
         parameter *p = &out[count++];
-        size_t n = strcspn(spec, "/? ");
-        *p = (parameter){{spec, NULL}, {n, 0}, false};
+        size_t n = strcspn(spec, "/?* ");
+        *p = (parameter){{spec, NULL}, {n, 0}, false, false};
         spec += n;
         if (*spec == '/') {
-            n = strcspn(++spec, "? ");
+            n = strcspn(++spec, "?* ");
             p->name[1] = spec;
             p->length[1] = n;
             spec += n;
         }
-        if (*spec == '?') {
-            p->optional = true;
-            spec++;
-        }
+        for (; *spec == '?' || *spec == '*'; spec++) *(*spec == '?' ? &p->optional : &p->rest) = true;
         if (*spec == ' ') spec++;
     }
     return count;
@@ -84,6 +84,24 @@ static const char *listed(const parameter *p, int count, char *buf, size_t size)
     for (int i = 0; i < count && used < size; i++)
         used += (size_t)snprintf(buf + used, size - used, "%s%.*s", i ? ", " : "", (int)p[i].length[0], p[i].name[0]);
     return buf;
+}
+
+/* The positional arguments from `first` on, at most up to a keyword: several are a tuple. *last: the
+ * last one. */
+static gp_value rest_of(gp_builder *b, int first, int *last)
+{
+    int count = 0;
+    for (int a = first; a >= 0 && b->ast->node[a].keyword < 0; a = b->ast->node[a].next) {
+        count++;
+        *last = a;
+    }
+    if (count == 1) return b->value[first];
+    gp_value *item = gp_calloc((size_t)count, sizeof *item);
+    if (item == NULL) return of(gp_build_fail(b, GPUPROC_NO_MEMORY, "out of memory"));
+    for (int k = 0, a = first; k < count; k++, a = b->ast->node[a].next) item[k] = b->value[a];
+    gp_value v = gp_build_tuple(b, item, count);
+    free(item);
+    return v;
 }
 
 /* Puts the call's arguments (linked from `first`) into the slots of the function's parameters. */
@@ -120,8 +138,10 @@ static bool bind(gp_builder *b, const gp_function *fn, const gp_ast_node *call,
             gp_build_fail(b, GPUPROC_SYNTAX, "%s() takes at most %d argument%s (%s)", fn->name, count, count == 1 ? "" : "s", names);
             return false;
         }
-        args[slot] = b->value[a];
         given[slot] = true;
+        bool takes_rest = call->kind == GP_AST_METHOD && p[slot].rest && arg->keyword < 0;
+        args[slot] = takes_rest ? rest_of(b, a, &a) : b->value[a];
+        if (b->st != GPUPROC_OK) return false;
     }
     for (int i = 0; i < count; i++) {
         if (given[i] || p[i].optional) continue;
@@ -359,6 +379,11 @@ static gp_value call_function(gp_builder *b, const gp_function *fn, const gp_ast
     gp_value args[GP_MAX_PARAMETERS];
     bool given[GP_MAX_PARAMETERS];
     if (!bind(b, fn, call, args, given)) return of(-1);
+    for (int k = 0; k < GP_MAX_PARAMETERS && fn->rule < GP_RULE_ROUND; k++) {
+        if (args[k].kind != GP_VAL_TUPLE) continue;
+        args[k] = of(gp_argument_array(b, fn, &args[k])); /* sqrt([1, 2]) */
+        if (args[k].node < 0) return of(-1);
+    }
     if (fn->rule >= GP_RULE_ROUND) return gp_check_special(b, fn, args, given);
     return gp_check_elementwise(b, fn, args);
 }

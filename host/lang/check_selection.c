@@ -13,3 +13,11 @@ gp_value gp_check_select(gp_builder *b, const gp_value *x, const gp_value *mask)
     (void)mask;
     return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED, "x[mask] is not built yet"));
 }
+
+gp_value gp_check_take(gp_builder *b, const gp_value *x, const gp_value *index, int axis)
+{
+    (void)x;
+    (void)index;
+    (void)axis;
+    return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED, "x[integers] is not built yet"));
+}

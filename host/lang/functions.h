@@ -78,7 +78,8 @@ typedef struct gp_function {
 
 #define GP_MAX_PARAMETERS 12
 
-/* By name or alias, `length` bytes; NULL where there is none. */
+/* By name or alias, `length` bytes; NULL where there is none. A submodule's function is found
+ * by its name with the dots, linalg.norm, which stand as underscores in the list. */
 const gp_function *gp_function_find(const char *name, size_t length);
 
 const gp_function *gp_function_by_id(gp_function_id id);

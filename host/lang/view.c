@@ -92,8 +92,15 @@ int gp_build_fill(gp_builder *b, int uniform, const gp_shape *shape)
 
 int gp_build_array(gp_builder *b, gp_dtype dtype, const gp_shape *shape, const void *data)
 {
-    (void)dtype;
-    (void)shape;
-    (void)data;
-    return gp_build_fail(b, GPUPROC_UNSUPPORTED, "views are not built yet");
+    gpuproc_error why;
+    uint64_t count;
+    if (gp_shape_count(shape, gpuproc_dtype_bytes(dtype), &count, &why) != GPUPROC_OK)
+        return gp_build_fail(b, GPUPROC_SHAPE, "%s", why.message);
+    return gp_build_placed(b, gp_ir_array(b->program, dtype, shape, data));
+}
+
+gp_value gp_build_window_view(gp_builder *b, const gp_value *v)
+{
+    (void)v;
+    return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED, "views are not built yet"));
 }
