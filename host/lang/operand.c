@@ -1,7 +1,5 @@
 #include "lang/operand.h"
 
-#include "lang/compile.h"
-
 #include <string.h>
 
 /* ---- Arguments ---- */
@@ -41,19 +39,6 @@ bool gp_argument_refuse(gp_builder *b, const gp_function *fn, const gp_value *ar
 
 /* ---- Taking apart ---- */
 
-static int placed(gp_builder *b, int node)
-{
-    if (node < 0) return gp_build_fail(b, GPUPROC_NO_MEMORY, "out of memory");
-    if (b->program->nodes > GP_LANG_MAX_NODES)
-        return gp_build_fail(b, GPUPROC_LIMIT, "the expression needs more than %d operations", GP_LANG_MAX_NODES);
-    gp_node *n = &b->program->node[node];
-    if (n->line == 0) {
-        n->line = b->place.line;
-        n->column = b->place.column;
-    }
-    return node;
-}
-
 gp_dtype gp_dtype_worked(gp_dtype dtype)
 {
     switch (dtype) {
@@ -78,7 +63,7 @@ bool gp_operand_take(gp_builder *b, const gp_function *fn, const gp_value *v, gp
         value = gp_value_node(gp_build_strong(b, v));
     }
     if (value.node < 0 || b->st != GPUPROC_OK) return false;
-    if (value.windowed) value = gp_value_node(gp_build_result(b, &value)); /* as a real view */
+    if (value.windowed) value = gp_build_window_view(b, &value);
     if (value.node < 0) return false;
     x->re = value.node;
     x->dtype = gp_build_dtype(b, value.node);
@@ -233,14 +218,14 @@ int gp_operand_reduce(gp_builder *b, const gp_operand *x, gp_op op, gp_dtype dty
 {
     if (node < 0 || b->st != GPUPROC_OK) return -1;
     if (x->whole) return gp_build_reduce(b, op, dtype, node, ddof);
-    return placed(b, gp_ir_reduce_axes(b->program, op, dtype, node, x->axes, ddof));
+    return gp_build_placed(b, gp_ir_reduce_axes(b->program, op, dtype, node, x->axes, ddof));
 }
 
 int gp_operand_fold(gp_builder *b, gp_op op, gp_dtype dtype, int a, int second, uint32_t axes, int64_t size,
                     const gp_shape *shape, bool growing)
 {
     if (a < 0 || b->st != GPUPROC_OK) return -1;
-    return placed(b, gp_ir_fold(b->program, op, dtype, a, second, axes, size, shape, growing));
+    return gp_build_placed(b, gp_ir_fold(b->program, op, dtype, a, second, axes, size, shape, growing));
 }
 
 int gp_operand_put_back(gp_builder *b, const gp_operand *x, int node)
@@ -304,4 +289,27 @@ gp_value gp_operand_value(gp_builder *b, const gp_operand *x, int re, int im, gp
     re = with_axes(b, x, re);
     if (im >= 0) im = with_axes(b, x, im);
     return gp_value_of_parts(b, re, im, dtype);
+}
+
+/* ---- Functions made of functions ---- */
+
+gp_value gp_value_apply(gp_builder *b, gp_function_id id, gp_value x, gp_value y)
+{
+    gp_value v[2] = {x, y};
+    if (b->st != GPUPROC_OK || (x.kind == GP_VAL_NODE && x.node < 0) || (y.kind == GP_VAL_NODE && y.node < 0))
+        return gp_value_node(-1);
+    return gp_check_operator(b, id, v, 2);
+}
+
+gp_value gp_value_reduced(gp_builder *b, gp_function_id id, gp_value x, const gp_value *axis, bool keepdims)
+{
+    const gp_function *fn = gp_function_by_id(id);
+    gp_value args[GP_MAX_PARAMETERS];
+    bool given[GP_MAX_PARAMETERS] = {true};
+    if (b->st != GPUPROC_OK || (x.kind == GP_VAL_NODE && x.node < 0)) return gp_value_node(-1);
+    for (int k = 0; k < GP_MAX_PARAMETERS; k++) args[k] = (gp_value){.kind = GP_VAL_NONE};
+    args[0] = x;
+    if (axis != NULL) args[1] = *axis;
+    if (keepdims) args[parameter_of(fn->parameters, "keepdims")] = (gp_value){.kind = GP_VAL_BOOL, .i = 1};
+    return gp_check_reduction(b, fn, args, given);
 }

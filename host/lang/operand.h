@@ -59,6 +59,15 @@ gp_value gp_operand_value(gp_builder *b, const gp_operand *x, int re, int im, gp
 /* Nodes, or their parts, as a value of a dtype; no axes are put back. */
 gp_value gp_value_of_parts(gp_builder *b, int re, int im, gp_dtype dtype);
 
+/* A function of two values; a reduction of one along an axis argument (NULL: all). */
+gp_value gp_value_apply(gp_builder *b, gp_function_id id, gp_value x, gp_value y);
+gp_value gp_value_reduced(gp_builder *b, gp_function_id id, gp_value x, const gp_value *axis, bool keepdims);
+
+static inline gp_value gp_value_int(int64_t i) { return (gp_value){.kind = GP_VAL_INT, .i = i}; }
+
+/* check_count.c: histogram, bincount, unique. */
+gp_value gp_check_count(gp_builder *b, const gp_function *fn, const gp_value *args);
+
 static inline int gp_build_unary(gp_builder *b, gp_op op, gp_dtype dtype, int x)
 {
     return gp_build_op(b, op, dtype, x, -1, -1);
