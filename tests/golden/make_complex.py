@@ -51,7 +51,9 @@ def main():
     large = [complex(a, b) for a in LARGE for b in LARGE + [0.0, 1.0]]
     plain = [complex(*rng.normal(size=2)) for _ in range(8)] + [complex(*(rng.normal(size=2) * 5)) for _ in range(8)]
     for expression in UNARY:
-        for x in special + plain + (large if "x**" not in expression else []):
+        # RULE: NumPy's square and product may be fused, its log1p loses small arguments.
+        few = "x**" in expression or expression in ("square(x)", "log1p(x)")
+        for x in special + plain + ([] if few else large):
             put(expression, x, 0j)
     for expression in BINARY:
         pairs = list(zip(special, reversed(special))) + [(x, x) for x in special] + list(zip(plain, reversed(plain)))

