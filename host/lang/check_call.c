@@ -191,7 +191,8 @@ static gp_value convert(gp_builder *b, const gp_ast_node *call, gp_dtype dtype)
     if (!gp_check_dtype(b, &target, &dtype)) return of(-1);
     if (call->first < 0 || call->first != call->last || b->ast->node[call->first].keyword >= 0)
         return of(gp_build_fail(b, GPUPROC_SYNTAX, "%.*s() takes one value", n, name));
-    gp_value v = b->value[call->first];
+    gp_value v = gp_build_window_view(b, &b->value[call->first]);
+    if (b->st != GPUPROC_OK) return of(-1);
     if (!gp_value_is_literal(&v) && v.kind != GP_VAL_NODE && v.kind != GP_VAL_COMPLEX) return of(gp_build_strong(b, &v));
     if (!python) return gp_build_convert(b, &v, dtype);
     if (v.kind == GP_VAL_NODE)
@@ -441,10 +442,10 @@ static gp_value call_function(gp_builder *b, const gp_function *fn, const gp_ast
     gp_value args[GP_MAX_PARAMETERS];
     bool given[GP_MAX_PARAMETERS];
     if (!bind(b, fn, call, args, given)) return of(-1);
-    for (int k = 0; k < GP_MAX_PARAMETERS && fn->rule < GP_RULE_ROUND; k++) {
-        if (args[k].kind != GP_VAL_TUPLE) continue;
-        args[k] = of(gp_argument_array(b, fn, &args[k])); /* sqrt([1, 2]) */
-        if (args[k].node < 0) return of(-1);
+    for (int k = 0; k < GP_MAX_PARAMETERS && fn->rule < GP_RULE_SUM; k++) {
+        bool list = args[k].kind == GP_VAL_TUPLE && (fn->rule < GP_RULE_ROUND || fn->rule == GP_RULE_WHERE);
+        args[k] = list ? of(gp_argument_array(b, fn, &args[k])) /* sqrt([1, 2]) */ : gp_build_window_view(b, &args[k]);
+        if (b->st != GPUPROC_OK) return of(-1);
     }
     if (fn->rule >= GP_RULE_ROUND) return gp_check_special(b, fn, args, given);
     return gp_check_elementwise(b, fn, args);
