@@ -46,12 +46,14 @@ typedef enum gp_rule {
     GP_RULE_EXTREME,
     GP_RULE_ARGUMENT,
     GP_RULE_TRUTH,
+    GP_RULE_PTP,
     GP_RULE_STRUCTURE,  /* from here on: gp_check_structure and so on (build.h) */
     GP_RULE_STATISTICS,
     GP_RULE_ORDER,
     GP_RULE_SCAN,
     GP_RULE_SELECTION,
     GP_RULE_GENERATOR,
+    GP_RULE_COMPLEX,
 } gp_rule;
 
 typedef enum gp_function_id {
