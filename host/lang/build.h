@@ -94,12 +94,22 @@ int gp_build_insert_axis(gp_builder *b, int node, int axis);   /* of length 1 be
 int gp_build_remove_axis(gp_builder *b, int node, int axis);   /* of length 1 */
 int gp_build_slice(gp_builder *b, int node, int axis, int64_t start, int64_t step, int64_t length);
 int gp_build_concatenate(gp_builder *b, const int *node, int count, int axis); /* where() of bounded views */
+/* Pieces one after the other along an axis, nothing copied: elements start, start + step, ... of nodes of
+ * one dtype whose other axes are equal. */
+typedef struct gp_piece {
+    int node;
+    int64_t start, step, length;
+} gp_piece;
+int gp_build_pieces(gp_builder *b, const gp_piece *piece, int count, int axis);
+int gp_build_where(gp_builder *b, int condition, int x, int y); /* of one dtype, float16 too */
 /* A windowed value as the real view that it stands for: the windows are the last axis. */
 gp_value gp_build_window_view(gp_builder *b, const gp_value *v);
 int gp_build_store(gp_builder *b, int node); /* as a stored node (or INPUT), which may be viewed */
 /* int64: the index along one axis of a shape, 0, 1, 2, ...; and the C-order element number. */
 int gp_build_index(gp_builder *b, const gp_shape *shape, int axis);
 int gp_build_number(gp_builder *b, const gp_shape *shape);
+/* int64: offset + the index along one axis, of shape (1, ..., n, ..., 1). */
+int gp_build_axis_index(gp_builder *b, const gp_shape *shape, int axis, int64_t offset);
 int gp_build_fill(gp_builder *b, int uniform, const gp_shape *shape);
 /* A constant array of the program. */
 int gp_build_array(gp_builder *b, gp_dtype dtype, const gp_shape *shape, const void *data);
@@ -125,6 +135,9 @@ const gp_value *gp_build_item(const gp_builder *b, const gp_value *tuple, int i)
 /* ---- Who types what; each in a file of its own. args[i].kind is NONE and given[i] false where left out. */
 gp_value gp_check_subscript(gp_builder *b, const gp_value *object, const gp_value *index);   /* check_index.c */
 gp_value gp_check_attribute(gp_builder *b, const gp_value *object, const char *name, size_t length);
+/* Its shape; false (a failure) where it shows only when it runs. */
+bool gp_check_shape(gp_builder *b, const gp_value *v, gp_shape *shape);
+gp_value gp_check_reversed_axes(gp_builder *b, const gp_value *v, int last);
 gp_value gp_check_structure(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given); /* check_structure.c */
 gp_value gp_check_order(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given);     /* check_order.c: quantiles, histogram, bincount, unique */
 gp_value gp_check_scan(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given);      /* check_scan.c: scans, diff, windows */

@@ -258,7 +258,7 @@ static void syntax_messages(void **state)
     fails("x[(1:2)]", syntax, 1, 5, 1, "':' is possible only");
     fails("x + ...", syntax, 1, 5, 3, "'...' is possible only between square brackets");
     fails("x + ()", GPUPROC_SHAPE, 1, 3, 1, "shapes (4,) and (0,)");
-    fails("()", syntax, 1, 1, 1, "the expression computes nothing");
+    fails("()", syntax, 1, 1, 2, "the expression computes nothing");
     fails("x @ y", GPUPROC_UNSUPPORTED, 1, 3, 1, "'@'");
     fails("sqrt(x = y = 2)", syntax, 1, 12, 1, "'=' cannot stand inside an expression");
     fails("x + y = 2", syntax, 1, 7, 1, "only names can stand left");
