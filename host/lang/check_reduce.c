@@ -422,17 +422,14 @@ gp_value gp_check_reduction(gp_builder *b, const gp_function *fn, const gp_value
         return over_windows(b, &r, &args[0], keep.keepdims);
     }
     if (!gp_operand_take(b, fn, &args[0], &r.x) || !gp_operand_where(b, fn, where, &r.x)) return failed();
-    /* What is no ufunc in NumPy knows no axis of a scalar. */
-    bool scalar = gp_operand_ndim(&r.x) == 0 && axis->kind == GP_VAL_INT && (fn->rule == GP_RULE_MEAN || fn->rule == GP_RULE_VARIANCE);
-    int none;
-    if (scalar) {
-        if (gp_argument_axis(b, fn, axis, 0, &none)) gp_build_fail(b, GPUPROC_INTERNAL, "a scalar has an axis");
-        return failed();
-    }
     if (!gp_operand_axes(b, fn, axis, fn->rule == GP_RULE_ARGUMENT, &r.x) || !gp_operand_keepdims(b, fn, keepdims, &r.x)) return failed();
     if (r.nan && !gp_operand_narrow(b, &r.x, gp_operand_nan(b, &r.x) < 0 ? -1
                                     : gp_build_unary(b, GP_OP_INVERT, GPUPROC_BOOL, gp_operand_nan(b, &r.x))))
         return failed();
+    /* NumPy's nanmean and nanvar of floats refuse what mean and var would cut off. */
+    bool cuts = r.nan && r.typed && (fn->rule == GP_RULE_MEAN || fn->rule == GP_RULE_VARIANCE) && gp_dtype_kind(r.dtype) < GP_KIND_FLOAT;
+    if (cuts && gp_operand_nan(b, &r.x) >= 0)
+        return gp_value_node(gp_build_fail(b, GPUPROC_TYPE, "If a is inexact, then dtype must be inexact"));
     switch (fn->rule) {
     case GP_RULE_SUM: return sum(b, &r);
     case GP_RULE_MEAN: return mean(b, &r);

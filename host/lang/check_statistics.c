@@ -85,8 +85,12 @@ static int take_variables(gp_builder *b, const gp_function *fn, const gp_value *
     gp_operand x;
     if (!gp_operand_take(b, fn, v, &x) || !gp_operand_no_complex(b, fn, &x)) return -1;
     if (x.selected) return gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() of a selection is not possible", fn->name);
-    if (x.shape.ndim < 1 || x.shape.ndim > 2)
-        return gp_build_fail(b, GPUPROC_VALUE, "%s() takes arrays of one or two dimensions, found %d", fn->name, x.shape.ndim);
+    if (x.shape.ndim > 2)
+        return gp_build_fail(b, GPUPROC_VALUE, "%s() takes arrays of at most two dimensions, found %d", fn->name, x.shape.ndim);
+    if (x.shape.ndim == 0) {
+        x.shape = (gp_shape){1, {1}};
+        x.re = b->program->node[x.re].uniform ? gp_build_fill(b, x.re, &x.shape) : gp_build_reshape(b, x.re, &x.shape);
+    }
     *along = x.shape.ndim == 1 || rows ? x.shape.ndim - 1 : 0;
     return gp_build_cast(b, x.re, f8);
 }

@@ -114,6 +114,14 @@ def expressions():
         yield text
 
 
+def odd(text, shape):
+    """Where NumPy has no rule: axes of scalars, which some functions know and others do not; what the
+    nan* order statistics give for nothing; averages whose weights add up to 0, which the data decide."""
+    if shape == () and ("axis" in text or "(0)" in text or "norm" in text):
+        return True
+    return 0 in shape and any(word in text for word in ("nanquantile", "nanpercentile", "median", "average"))
+
+
 def shape_of(text, value):
     shape = np.asarray(value).shape
     if text.startswith(("bincount", "unique")):
@@ -144,6 +152,8 @@ def main():
             continue
         seen.add(text)
         for shape in SHAPES:
+            if odd(text, shape):
+                continue
             row = []
             for dtype in DTYPES:
                 x = (np.arange(np.prod(shape, dtype=int)) % 3).reshape(shape).astype(dtype)

@@ -324,7 +324,7 @@ static void other_messages(void **state)
     fails("none.min()", GPUPROC_VALUE, 1, 1, 10, "zero-size array to reduction operation minimum");
     fails("argmax(none)", GPUPROC_VALUE, 1, 1, 12, "attempt to get argmax of an empty sequence");
     fails("sum(m, axis=2)", GPUPROC_VALUE, 1, 1, 14, "axis 2 is out of bounds for array of dimension 2");
-    fails("sum(x, out=y)", GPUPROC_UNSUPPORTED, 1, 1, 13, "sum() does not take out=");
+    fails("sum(x, out=y)", GPUPROC_UNSUPPORTED, 1, 1, 13, "sum() does not take out= here");
     fails("sort(m)", GPUPROC_UNSUPPORTED, 1, 1, 7, "sort() of 15 elements would need all of them in memory at once, 60 bytes");
     fails("max(x, y)", GPUPROC_TYPE, 1, 1, 9, "...write maximum(a, b)");
     fails("float(x)", GPUPROC_TYPE, 1, 1, 8, "...write float64(x)");
