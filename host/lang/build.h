@@ -49,7 +49,7 @@ bool gp_build_is_const(const gp_builder *b, int node, double *value);
 int gp_build_op(gp_builder *b, gp_op op, gp_dtype dtype, int x, int y, int z);
 int gp_build_reduce(gp_builder *b, gp_op op, gp_dtype dtype, int x, double ddof);
 int gp_build_int(gp_builder *b, gp_dtype dtype, int64_t value);     /* dtype: an integer or bool */
-int gp_build_float(gp_builder *b, gp_dtype dtype, double value);    /* dtype: float32 or float64 */
+int gp_build_float(gp_builder *b, gp_dtype dtype, double value);    /* rounded to the dtype */
 int gp_build_cast(gp_builder *b, int node, gp_dtype dtype);
 
 /* A value as a node of `dtype`: cast, or a literal that takes the dtype (VALUE where an integer
@@ -60,12 +60,16 @@ int gp_build_strong(gp_builder *b, const gp_value *v);
 /* Whether a Python integer fits an integer dtype (bool: 0 and 1). */
 bool gp_build_fits(__int128 i, gp_dtype dtype);
 
+/* The dtype of a NODE, complex where it is a pair. */
+gp_dtype gp_value_dtype(const gp_builder *b, const gp_value *v);
 /* NumPy's common dtype of values, literals being weak. */
 gp_dtype gp_build_common(const gp_builder *b, const gp_value *v, int count);
 /* The float dtype in which NumPy computes a function of floats: may be FLOAT16. */
 gp_dtype gp_build_float_common(const gp_builder *b, const gp_value *v, int count);
-/* TYPE error where dtype is float16: NumPy has it, gpuproc does not. */
-bool gp_build_no_float16(gp_builder *b, gp_dtype dtype, const char *function);
+/* float16 (half.c): gp_build_op does all of it; the value rounded to float16; an operation that only
+ * float32 has, on operands of float16. */
+double gp_half_round(double value);
+int gp_build_half_op(gp_builder *b, gp_op op, gp_dtype dtype, const int *arg);
 
 static inline gp_value gp_value_node(int node) { return (gp_value){.kind = GP_VAL_NODE, .node = node}; }
 static inline gp_value gp_value_float(double f) { return (gp_value){.kind = GP_VAL_FLOAT, .f = f}; }
@@ -147,9 +151,25 @@ gp_value gp_check_selection(gp_builder *b, const gp_function *fn, const gp_value
 gp_value gp_check_select(gp_builder *b, const gp_value *x, const gp_value *mask); /* x[mask] */
 /* take(x, index, axis): `index` is a node of integers of any shape, which stands where `axis` was. */
 gp_value gp_check_take(gp_builder *b, const gp_value *x, const gp_value *index, int axis);
-/* Complex (complex.c): any function with a complex operand. */
+gp_value gp_check_nonzero(gp_builder *b, const gp_value *x); /* a tuple of selected indices */
+
+/* Selections in element-wise functions: takes the masks off `v`, whose values must be selected by the same
+ * mask or single numbers; *selection then holds it, or NONE. gp_selection_apply puts it on a result. */
+bool gp_selection_take(gp_builder *b, gp_value *v, int count, gp_value *selection);
+gp_value gp_selection_apply(gp_builder *b, gp_value result, const gp_value *selection);
+
+/* Complex. Any function with a complex operand (complex.c): */
 bool gp_value_is_complex(const gp_builder *b, const gp_value *v);
 gp_value gp_check_complex(gp_builder *b, const gp_function *fn, const gp_value *v, int count);
+gp_value gp_check_complex_function(gp_builder *b, const gp_function *fn, const gp_value *args); /* real, imag, conj, angle */
+/* Python's arithmetic between literals of which one is complex. */
+gp_value gp_check_complex_literal(gp_builder *b, gp_function_id id, const gp_value *v, int count);
+/* x.real and x.imag of any value: 0 as the imaginary part of what is real. */
+gp_value gp_complex_part(gp_builder *b, const gp_value *v, bool imaginary);
+int gp_complex_truth(gp_builder *b, const gp_value *v);
+/* A value converted to any dtype: complex ones are pairs. */
+gp_value gp_build_convert(gp_builder *b, const gp_value *v, gp_dtype dtype);
+
 /* A value that is whole (STOREd view of a window, PACKed complex, SELECT fold): a node that can be a result. */
 int gp_build_result(gp_builder *b, const gp_value *v);
 

@@ -152,11 +152,6 @@ static bool bind(gp_builder *b, const gp_function *fn, const gp_ast_node *call,
     return true;
 }
 
-static const char *dtype_advice(gp_dtype dtype)
-{
-    return dtype == GPUPROC_FLOAT16 ? "choose float32" : "only bool, integers, float32 and float64 are there";
-}
-
 bool gp_check_dtype(gp_builder *b, const gp_value *v, gp_dtype *dtype)
 {
     char name[24];
@@ -181,28 +176,30 @@ bool gp_check_dtype(gp_builder *b, const gp_value *v, gp_dtype *dtype)
         gp_build_fail(b, GPUPROC_TYPE, "expected a dtype such as float32 or 'f4' here");
         return false;
     }
-    if (gp_dtype_is_computed(*dtype)) return true;
-    gp_build_fail(b, GPUPROC_TYPE, "%s is not built yet: %s", gpuproc_dtype_name(*dtype), dtype_advice(*dtype));
-    return false;
+    return true;
 }
 
-/* float32(x), and Python's int(x) and float(x), which make Python numbers. */
+/* float32(x), and Python's int(x), float(x) and complex(x), which make Python numbers. */
 static gp_value convert(gp_builder *b, const gp_ast_node *call, gp_dtype dtype)
 {
     int n;
     const char *name = text_of(b, call->token, &n);
     bool python = !call->module && (gp_token_is(b->tokens, &b->tokens->token[call->token], "int") ||
-                                    gp_token_is(b->tokens, &b->tokens->token[call->token], "float"));
+                                    gp_token_is(b->tokens, &b->tokens->token[call->token], "float") ||
+                                    gp_token_is(b->tokens, &b->tokens->token[call->token], "complex"));
     gp_value target = {.kind = GP_VAL_DTYPE, .dtype = dtype};
     if (!gp_check_dtype(b, &target, &dtype)) return of(-1);
     if (call->first < 0 || call->first != call->last || b->ast->node[call->first].keyword >= 0)
         return of(gp_build_fail(b, GPUPROC_SYNTAX, "%.*s() takes one value", n, name));
     gp_value v = b->value[call->first];
-    if (!gp_value_is_literal(&v) && v.kind != GP_VAL_NODE) return of(gp_build_strong(b, &v));
-    if (!python) return of(gp_build_as(b, &v, dtype));
+    if (!gp_value_is_literal(&v) && v.kind != GP_VAL_NODE && v.kind != GP_VAL_COMPLEX) return of(gp_build_strong(b, &v));
+    if (!python) return gp_build_convert(b, &v, dtype);
     if (v.kind == GP_VAL_NODE)
         return of(gp_build_fail(b, GPUPROC_TYPE, "%.*s() makes one Python number: for an array write %s(x)", n, name,
                                 gpuproc_dtype_name(dtype)));
+    if (dtype == GPUPROC_COMPLEX128)
+        return v.kind == GP_VAL_COMPLEX ? v : (gp_value){.kind = GP_VAL_COMPLEX, .f = gp_literal_double(&v)};
+    if (v.kind == GP_VAL_COMPLEX) return of(gp_build_fail(b, GPUPROC_TYPE, "%.*s() of a complex number: write .real", n, name));
     if (dtype == GPUPROC_FLOAT64) return gp_value_float(gp_literal_double(&v));
     if (v.kind != GP_VAL_FLOAT) return (gp_value){.kind = GP_VAL_INT, .i = v.i};
     if (!(v.f > -0x1p126 && v.f < 0x1p126))
@@ -221,14 +218,27 @@ static int wrapped_choice(gp_builder *b, const gp_value *v, gp_dtype dtype)
     return gp_build_cast(b, gp_build_int(b, GPUPROC_UINT64, (int64_t)v->i), dtype);
 }
 
-static int where(gp_builder *b, const gp_value *args)
+/* A complex choice: the parts, each for itself. */
+static gp_value where_complex(gp_builder *b, int condition, const gp_value *v, gp_dtype dtype)
+{
+    gp_value x = gp_build_convert(b, &v[0], dtype), y = gp_build_convert(b, &v[1], dtype);
+    if (x.node < 0 || y.node < 0) return of(-1);
+    gp_dtype part = gp_build_dtype(b, x.node);
+    x.node = gp_build_op(b, GP_OP_WHERE, part, condition, x.node, y.node);
+    x.im = gp_build_op(b, GP_OP_WHERE, part, condition, x.im, y.im);
+    return x.im < 0 ? of(-1) : x;
+}
+
+static gp_value where(gp_builder *b, const gp_value *args)
 {
     gp_dtype dtype = gp_build_common(b, args + 1, 2);
     bool literals = args[1].kind != GP_VAL_NODE && args[2].kind != GP_VAL_NODE;
     int condition = gp_build_as(b, &args[0], GPUPROC_BOOL);
-    int x = condition < 0 ? -1 : literals ? gp_build_as(b, &args[1], dtype) : wrapped_choice(b, &args[1], dtype);
+    if (condition < 0) return of(-1);
+    if (gp_dtype_kind(dtype) == GP_KIND_COMPLEX) return where_complex(b, condition, args + 1, dtype);
+    int x = literals ? gp_build_as(b, &args[1], dtype) : wrapped_choice(b, &args[1], dtype);
     int y = x < 0 ? -1 : literals ? gp_build_as(b, &args[2], dtype) : wrapped_choice(b, &args[2], dtype);
-    return y < 0 ? -1 : gp_build_op(b, GP_OP_WHERE, dtype, condition, x, y);
+    return of(y < 0 ? -1 : gp_build_op(b, GP_OP_WHERE, dtype, condition, x, y));
 }
 
 static int clip(gp_builder *b, const gp_value *args)
@@ -265,7 +275,7 @@ static int round_to(gp_builder *b, const gp_value *args, bool given)
     if (given) decimals = (int)args[1].i;
     gp_dtype dtype = gp_build_dtype(b, x), result = dtype;
     if (dtype == GPUPROC_BOOL) {
-        if (decimals == 0) gp_build_no_float16(b, GPUPROC_FLOAT16, "round");
+        if (decimals == 0) return gp_build_op(b, GP_OP_RINT, GPUPROC_FLOAT16, gp_build_cast(b, x, GPUPROC_FLOAT16), -1, -1);
         return gp_build_fail(b, GPUPROC_TYPE, "round() with decimals is not possible for bool");
     }
     if (gp_dtype_is_integer(dtype)) {
@@ -286,7 +296,7 @@ static int nan_to_num(gp_builder *b, const gp_value *args)
     int x = gp_build_strong(b, &args[0]);
     if (x < 0) return -1;
     gp_dtype dtype = gp_build_dtype(b, x);
-    double largest = dtype == GPUPROC_FLOAT32 ? (double)FLT_MAX : DBL_MAX;
+    double largest = dtype == GPUPROC_FLOAT16 ? 65504 : dtype == GPUPROC_FLOAT32 ? (double)FLT_MAX : DBL_MAX;
     const double instead[3] = {0.0, largest, -largest};
     const double of_what[3] = {NAN, INFINITY, -INFINITY};
     if (!gp_dtype_is_float(dtype)) return x;
@@ -319,14 +329,14 @@ static gp_value call1(gp_builder *b, gp_function_id id, gp_value x)
 }
 
 /* NumPy's formula: |x - y| <= atol + rtol * |y|, y finite; or x == y; or both NaN. */
-static int isclose(gp_builder *b, const gp_value *args, const bool *given)
+static gp_value isclose(gp_builder *b, const gp_value *args, const bool *given)
 {
     gp_value x = args[0], y = args[1];
     gp_value rtol = given[2] ? args[2] : gp_value_float(1e-5), atol = given[3] ? args[3] : gp_value_float(1e-8);
     if (given[4] && args[4].kind != GP_VAL_BOOL)
-        return gp_build_fail(b, GPUPROC_TYPE, "isclose() needs True or False as equal_nan");
+        return of(gp_build_fail(b, GPUPROC_TYPE, "isclose() needs True or False as equal_nan"));
     if (y.kind == GP_VAL_NODE) {
-        if (!gp_dtype_is_float(gp_build_dtype(b, y.node))) y = of(gp_build_cast(b, y.node, GPUPROC_FLOAT64));
+        if (!y.complex && !gp_dtype_is_float(gp_build_dtype(b, y.node))) y = gp_build_convert(b, &y, GPUPROC_FLOAT64);
     } else if (gp_value_is_literal(&y)) {
         y = gp_value_float(gp_literal_double(&y));
     }
@@ -338,32 +348,69 @@ static int isclose(gp_builder *b, const gp_value *args, const bool *given)
     if (given[4] && args[4].i != 0)
         near = apply(b, GP_FN_bitwise_or, near,
                      apply(b, GP_FN_bitwise_and, call1(b, GP_FN_isnan, x), call1(b, GP_FN_isnan, y)));
-    return near.kind == GP_VAL_NODE ? near.node : gp_build_strong(b, &near);
+    return near.kind == GP_VAL_NODE ? near : of(gp_build_strong(b, &near));
+}
+
+/* round() and nan_to_num() of each part of a complex number, else of the number. */
+static gp_value by_parts(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given)
+{
+    gp_value v[GP_MAX_PARAMETERS], result = args[0];
+    bool complex = gp_value_is_complex(b, &args[0]);
+    memcpy(v, args, sizeof v);
+    if (complex) result = gp_build_convert(b, &args[0], gp_build_common(b, args, 1));
+    for (int k = 0; k < (complex ? 2 : 1); k++) {
+        if (complex) v[0] = of(k == 0 ? result.node : result.im);
+        int node = fn->rule == GP_RULE_ROUND ? round_to(b, v, given[1]) : nan_to_num(b, v);
+        if (node < 0) return of(-1);
+        if (!complex) return of(node);
+        *(k == 0 ? &result.node : &result.im) = node;
+    }
+    return result;
+}
+
+static int clip_of(gp_builder *b, const gp_value *args)
+{
+    for (int k = 1; k < 3; k++) {
+        if (args[k].kind != GP_VAL_NONE && !gp_value_is_literal(&args[k]) && gp_build_strong(b, &args[k]) < 0) return -1;
+    }
+    return clip(b, args);
+}
+
+/* Functions of elements, some of whose arguments say how. */
+static gp_value elementwise_special(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given)
+{
+    gp_value v[GP_MAX_PARAMETERS], selection, result;
+    memcpy(v, args, sizeof v);
+    if (!gp_selection_take(b, v, 3, &selection)) return of(-1);
+    switch (fn->rule) {
+    case GP_RULE_WHERE:
+        for (int k = 0; k < 3; k++) {
+            if (!gp_value_is_literal(&v[k]) && !gp_value_is_complex(b, &v[k]) && gp_build_strong(b, &v[k]) < 0) return of(-1);
+        }
+        result = where(b, v);
+        break;
+    case GP_RULE_CLIP: result = of(clip_of(b, v)); break;
+    default: result = by_parts(b, fn, v, given);
+    }
+    return gp_selection_apply(b, result, &selection);
 }
 
 gp_value gp_check_special(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given)
 {
     gp_dtype dtype;
-    int x;
     switch (fn->rule) {
     case GP_RULE_WHERE:
-        for (int k = 0; k < 3; k++) {
-            if (!gp_value_is_literal(&args[k]) && gp_build_strong(b, &args[k]) < 0) return of(-1);
-        }
-        return of(where(b, args));
+        if (given[1] != given[2]) return of(gp_build_fail(b, GPUPROC_SYNTAX, "where() takes a condition alone, or with x and y"));
+        if (!given[1]) return gp_check_nonzero(b, &args[0]);
+        return elementwise_special(b, fn, args, given);
     case GP_RULE_CLIP:
-        for (int k = 1; k < 3; k++) {
-            if (args[k].kind != GP_VAL_NONE && !gp_value_is_literal(&args[k]) && gp_build_strong(b, &args[k]) < 0)
-                return of(-1);
-        }
-        return of(clip(b, args));
-    case GP_RULE_ROUND: return of(round_to(b, args, given[1]));
-    case GP_RULE_NAN_TO_NUM: return of(nan_to_num(b, args));
-    case GP_RULE_ISCLOSE: return of(isclose(b, args, given));
+    case GP_RULE_ROUND:
+    case GP_RULE_NAN_TO_NUM: return elementwise_special(b, fn, args, given);
+    case GP_RULE_ISCLOSE: return isclose(b, args, given);
     case GP_RULE_ASTYPE:
         if (!gp_check_dtype(b, &args[1], &dtype)) return of(-1);
-        x = gp_build_strong(b, &args[0]);
-        return of(x < 0 ? -1 : gp_build_cast(b, x, dtype));
+        return gp_build_convert(b, &args[0], dtype);
+    case GP_RULE_COMPLEX: return gp_check_complex_function(b, fn, args);
     case GP_RULE_STRUCTURE: return gp_check_structure(b, fn, args, given);
     case GP_RULE_STATISTICS: return gp_check_statistics(b, fn, args, given);
     case GP_RULE_ORDER: return gp_check_order(b, fn, args, given);

@@ -53,6 +53,7 @@ typedef enum gp_rule {
     GP_RULE_SCAN,
     GP_RULE_SELECTION,
     GP_RULE_GENERATOR,
+    GP_RULE_COMPLEX,
 } gp_rule;
 
 typedef enum gp_function_id {
