@@ -46,7 +46,7 @@ static gp_value average(gp_builder *b, const gp_function *fn, const gp_value *ar
     if (weights->kind == GP_VAL_NONE) {
         gp_value result = gp_value_reduced(b, GP_FN_mean, args[0], axis, x.keepdims);
         if (!both || result.node < 0) return result;
-        gp_dtype dtype = gp_build_dtype(b, result.node);
+        gp_dtype dtype = x.im >= 0 ? x.dtype : gp_build_dtype(b, result.node);
         int count = gp_operand_filled(b, &x, gp_operand_count(b, &x, gp_dtype_worked(dtype)));
         return gp_build_tuple(b, (gp_value[2]){result, gp_operand_value(b, &x, count, -1, dtype)}, 2);
     }

@@ -119,7 +119,7 @@ def odd(text, shape):
     nan* order statistics give for nothing; averages whose weights add up to 0, which the data decide."""
     if shape == () and ("axis" in text or "(0)" in text or "norm" in text):
         return True
-    return 0 in shape and any(word in text for word in ("nanquantile", "nanpercentile", "median", "average"))
+    return 0 in shape and any(word in text for word in ("quantile(x,0.5,axis=()", "quantile(x,[0.25,0.5],axis=()", "nanquantile", "nanpercentile", "median", "average"))
 
 
 def shape_of(text, value):

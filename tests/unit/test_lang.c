@@ -289,7 +289,7 @@ static void syntax_messages(void **state)
     fails("sqrt", syntax, 1, 1, 4, "'sqrt' is a function");
     fails("sqrt()", syntax, 1, 1, 6, "sqrt() needs its argument 'x'");
     fails("sqrt(x, y)", syntax, 1, 9, 1, "sqrt() takes at most 1 argument");
-    fails("sum(x, out=y)", syntax, 1, 8, 3, "sum() has no keyword 'out'");
+    fails("sum(x, into=y)", syntax, 1, 8, 4, "sum() has no keyword 'into'");
     fails("var(x, ddof=1, correction=1)", syntax, 1, 16, 10, "var() got 'correction' twice");
     fails("clip(min=1, x)", syntax, 1, 13, 1, "a positional argument cannot follow");
 }
