@@ -126,7 +126,12 @@ static bool take_covariance(gp_builder *b, const gp_function *fn, const gp_value
     if (x >= 0 && y->kind != GP_VAL_NONE) {
         int along = rows ? 1 : 0, other, both[2];
         both[0] = two_axes(b, x, along);
-        both[1] = two_axes(b, take_variables(b, fn, y, rows, &other), along);
+        both[1] = take_variables(b, fn, y, rows, &other);
+        const gp_shape *shape = both[1] < 0 ? NULL : gp_build_shape(b, both[1]);
+        /* As NumPy: a single row of y is a variable, even where the columns are. */
+        if (shape != NULL && !rows && shape->ndim == 2 && shape->dim[0] == 1)
+            both[1] = gp_build_reshape(b, both[1], &(gp_shape){1, {shape->dim[1]}});
+        both[1] = two_axes(b, both[1], along);
         if (both[0] < 0 || both[1] < 0) return false;
         if (gp_build_shape(b, both[0])->dim[along] != gp_build_shape(b, both[1])->dim[along]) {
             gp_build_fail(b, GPUPROC_SHAPE, "%s() needs as many observations in y as in m", fn->name);
@@ -136,7 +141,7 @@ static bool take_covariance(gp_builder *b, const gp_function *fn, const gp_value
         x = gp_build_concatenate(b, both, 2, 1 - along);
     }
     if (x < 0) return false;
-    const gp_shape *shape = gp_build_shape(b, x);
+    const gp_shape *shape = gp_build_shape(b, x); /* nothing is built while it is looked at */
     c->line = shape->ndim == 1;
     c->count = shape->dim[c->along];
     c->variables = c->line ? 1 : shape->dim[1 - c->along];
