@@ -255,10 +255,11 @@ static gp_value extreme(gp_builder *b, const reduction *r)
         gp_op combine = is_min ? GP_OP_MINIMUM : GP_OP_MAXIMUM;
         if (r->nan && floats) combine = is_min ? GP_OP_FMIN : GP_OP_FMAX;
         result = with_initial(b, r, combine, false, result);
-    } else if (x->mask >= 0 && floats) {
-        /* Nothing counts: NaN, as NumPy's nanmin has it. */
+    } else if (x->mask >= 0) {
+        /* Nothing counts: NaN, as NumPy's nanmin has it; integers have none, and fail. */
         int some = gp_operand_reduce(b, x, GP_OP_ANY, GPUPROC_BOOL, x->mask, 0);
-        result = gp_build_op(b, GP_OP_WHERE, dtype, some, result, gp_build_float(b, dtype, NAN));
+        if (!floats) result = gp_operand_guard(b, result, gp_build_unary(b, GP_OP_INVERT, GPUPROC_BOOL, some));
+        else result = gp_build_op(b, GP_OP_WHERE, dtype, some, result, gp_build_float(b, dtype, NAN));
     }
     return as_result(b, r, result, -1, x->dtype);
 }
@@ -287,10 +288,14 @@ static gp_value argument(gp_builder *b, const reduction *r)
     if (!gp_operand_no_complex(b, r->fn, x)) return failed();
     if (gp_operand_length(x) == 0)
         return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "attempt to get %s of an empty sequence", is_min ? "argmin" : "argmax"));
-    if (x->selected) return as_result(b, r, selected_place(b, r, is_min), -1, GPUPROC_INT64);
     gp_dtype dtype = gp_build_dtype(b, x->re);
     int place = gp_operand_masked(b, x, x->re, loser(b, is_min, dtype)); /* nanargmin: as NumPy, infinities for NaN */
-    return as_result(b, r, gp_operand_reduce(b, x, r->op, GPUPROC_INT64, place, 0), -1, GPUPROC_INT64);
+    place = x->selected ? selected_place(b, r, is_min) : gp_operand_reduce(b, x, r->op, GPUPROC_INT64, place, 0);
+    if (x->mask >= 0) { /* all are NaN, or nothing is selected: there is no answer */
+        int some = gp_operand_reduce(b, x, GP_OP_ANY, GPUPROC_BOOL, x->mask, 0);
+        place = gp_operand_guard(b, place, gp_build_unary(b, GP_OP_INVERT, GPUPROC_BOOL, some));
+    }
+    return as_result(b, r, place, -1, GPUPROC_INT64);
 }
 
 static gp_value peak_to_peak(gp_builder *b, const reduction *r)
