@@ -506,7 +506,7 @@ static void test_walk(void **state)
         int64_t stride[GPUPROC_MAX_NDIM] = {0};
         gp_shape_broadcast_strides(&from, next(&seed) % 2, &to, stride);
         gp_cpu_walk walk;
-        gp_cpu_walk_init(&walk, &to, stride);
+        gp_cpu_walk_init(&walk, &to, 0, stride);
         size_t bytes = (size_t)1 << next(&seed) % 4;
         uint64_t first = next(&seed) % total;
         size_t n = (size_t)gp_min_u64(total - first, 1 + next(&seed) % GP_BLOCK);
