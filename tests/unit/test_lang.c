@@ -10,13 +10,13 @@
 #include <cmocka.h>
 
 static const gp_input inputs[] = {
-    {.name = "x", .dtype = GPUPROC_FLOAT32, .shape = {1, {4}}},   {"y", GPUPROC_FLOAT64, {1, {4}}},
-    {.name = "i", .dtype = GPUPROC_INT32, .shape = {1, {4}}},     {"l", GPUPROC_INT64, {1, {4}}},
-    {.name = "u", .dtype = GPUPROC_UINT8, .shape = {1, {4}}},     {"ul", GPUPROC_UINT64, {1, {4}}},
-    {.name = "b", .dtype = GPUPROC_BOOL, .shape = {1, {4}}},      {"m", GPUPROC_FLOAT32, {2, {3, 5}}},
-    {.name = "col", .dtype = GPUPROC_FLOAT32, .shape = {2, {3, 1}}}, {"h", GPUPROC_FLOAT16, {1, {4}}},
-    {.name = "c", .dtype = GPUPROC_COMPLEX64, .shape = {1, {4}}}, {"none", GPUPROC_FLOAT32, {1, {0}}},
-    {.name = "speed", .dtype = GPUPROC_FLOAT32, .shape = {1, {4}}}, {"größe", GPUPROC_FLOAT32, {1, {4}}},
+    {.name = "x", .dtype = GPUPROC_FLOAT32, .shape = {1, {4}}},   {.name = "y", .dtype = GPUPROC_FLOAT64, .shape = {1, {4}}},
+    {.name = "i", .dtype = GPUPROC_INT32, .shape = {1, {4}}},     {.name = "l", .dtype = GPUPROC_INT64, .shape = {1, {4}}},
+    {.name = "u", .dtype = GPUPROC_UINT8, .shape = {1, {4}}},     {.name = "ul", .dtype = GPUPROC_UINT64, .shape = {1, {4}}},
+    {.name = "b", .dtype = GPUPROC_BOOL, .shape = {1, {4}}},      {.name = "m", .dtype = GPUPROC_FLOAT32, .shape = {2, {3, 5}}},
+    {.name = "col", .dtype = GPUPROC_FLOAT32, .shape = {2, {3, 1}}}, {.name = "h", .dtype = GPUPROC_FLOAT16, .shape = {1, {4}}},
+    {.name = "c", .dtype = GPUPROC_COMPLEX64, .shape = {1, {4}}}, {.name = "none", .dtype = GPUPROC_FLOAT32, .shape = {1, {0}}},
+    {.name = "speed", .dtype = GPUPROC_FLOAT32, .shape = {1, {4}}}, {.name = "größe", .dtype = GPUPROC_FLOAT32, .shape = {1, {4}}},
     {.name = "long", .dtype = GPUPROC_FLOAT32, .shape = {2, {INT64_C(4000000000), 1}}},
     {.name = "wide", .dtype = GPUPROC_FLOAT32, .shape = {2, {1, INT64_C(4000000000)}}},
     {.name = "p", .dtype = GPUPROC_FLOAT64, .shape = {0, {0}}},

@@ -50,7 +50,8 @@ static int check_line(char *line, int *checked)
     char *text = save, *end = strrchr(save, '|');
     int failures = 0, column = 0;
     *end = '\0';
-    gp_input inputs[2] = {{"x", GPUPROC_BOOL, {1, {3}}}, {"y", GPUPROC_BOOL, {1, {3}}}};
+    gp_input inputs[2] = {{.name = "x", .dtype = GPUPROC_BOOL, .shape = {1, {3}}},
+                          {.name = "y", .dtype = GPUPROC_BOOL, .shape = {1, {3}}}};
     size_t count = 2;
     if (strcmp(y, "-") == 0) count = 1;
     else assert_int_equal(gpuproc_dtype_parse(y, &inputs[1].dtype, NULL, NULL), GPUPROC_OK);

@@ -259,7 +259,7 @@ static outcome run_on(world *w, gp_device *const *device, size_t devices, bool n
                       unsigned slots, uint64_t chunk_bytes)
 {
     outcome o = {.y = malloc(COUNT * sizeof *o.y), .z = malloc(COUNT)};
-    gp_input bound[2] = {{"x", GPUPROC_FLOAT64, {1, {COUNT}}}, {"t", GPUPROC_FLOAT64, {1, {1}}}};
+    gp_input bound[2] = {{.name = "x", .dtype = GPUPROC_FLOAT64, .shape = {1, {COUNT}}}, {.name = "t", .dtype = GPUPROC_FLOAT64, .shape = {1, {1}}}};
     gp_program program = {0};
     gp_plan plan = {0};
     gp_plan_target target[RESULTS];
@@ -273,7 +273,7 @@ static outcome run_on(world *w, gp_device *const *device, size_t devices, bool n
     assert_int_equal(program.results, RESULTS);
     for (size_t i = 0; i < RESULTS; i++) {
         const gp_node *node = &program.node[program.result[i].node];
-        target[i] = (gp_plan_target){program.result[i].node, node->shape.ndim == 0};
+        target[i] = (gp_plan_target){.node = program.result[i].node, .scalar = node->shape.ndim == 0};
         if (node->shape.ndim == 0) continue;
         gp_target to = {.kind = GP_TARGET_MEMORY, .fd = -1,
                         .data = node->dtype == GPUPROC_BOOL ? (void *)o.z : (void *)o.y};
