@@ -172,10 +172,9 @@ static gp_value operation(gp_builder *b, const gp_ast_node *node)
     const gp_token *op = &b->tokens->token[node->token];
     b->place = (gp_place){op->start, op->end, op->line, op->column};
     for (int k = 0; k < count; k++) {
-        if (v[k].kind != GP_VAL_TUPLE) continue;
-        int array = gp_build_strong(b, &v[k]);
-        if (array < 0) return of(-1);
-        v[k] = of(array);
+        if (v[k].kind == GP_VAL_TUPLE) v[k] = of(gp_build_strong(b, &v[k]));
+        else v[k] = gp_build_window_view(b, &v[k]);
+        if (b->st != GPUPROC_OK) return of(-1);
     }
     const gp_function *fn = gp_function_find(node->spells, strlen(node->spells));
     return gp_check_operator(b, fn->id, v, count);
@@ -310,12 +309,14 @@ static void results(gp_builder *b)
         if (v.replaced || (v.named && !is_array(b, &v.value, 0))) continue;
         b->place = (gp_place){s->start, s->end, root->line, root->column};
         if (v.value.kind != GP_VAL_TUPLE || v.value.list) {
-            result(b, &v, &v.value, -1);
+            gp_value whole = gp_build_window_view(b, &v.value);
+            if (b->st == GPUPROC_OK) result(b, &v, &whole, -1);
             continue;
         }
         for (int k = 0; k < v.value.items && b->st == GPUPROC_OK; k++) {
             gp_value item = *gp_build_item(b, &v.value, k);
-            result(b, &v, &item, k);
+            item = gp_build_window_view(b, &item);
+            if (b->st == GPUPROC_OK) result(b, &v, &item, k);
         }
     }
     if (b->st == GPUPROC_OK && b->program->results == 0)

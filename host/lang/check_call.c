@@ -191,7 +191,8 @@ static gp_value convert(gp_builder *b, const gp_ast_node *call, gp_dtype dtype)
     if (!gp_check_dtype(b, &target, &dtype)) return of(-1);
     if (call->first < 0 || call->first != call->last || b->ast->node[call->first].keyword >= 0)
         return of(gp_build_fail(b, GPUPROC_SYNTAX, "%.*s() takes one value", n, name));
-    gp_value v = b->value[call->first];
+    gp_value v = gp_build_window_view(b, &b->value[call->first]);
+    if (b->st != GPUPROC_OK) return of(-1);
     if (!gp_value_is_literal(&v) && v.kind != GP_VAL_NODE && v.kind != GP_VAL_COMPLEX) return of(gp_build_strong(b, &v));
     if (!python) return gp_build_convert(b, &v, dtype);
     if (v.kind == GP_VAL_NODE)
@@ -328,6 +329,12 @@ static gp_value call1(gp_builder *b, gp_function_id id, gp_value x)
     return x.kind == GP_VAL_NODE && x.node < 0 ? x : gp_check_elementwise(b, gp_function_by_id(id), &x);
 }
 
+static gp_value call2(gp_builder *b, gp_function_id id, gp_value x, gp_value y)
+{
+    gp_value v[2] = {x, y};
+    return x.kind == GP_VAL_NODE && x.node < 0 ? x : gp_check_elementwise(b, gp_function_by_id(id), v);
+}
+
 /* NumPy's formula: |x - y| <= atol + rtol * |y|, y finite; or x == y; or both NaN. */
 static gp_value isclose(gp_builder *b, const gp_value *args, const bool *given)
 {
@@ -368,12 +375,21 @@ static gp_value by_parts(gp_builder *b, const gp_function *fn, const gp_value *a
     return result;
 }
 
-static int clip_of(gp_builder *b, const gp_value *args)
+static gp_value clip_of(gp_builder *b, const gp_value *args)
 {
-    for (int k = 1; k < 3; k++) {
-        if (args[k].kind != GP_VAL_NONE && !gp_value_is_literal(&args[k]) && gp_build_strong(b, &args[k]) < 0) return -1;
+    bool complex = false;
+    for (int k = 0; k < 3; k++) complex = complex || gp_value_is_complex(b, &args[k]);
+    if (complex) {
+        gp_dtype dtype = gp_build_common(b, args, 3);
+        gp_value x = gp_build_convert(b, &args[0], dtype);
+        if (args[1].kind != GP_VAL_NONE) x = call2(b, GP_FN_maximum, x, gp_build_convert(b, &args[1], dtype));
+        if (args[2].kind != GP_VAL_NONE) x = call2(b, GP_FN_minimum, x, gp_build_convert(b, &args[2], dtype));
+        return x;
     }
-    return clip(b, args);
+    for (int k = 1; k < 3; k++) {
+        if (args[k].kind != GP_VAL_NONE && !gp_value_is_literal(&args[k]) && gp_build_strong(b, &args[k]) < 0) return of(-1);
+    }
+    return of(clip(b, args));
 }
 
 /* Functions of elements, some of whose arguments say how. */
@@ -389,7 +405,7 @@ static gp_value elementwise_special(gp_builder *b, const gp_function *fn, const 
         }
         result = where(b, v);
         break;
-    case GP_RULE_CLIP: result = of(clip_of(b, v)); break;
+    case GP_RULE_CLIP: result = clip_of(b, v); break;
     default: result = by_parts(b, fn, v, given);
     }
     return gp_selection_apply(b, result, &selection);
@@ -426,10 +442,10 @@ static gp_value call_function(gp_builder *b, const gp_function *fn, const gp_ast
     gp_value args[GP_MAX_PARAMETERS];
     bool given[GP_MAX_PARAMETERS];
     if (!bind(b, fn, call, args, given)) return of(-1);
-    for (int k = 0; k < GP_MAX_PARAMETERS && fn->rule < GP_RULE_ROUND; k++) {
-        if (args[k].kind != GP_VAL_TUPLE) continue;
-        args[k] = of(gp_argument_array(b, fn, &args[k])); /* sqrt([1, 2]) */
-        if (args[k].node < 0) return of(-1);
+    for (int k = 0; k < GP_MAX_PARAMETERS && fn->rule < GP_RULE_SUM; k++) {
+        bool list = args[k].kind == GP_VAL_TUPLE && (fn->rule < GP_RULE_ROUND || fn->rule == GP_RULE_WHERE);
+        args[k] = list ? of(gp_argument_array(b, fn, &args[k])) /* sqrt([1, 2]) */ : gp_build_window_view(b, &args[k]);
+        if (b->st != GPUPROC_OK) return of(-1);
     }
     if (fn->rule >= GP_RULE_ROUND) return gp_check_special(b, fn, args, given);
     return gp_check_elementwise(b, fn, args);

@@ -257,8 +257,8 @@ static int one_operand(gp_builder *b, const gp_function *fn, int x)
         if (is_bool(dtype)) x = gp_build_cast(b, x, GPUPROC_UINT8);
         return unary(b, GP_OP_BITCOUNT, GPUPROC_UINT8, x);
     case GP_RULE_FLOAT1: return float1(b, fn, x);
-    case GP_RULE_ERF: /* SciPy's: integers in float64 */
-        if (!gp_dtype_is_float(dtype)) dtype = GPUPROC_FLOAT64;
+    case GP_RULE_ERF: /* SciPy's: integers and float16 in float64 */
+        if (!gp_dtype_is_float(dtype) || dtype == GPUPROC_FLOAT16) dtype = GPUPROC_FLOAT64;
         return unary(b, GP_OP_ERF, dtype, gp_build_cast(b, x, dtype));
     case GP_RULE_KEEP1: return gp_dtype_is_float(dtype) ? unary(b, fn->op, dtype, x) : x;
     case GP_RULE_CLASSIFY:

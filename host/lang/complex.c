@@ -84,6 +84,9 @@ static gp_value unsupported(gp_builder *b, const gp_function *fn)
 
 static gp_value truth_function(gp_builder *b, const gp_function *fn, const gp_value *v, int count)
 {
+    for (int k = 0; k < count; k++) { /* a Python integer becomes int64 on the way */
+        if (v[k].kind == GP_VAL_INT && gp_build_as(b, &v[k], GPUPROC_INT64) < 0) return failed();
+    }
     int x = gp_build_as(b, &v[0], GPUPROC_BOOL), y = count > 1 ? gp_build_as(b, &v[1], GPUPROC_BOOL) : -1;
     return gp_value_node(gp_build_op(b, fn->op, GPUPROC_BOOL, x, y, -1));
 }
@@ -146,19 +149,17 @@ gp_value gp_check_complex(gp_builder *b, const gp_function *fn, const gp_value *
     return count > 1 ? two_operands(&c, fn, x, y) : one_operand(&c, fn, x);
 }
 
-/* NumPy's angle(): arctan2(im, re), times 180/pi for degrees. */
+/* NumPy's angle(): arctan2(im, re), with 0 as the imaginary part of what is real; times 180/pi for degrees. */
 static gp_value angle(gp_builder *b, const gp_value *v, bool degrees)
 {
-    gp_value x = *v;
-    if (x.kind == GP_VAL_NODE && !x.complex && !gp_dtype_is_float(gp_build_dtype(b, x.node)))
-        x = gp_value_node(gp_build_cast(b, x.node, GPUPROC_FLOAT64));
-    gp_dtype dtype = gp_build_common(b, &x, 1);
-    if (gp_dtype_kind(dtype) == GP_KIND_COMPLEX) dtype = gp_complex_part_dtype(dtype);
-    if (!gp_dtype_is_float(dtype)) dtype = GPUPROC_FLOAT64;
-    gp_zc c = {b, dtype};
-    gp_z z = parts(&c, &x);
-    int node = gp_r2(&c, GP_OP_ARCTAN2, z.im, z.re);
-    return gp_value_node(degrees ? gp_rscale(&c, node, 180 / M_PI) : node);
+    bool complex = gp_value_is_complex(b, v);
+    gp_value z = complex ? gp_build_convert(b, v, gp_build_common(b, v, 1)) : *v;
+    gp_value xy[2] = {{.kind = GP_VAL_INT}, z};
+    if (complex) xy[0] = gp_complex_part(b, &z, true);
+    if (complex) xy[1] = gp_complex_part(b, &z, false);
+    gp_value radians = gp_check_elementwise(b, gp_function_by_id(GP_FN_arctan2), xy);
+    gp_value scaled[2] = {radians, gp_value_float(180 / M_PI)};
+    return degrees && radians.node >= 0 ? gp_check_operator(b, GP_FN_multiply, scaled, 2) : radians;
 }
 
 gp_value gp_check_complex_function(gp_builder *b, const gp_function *fn, const gp_value *args)

@@ -59,7 +59,10 @@ static gp_z whole_power(const gp_zc *c, gp_z x, int n)
         any = any || (rest & 1);
         if (rest > 1) square = gp_zmul(c, square, square);
     }
-    return n < 0 ? gp_zdiv(c, (gp_z){gp_rc(c, 1), gp_rc(c, 0)}, result) : result;
+    if (n > 0) return result;
+    int zero = gp_rc(c, 0), nan = gp_rc(c, __builtin_nan(""));
+    int of_zero = gp_rand(c, gp_ris(c, GP_OP_EQ, x.re, zero), gp_ris(c, GP_OP_EQ, x.im, zero));
+    return gp_zif(c, of_zero, (gp_z){nan, nan}, gp_zdiv(c, (gp_z){gp_rc(c, 1), zero}, result));
 }
 
 gp_z gp_zpower(const gp_zc *c, gp_z x, gp_z y)

@@ -58,7 +58,7 @@ static gp_z root(const gp_zc *c, gp_z x)
 {
     double huge = single(c) ? 0x1p124 : 0x1p1020, tiny = single(c) ? 0x1p-100 : 0x1p-960;
     double up = single(c) ? 0x1p60 : 0x1p120;
-    int large = gp_r2(c, GP_OP_FMAX, gp_rabs(c, x.re), gp_rabs(c, x.im));
+    int large = gp_r2(c, GP_OP_MAXIMUM, gp_rabs(c, x.re), gp_rabs(c, x.im)); /* NaN where there is one */
     int is_huge = is(c, GP_OP_GT, large, huge), is_tiny = is(c, GP_OP_LT, large, tiny), one = gp_rc(c, 1);
     int factor = gp_rif(c, is_huge, gp_rc(c, 0x1p-4), gp_rif(c, is_tiny, gp_rc(c, up), one));
     int back = gp_rif(c, is_huge, gp_rc(c, 4), gp_rif(c, is_tiny, gp_rc(c, 1 / sqrt(up)), one));
@@ -71,22 +71,32 @@ static gp_z root(const gp_zc *c, gp_z x)
                    signed_as(c, gp_rmul(c, gp_rif(c, negative, t, other), back), x.im)};
     /* NaN + NaN*i would have come of them */
     result.im = gp_rif(c, gp_rtest(c, GP_OP_ISNAN, x.im), x.im, result.im);
-    int infinite_re = gp_rtest(c, GP_OP_ISINF, x.re), infinite = gp_rc(c, INFINITY), lost = gp_rsub(c, x.im, x.im);
-    gp_z of_infinite = {gp_rif(c, negative, gp_rabs(c, lost), infinite),
-                        gp_rif(c, negative, signed_as(c, infinite, x.im), signed_as(c, gp_rabs(c, lost), x.im))};
+    int infinite_re = gp_rtest(c, GP_OP_ISINF, x.re), endless = gp_rc(c, INFINITY), lost = gp_rsub(c, x.im, x.im);
+    gp_z of_infinite = {gp_rif(c, negative, gp_rabs(c, lost), endless),
+                        gp_rif(c, negative, signed_as(c, endless, x.im), signed_as(c, gp_rabs(c, lost), x.im))};
     result = gp_zif(c, infinite_re, of_infinite, result);
-    result = gp_zif(c, gp_rtest(c, GP_OP_ISINF, x.im), (gp_z){infinite, x.im}, result);
+    result = gp_zif(c, gp_rtest(c, GP_OP_ISINF, x.im), (gp_z){endless, x.im}, result);
     return gp_zif(c, is(c, GP_OP_EQ, large, 0), (gp_z){zero, x.im}, result);
 }
 
 /* x * y, where a factor of 0 gives 0 also with an infinite x. */
 static int product(const gp_zc *c, int x, int y) { return gp_rif(c, is(c, GP_OP_EQ, y, 0), y, gp_rmul(c, x, y)); }
 
+static int infinite(const gp_zc *c, int x) { return gp_rtest(c, GP_OP_ISINF, x); }
+static int nan_of(const gp_zc *c, int x) { return gp_rtest(c, GP_OP_ISNAN, x); }
+
+/* inf + NaN*i where the real part is infinite and the angle is none. */
+static gp_z without_angle(const gp_zc *c, gp_z x, gp_z result)
+{
+    int none = gp_rand(c, infinite(c, x.re), gp_rnot(c, is_finite(c, x.im)));
+    return gp_zif(c, none, (gp_z){gp_rc(c, INFINITY), gp_rc(c, NAN)}, result);
+}
+
 static gp_z sinus_h(const gp_zc *c, gp_z x)
 {
     int s = gp_r1(c, GP_OP_SINH, x.re), h = gp_r1(c, GP_OP_COSH, x.re);
     int re = gp_rmul(c, s, gp_r1(c, GP_OP_COS, x.im)), im = product(c, h, gp_r1(c, GP_OP_SIN, x.im));
-    return (gp_z){gp_rif(c, is(c, GP_OP_EQ, x.re, 0), x.re, re), im};
+    return without_angle(c, x, (gp_z){gp_rif(c, is(c, GP_OP_EQ, x.re, 0), x.re, re), im});
 }
 
 static gp_z cosinus_h(const gp_zc *c, gp_z x)
@@ -94,7 +104,7 @@ static gp_z cosinus_h(const gp_zc *c, gp_z x)
     int s = gp_r1(c, GP_OP_SINH, x.re), h = gp_r1(c, GP_OP_COSH, x.re), sine = gp_r1(c, GP_OP_SIN, x.im);
     int im = gp_rif(c, is(c, GP_OP_EQ, x.im, 0), gp_rmul(c, signed_as(c, gp_rc(c, 1), x.re), x.im), gp_rmul(c, s, sine));
     im = gp_rif(c, is(c, GP_OP_EQ, x.re, 0), gp_rmul(c, x.re, signed_as(c, gp_rc(c, 1), sine)), im);
-    return (gp_z){gp_rmul(c, h, gp_r1(c, GP_OP_COS, x.im)), im};
+    return without_angle(c, x, (gp_z){gp_rmul(c, h, gp_r1(c, GP_OP_COS, x.im)), im});
 }
 
 /* Kahan's: with t = tan(im) and s = sinh(re); far out it is +-1. */
@@ -108,10 +118,10 @@ static gp_z tangent_h(const gp_zc *c, gp_z x)
     int far = is(c, GP_OP_GT, gp_rabs(c, x.re), single(c) ? 11 : 22);
     int small = gp_rscale(c, gp_r1(c, GP_OP_EXP, gp_rscale(c, gp_rabs(c, x.re), -2)), 4);
     int angle = gp_rmul(c, gp_r1(c, GP_OP_SIN, x.im), gp_r1(c, GP_OP_COS, x.im));
-    int infinite = gp_rtest(c, GP_OP_ISINF, x.re);
     int zero = signed_as(c, gp_rc(c, 0), gp_rif(c, is_finite(c, x.im), angle, x.im));
-    gp_z at_end = {signed_as(c, one, x.re), gp_rif(c, infinite, zero, gp_rmul(c, small, angle))};
-    return gp_zif(c, far, at_end, result);
+    gp_z at_end = {signed_as(c, one, x.re), gp_rif(c, infinite(c, x.re), zero, gp_rmul(c, small, angle))};
+    result = gp_zif(c, far, at_end, result);
+    return (gp_z){gp_rif(c, is(c, GP_OP_EQ, x.re, 0), x.re, result.re), gp_rif(c, is(c, GP_OP_EQ, x.im, 0), x.im, result.im)};
 }
 
 /* sqrt(1 - z) and sqrt(1 + z), the signs of zeros kept: what the inverse functions are made of (Kahan). */
@@ -126,28 +136,48 @@ static void roots(const gp_zc *c, gp_z x, gp_z *minus, gp_z *plus)
 static int cross(const gp_zc *c, gp_z x, gp_z y) { return gp_rsub(c, gp_rmul(c, x.re, y.im), gp_rmul(c, x.im, y.re)); }
 static int dot(const gp_zc *c, gp_z x, gp_z y) { return gp_radd(c, gp_rmul(c, x.re, y.re), gp_rmul(c, x.im, y.im)); }
 
+/* Where a part is infinite the rest is the angle to it. */
+static gp_z at_infinity(const gp_zc *c, gp_z x, gp_z there, gp_z result)
+{
+    return gp_zif(c, gp_ror(c, infinite(c, x.re), infinite(c, x.im)), there, result);
+}
+
+/* On the imaginary axis one part is known, even if x.im is NaN. */
+static int on_axis(const gp_zc *c, gp_z x, int known, int part)
+{
+    return gp_rif(c, gp_rand(c, is(c, GP_OP_EQ, x.re, 0), nan_of(c, x.im)), known, part);
+}
+
 static gp_z arc_sinus(const gp_zc *c, gp_z x)
 {
     gp_z minus, plus;
     roots(c, x, &minus, &plus);
     int re = gp_rsub(c, gp_rmul(c, minus.re, plus.re), gp_rmul(c, minus.im, plus.im));
-    return (gp_z){gp_r2(c, GP_OP_ARCTAN2, x.re, re), gp_r1(c, GP_OP_ARCSINH, cross(c, minus, plus))};
+    gp_z result = {gp_r2(c, GP_OP_ARCTAN2, x.re, re), gp_r1(c, GP_OP_ARCSINH, cross(c, minus, plus))};
+    gp_z there = {gp_r2(c, GP_OP_ARCTAN2, x.re, gp_rabs(c, x.im)), signed_as(c, gp_rc(c, INFINITY), x.im)};
+    result = at_infinity(c, x, there, result);
+    return (gp_z){on_axis(c, x, x.re, result.re), result.im};
 }
 
 static gp_z arc_cosinus(const gp_zc *c, gp_z x)
 {
     gp_z minus, plus;
     roots(c, x, &minus, &plus);
-    return (gp_z){gp_rscale(c, gp_r2(c, GP_OP_ARCTAN2, minus.re, plus.re), 2),
-                  gp_r1(c, GP_OP_ARCSINH, cross(c, plus, minus))};
+    gp_z result = {gp_rscale(c, gp_r2(c, GP_OP_ARCTAN2, minus.re, plus.re), 2),
+                   gp_r1(c, GP_OP_ARCSINH, cross(c, plus, minus))};
+    gp_z there = {gp_r2(c, GP_OP_ARCTAN2, gp_rabs(c, x.im), x.re), gp_rneg(c, signed_as(c, gp_rc(c, INFINITY), x.im))};
+    result = at_infinity(c, x, there, result);
+    return (gp_z){on_axis(c, x, gp_rc(c, M_PI_2), result.re), result.im};
 }
 
 static gp_z arc_cosinus_h(const gp_zc *c, gp_z x)
 {
     gp_z minus = root(c, (gp_z){gp_rsub(c, x.re, gp_rc(c, 1)), x.im});
     gp_z plus = root(c, (gp_z){gp_radd(c, x.re, gp_rc(c, 1)), x.im});
-    return (gp_z){gp_r1(c, GP_OP_ARCSINH, dot(c, minus, plus)),
-                  gp_rscale(c, gp_r2(c, GP_OP_ARCTAN2, minus.im, plus.re), 2)};
+    gp_z result = {gp_r1(c, GP_OP_ARCSINH, dot(c, minus, plus)),
+                   gp_rscale(c, gp_r2(c, GP_OP_ARCTAN2, minus.im, plus.re), 2)};
+    result = at_infinity(c, x, (gp_z){gp_rc(c, INFINITY), gp_r2(c, GP_OP_ARCTAN2, x.im, x.re)}, result);
+    return (gp_z){result.re, on_axis(c, x, gp_rc(c, M_PI_2), result.im)};
 }
 
 /* log1p(4 re / ((1 - re)^2 + im^2)) / 4, arctan2(2 im, (1 - re)(1 + re) - im^2) / 2; far out (0, +-pi/2) and
@@ -157,6 +187,9 @@ static gp_z arc_tangent_h(const gp_zc *c, gp_z x)
     int one = gp_rc(c, 1), size = gp_rabs(c, x.re), less = gp_rsub(c, one, size), square = gp_rmul(c, x.im, x.im);
     int below = gp_radd(c, gp_rmul(c, less, less), square);
     int re = gp_rscale(c, gp_r1(c, GP_OP_LOG1P, gp_rdiv(c, gp_rscale(c, size, 4), below)), 0.25);
+    /* Close to 1 the square of im may vanish. */
+    int at_pole = gp_rand(c, is(c, GP_OP_EQ, less, 0), is(c, GP_OP_LT, gp_rabs(c, x.im), single(c) ? 0x1p-20 : 0x1p-40));
+    re = gp_rif(c, at_pole, gp_rscale(c, gp_rsub(c, gp_rc(c, M_LN2), gp_r1(c, GP_OP_LOG, gp_rabs(c, x.im))), 0.5), re);
     int turn = gp_rsub(c, gp_rmul(c, less, gp_radd(c, one, size)), square);
     int im = gp_rscale(c, gp_r2(c, GP_OP_ARCTAN2, gp_rscale(c, x.im, 2), turn), 0.5);
     int large = gp_r2(c, GP_OP_FMAX, size, gp_rabs(c, x.im));
@@ -166,7 +199,8 @@ static gp_z arc_tangent_h(const gp_zc *c, gp_z x)
     gp_z at_end = {gp_rif(c, finite_z, away.re, gp_rc(c, 0)), signed_as(c, gp_rc(c, M_PI_2), x.im)};
     at_end.im = gp_rif(c, gp_rtest(c, GP_OP_ISNAN, x.im), x.im, at_end.im);
     gp_z result = gp_zif(c, far, at_end, (gp_z){re, im});
-    return (gp_z){signed_as(c, gp_rabs(c, result.re), x.re), result.im};
+    int size_re = gp_rif(c, is(c, GP_OP_EQ, x.re, 0), gp_rc(c, 0), gp_rabs(c, result.re));
+    return (gp_z){signed_as(c, size_re, x.re), result.im};
 }
 
 static gp_z exponential_less_1(const gp_zc *c, gp_z x)

@@ -583,7 +583,7 @@ static int window_node(gp_builder *b, int node, int axis, int64_t window)
 gp_value gp_build_window_view(gp_builder *b, const gp_value *v)
 {
     gp_value whole = *v;
-    if (!v->windowed) return whole;
+    if (v->kind != GP_VAL_NODE || !v->windowed) return whole;
     whole.windowed = false;
     whole.node = window_node(b, v->node, v->window_axis, v->window);
     if (v->complex) whole.im = window_node(b, v->im, v->window_axis, v->window);
