@@ -276,6 +276,16 @@ static bool is_array(const gp_builder *b, const gp_value *v, int depth)
     return true;
 }
 
+/* Tuples in tuples are arguments: p = ((1, 1), (0, 2)). */
+static bool is_result(const gp_builder *b, const gp_value *v)
+{
+    for (int k = 0; v->kind == GP_VAL_TUPLE && !v->list && k < v->items; k++) {
+        const gp_value *item = gp_build_item(b, v, k);
+        if (item->kind == GP_VAL_TUPLE && !item->list) return false;
+    }
+    return is_array(b, v, 0);
+}
+
 /* `part`: which of several values; -1 for the only one. */
 static void result(gp_builder *b, const gp_variable *v, const gp_value *value, int part)
 {
@@ -290,7 +300,7 @@ static void result(gp_builder *b, const gp_variable *v, const gp_value *value, i
     gp_text name = {0};
     gp_text_add_bytes(&name, text, length);
     if (part >= 0) gp_text_add(&name, "[%d]", part);
-    if (name.data == NULL || !gp_ir_result(b->program, name.data, v->named, node))
+    if (name.failed || name.data == NULL || !gp_ir_result(b->program, name.data, v->named, node))
         gp_build_fail(b, GPUPROC_NO_MEMORY, "out of memory");
     else
         b->program->result[b->program->results - 1].used = v->used;
@@ -305,8 +315,8 @@ static void results(gp_builder *b)
         const gp_variable v = b->variable[i];
         const gp_statement *s = &b->ast->statement[v.statement];
         const gp_ast_node *root = &b->ast->node[s->root];
-        /* t = float32 is a name for a dtype, and p = ((1, 1), None) for an argument. */
-        if (v.replaced || (v.named && !is_array(b, &v.value, 0))) continue;
+        /* t = float32 is a name for a dtype. */
+        if (v.replaced || (v.named && !is_result(b, &v.value))) continue;
         b->place = (gp_place){s->start, s->end, root->line, root->column};
         if (v.value.kind != GP_VAL_TUPLE || v.value.list) {
             gp_value whole = gp_build_window_view(b, &v.value);

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 static gp_value of(int node) { return gp_value_node(node); }
@@ -713,6 +714,37 @@ static int constant_node(gp_builder *b, const gp_value *v, gp_dtype dtype)
     return gp_build_as(b, v, dtype);
 }
 
+static int bounded_map_node(gp_builder *b, int node, const void *how)
+{
+    const mapping *m = how;
+    return gp_build_map(b, node, m->map, &m->to, true);
+}
+
+static bool is_zero(const gp_value *v)
+{
+    return v->kind == GP_VAL_NONE || (gp_value_is_literal(v) && !gp_literal_truth(v) && !signbit(gp_literal_double(v)));
+}
+
+/* With zeros around: one view with a box. */
+static gp_value pad_zeros(gp_builder *b, const gp_function *fn, const gp_value *args, gp_value x)
+{
+    gp_shape from = shape_of(b, &x);
+    mapping m = plain(&from);
+    for (int d = 0; d < from.ndim; d++) {
+        const gp_value *width[2];
+        int64_t side[2];
+        if (!item_pair(b, &args[1], d, from.ndim, width)) return of(-1);
+        for (int k = 0; k < 2; k++) {
+            if (!gp_argument_int(b, fn, "pad_width", width[k], &side[k])) return of(-1);
+            if (side[k] < 0) return of(gp_build_fail(b, GPUPROC_VALUE, "index can't contain negative values"));
+            if (__builtin_add_overflow(m.to.dim[d], side[k], &m.to.dim[d]))
+                return of(gp_build_fail(b, GPUPROC_SHAPE, "pad() would make an array that is too large"));
+        }
+        m.map[d].start = -side[0];
+    }
+    return changed(b, x, bounded_map_node, &m);
+}
+
 static gp_value pad(gp_builder *b, const gp_function *fn, const gp_value *args, gp_value x)
 {
     padding p;
@@ -721,6 +753,7 @@ static gp_value pad(gp_builder *b, const gp_function *fn, const gp_value *args, 
     if (p.mode == PAD_EMPTY) p.mode = PAD_CONSTANT;
     else if (p.mode != PAD_CONSTANT && args[3].kind != GP_VAL_NONE)
         return of(gp_build_fail(b, GPUPROC_VALUE, "unsupported keyword arguments for mode: constant_values"));
+    if (p.mode == PAD_CONSTANT && is_zero(&args[3])) return pad_zeros(b, fn, args, x);
     for (p.axis = 0; p.axis < ndim && x.node >= 0; p.axis++) {
         const gp_value *width[2], *constant[2];
         if (!item_pair(b, &args[1], p.axis, ndim, width) || !item_pair(b, &args[3], p.axis, ndim, constant)) return of(-1);

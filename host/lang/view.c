@@ -344,7 +344,7 @@ static int rewrite(const rewriting *rw, int root)
 static int rewrite_whole(rewriting *rw, int root)
 {
     gp_builder *b = rw->b;
-    rw->full = is_leaf(&b->program->node[root]);
+    rw->full = rw->full || is_leaf(&b->program->node[root]);
     for (;;) {
         int made = rewrite(rw, root);
         if (made < 0 || gp_shape_equal(gp_build_shape(b, made), &rw->to)) return made;
@@ -592,7 +592,7 @@ gp_value gp_build_window_view(gp_builder *b, const gp_value *v)
 
 /* ---- Pieces, one after the other ---- */
 
-static int placed_piece(gp_builder *b, const gp_piece *p, int axis, int64_t at, const gp_shape *to)
+static int placed_piece(gp_builder *b, const gp_piece *p, int axis, int64_t at, const gp_shape *to, bool full)
 {
     gp_axis_map map[GPUPROC_MAX_NDIM];
     int node = p->node;
@@ -600,40 +600,46 @@ static int placed_piece(gp_builder *b, const gp_piece *p, int axis, int64_t at, 
     if (!is_leaf(&b->program->node[node]) && complains_about_zeros(b, node)) node = gp_build_store(b, node);
     if (node < 0) return -1;
     rewriting rw = {.b = b, .from = *gp_build_shape(b, node), .to = *to, .map = map, .bounded = true,
-                    .piece = axis, .lo = at, .hi = at + p->length};
+                    .full = full, .piece = axis, .lo = at, .hi = at + p->length};
     plain_map(&rw.from, map);
     map[axis] = (gp_axis_map){axis, p->start - times(p->step, at), p->step, -1};
-    return rewrite_whole(&rw, node);
+    return full ? rewrite_whole(&rw, node) : rewrite(&rw, node);
+}
+
+/* Element by element the piece that it lies in. */
+static int choose_piece(gp_builder *b, const gp_piece *piece, int count, int axis, const gp_shape *to, bool full)
+{
+    int made = -1, index = gp_build_axis_index(b, to, axis, 0);
+    int64_t at = to->dim[axis];
+    for (int k = count; k-- > 0 && b->st == GPUPROC_OK;) {
+        at -= piece[k].length;
+        if (piece[k].length == 0) continue;
+        int part = placed_piece(b, &piece[k], axis, at, to, full);
+        if (made < 0) made = part;
+        else made = gp_build_where(b, within(b, -1, GP_OP_LT, index, at + piece[k].length), part, made);
+        if (made < 0) return -1;
+    }
+    return made;
 }
 
 int gp_build_pieces(gp_builder *b, const gp_piece *piece, int count, int axis)
 {
-    int made = -1, only = -1, parts = 0;
-    int64_t at = 0;
+    int only = -1, parts = 0;
+    int64_t length = 0;
     for (int k = 0; k < count; k++) {
         if (piece[k].node < 0) return -1;
         if (only < 0 || piece[k].length > 0) only = k;
         parts += piece[k].length > 0;
-        if (__builtin_add_overflow(at, piece[k].length, &at))
+        if (__builtin_add_overflow(length, piece[k].length, &length))
             return gp_build_fail(b, GPUPROC_SHAPE, "the result is too long");
     }
     if (parts <= 1)
         return gp_build_slice(b, piece[only].node, axis, piece[only].start, piece[only].step, piece[only].length);
     gp_shape to = *gp_build_shape(b, piece[0].node);
-    to.dim[axis] = at;
+    to.dim[axis] = length;
     if (gp_shape_size(&to) == 0) return gp_build_fill(b, zero(b, gp_build_dtype(b, piece[0].node)), &to);
-    for (int k = count; k-- > 0 && b->st == GPUPROC_OK;) {
-        at -= piece[k].length;
-        if (piece[k].length == 0) continue;
-        int part = placed_piece(b, &piece[k], axis, at, &to);
-        if (part < 0) return -1;
-        if (made < 0) {
-            made = part;
-            continue;
-        }
-        int index = gp_build_axis_index(b, &to, axis, 0);
-        made = gp_build_where(b, within(b, -1, GP_OP_LT, index, at + piece[k].length), part, made);
-    }
+    int made = choose_piece(b, piece, count, axis, &to, false);
+    if (made >= 0 && !gp_shape_equal(gp_build_shape(b, made), &to)) made = choose_piece(b, piece, count, axis, &to, true);
     return made;
 }
 

@@ -242,8 +242,169 @@ static void as_numpy(void **state)
     assert_true(checked > 1000);
 }
 
+/* ---- What a program is made of ---- */
+
+static gp_program compiled(const char *text)
+{
+    gp_program p = {0};
+    gpuproc_error err = {0};
+    if (gp_compile(text, inputs, INPUTS, &p, &err) != GPUPROC_OK) fail_msg("%.200s: %s", text, err.message);
+    return p;
+}
+
+static int how_many(const gp_program *p, gp_op op)
+{
+    int count = 0;
+    for (size_t i = 0; i < p->nodes; i++) count += p->node[i].op == op;
+    return count;
+}
+
+static void has(const char *text, int views, int stores)
+{
+    gp_program p = compiled(text);
+    if (how_many(&p, GP_OP_VIEW) != views || how_many(&p, GP_OP_STORE) != stores)
+        fail_msg("%s: %d views, %d stores", text, how_many(&p, GP_OP_VIEW), how_many(&p, GP_OP_STORE));
+    gp_program_free(&p);
+}
+
+/* Nothing is stored that can be walked. */
+static void walks(void **state)
+{
+    (void)state;
+    has("a[1:] - a[:-1]", 2, 0);
+    has("a[2:] - 2*a[1:-1] + a[:-2]", 3, 0);
+    has("m[:]", 0, 0);
+    has("m.T.T", 0, 0);
+    has("m[::-1][::-1]", 0, 0);
+    has("m.reshape(15)", 1, 0);
+    has("m[:, ::2].reshape(-1)", 2, 1);
+    has("m[:, ::2].reshape(1, 3, 3, 1)", 1, 0);
+    has("f.T.ravel()", 1, 0); /* as it lies */
+    has("f.ravel()", 1, 1);
+    has("(m + c).T", 2, 0);
+    has("(m + c).ravel()", 1, 1);
+    has("broadcast_to(c, (3, 5)) + m", 1, 0);
+    has("pad(m, 1)", 1, 0);
+    has("pad(m, 1)[1:-1, 1:-1]", 0, 0);
+    has("pad(pad(m, 1), 1)", 1, 0);
+    has("concatenate([m, m + 1, m])", 3, 0);
+    has("concatenate([m, 1 // m])", 2, 1);
+    has("roll(m, 1, 0)", 2, 0);
+    has("tril(m)", 0, 0);
+    has("tile(a, 2)", 2, 1);
+    has("sliding_window_view(a, 3)", 1, 0);
+    has("sliding_window_view(pad(a, 1), 3)", 2, 1); /* what is inside would be no box */
+    has("ravel(broadcast_to(2, (3, 4)))", 0, 0);
+    has("sum(m[1:]) * m[0]", 2, 0);
+}
+
+/* What is shared stays shared, and no stack is needed. */
+static void large(void **state)
+{
+    (void)state;
+    static char text[64000];
+    size_t used = 0;
+    used += (size_t)sprintf(text, "a0 = a + 1\n");
+    for (int k = 1; k <= 200; k++) used += (size_t)sprintf(text + used, "a%d = a%d * a%d\n", k, k - 1, k - 1);
+    sprintf(text + used, "a200[1:]; a200[None].T.reshape(2, 3)");
+    gp_program p = compiled(text);
+    assert_true(p.nodes < 1000);
+    gp_program_free(&p);
+    used = (size_t)sprintf(text, "(a");
+    for (int k = 0; k < 9000; k++) used += (size_t)sprintf(text + used, "+a");
+    sprintf(text + used, ")[1:]");
+    p = compiled(text);
+    assert_int_equal(how_many(&p, GP_OP_ADD), 9000);
+    gp_program_free(&p);
+    used = (size_t)sprintf(text, "a");
+    for (int k = 0; k < 5000; k++) used += (size_t)sprintf(text + used, "[::-1]");
+    p = compiled(text);
+    assert_int_equal(p.nodes, 1);
+    gp_program_free(&p);
+}
+
+static void says(const char *text, gpuproc_status status, int column, int length, const char *message)
+{
+    gp_program p = {0};
+    gpuproc_error err = {0};
+    gpuproc_status st = gp_compile(text, inputs, INPUTS, &p, &err);
+    if (st != status || err.column != column || err.length != length || strncmp(err.message, message, strlen(message)) != 0)
+        fail_msg("%s: status %d at %d+%d: %s", text, (int)st, (int)err.column, (int)err.length, err.message);
+}
+
+static void messages(void **state)
+{
+    (void)state;
+    const gpuproc_status value = GPUPROC_VALUE, type = GPUPROC_TYPE, shape = GPUPROC_SHAPE, later = GPUPROC_UNSUPPORTED;
+    says("m[3]", value, 1, 4, "index 3 is out of bounds for axis 0 with size 3");
+    says("m[0, -6]", value, 1, 8, "index -6 is out of bounds for axis 1 with size 5");
+    says("m[2**80]", value, 1, 8, "index 9223372036854775807 is out of bounds for axis 0");
+    says("m[0, 0, 0]", value, 1, 10, "too many indices for array: array is 2-dimensional, but 3 were indexed");
+    says("o[0]", value, 1, 4, "too many indices for array: array is 0-dimensional, but 1 were indexed");
+    says("m[..., ...]", value, 1, 11, "an index can only have a single ellipsis ('...')");
+    says("m[::0]", value, 1, 6, "slice step cannot be zero");
+    says("m[0.5]", type, 1, 6, "only integers, slices (`:`), ellipsis");
+    says("m[a:]", type, 1, 5, "slice indices must be integers");
+    says("m[b[0]]", value, 1, 7, "boolean index did not match indexed array along axis 0; size of axis is 3 but size of corresponding boolean axis is 5");
+    says("m[b[:, 0], [0, 1]]", later, 1, 18, "a subscript with several arrays");
+    says("t[b, 0]", later, 1, 7, "a mask of 2 dimensions");
+    says("5[0]", type, 1, 4, "only arrays, tuples and lists have subscripts");
+    says("(1, 2)[2]", value, 1, 9, "tuple index out of range: it has 2 values");
+    says("m.foo", GPUPROC_UNKNOWN_NAME, 3, 3, "arrays have no attribute 'foo' here");
+    says("m.reshape(4, 4)", value, 1, 15, "cannot reshape array of size 15 into shape (4, 4)");
+    says("m.reshape(-1, 4)", value, 1, 16, "cannot reshape array of size 15 into shape (-1, 4)");
+    says("m.reshape(-1, -1)", value, 1, 17, "can only specify one unknown dimension");
+    says("m.reshape(2**62, 2**62)", value, 1, 23, "cannot reshape array of size 15");
+    says("reshape(m, a)", type, 1, 13, "reshape() needs an integer that is known");
+    says("m.reshape(5, 3, order='F')", later, 1, 26, "reshape() is possible in C order only");
+    says("m.swapaxes(0, 2)", value, 1, 16, "axis 2 is out of bounds for array of dimension 2");
+    says("flip(m, (0, -2))", value, 1, 16, "duplicate value in 'axis'");
+    says("transpose(m, (0, 0))", value, 1, 20, "repeated axis in transpose");
+    says("transpose(m, (0,))", value, 1, 18, "axes don't match array");
+    says("squeeze(m, 0)", value, 1, 13, "cannot select an axis to squeeze out");
+    says("broadcast_to(a, (5, 5))", shape, 1, 23, "shape (6,) cannot be broadcast to (5, 5)");
+    says("broadcast_to(1, (2**40, 2**40))", shape, 1, 31, "shape (1099511627776, 1099511627776)");
+    says("pad(a, 2**62)", shape, 1, 13, "");
+    says("pad(a, (2**63, 1))", value, 1, 18, "pad(): the integer given as pad_width does not fit int64");
+    says("pad(m, ((1, 1), (1, 1), (1, 1)))", value, 1, 32, "pad() needs one number, a pair");
+    says("pad(a, 1000, 'wrap')", later, 1, 20, "pad() that repeats the array more than 64 times");
+    says("pad(a, 1, 'linear_ramp')", later, 1, 24, "pad() has the modes constant, edge, reflect, symmetric and wrap, found 'linear_ramp'");
+    says("concatenate([m, a])", shape, 1, 19, "all the input arrays must have same number of dimensions, but the array at index 0 has 2 dimension(s)");
+    says("concatenate([m, c.T])", shape, 1, 21, "all the input array dimensions except for the concatenation axis must match exactly, but along dimension 1, the array at index 0 has size 5 and the array at index 1 has size 3");
+    says("concatenate([])", value, 1, 15, "need at least one array to concatenate");
+    says("stack([a, m])", shape, 1, 13, "all input arrays must have the same shape");
+    says("tile(a, 2**62)", shape, 1, 14, "tile() would make an array that is too large");
+    says("[1, [2]]", value, 1, 8, "the lists inside this one have different lengths");
+    says("a + [1, None]", type, 3, 1, "a list holds only numbers that are known before data is read, found None");
+    says("sliding_window_view(a, 7)", value, 1, 25, "window shape cannot be larger than input array shape");
+    says("a, d = m.shape[:1]", type, 8, 11, "2 names stand left of '=', found 1 value for them");
+}
+
+/* Names, results and dotted functions. */
+static void results(void **state)
+{
+    (void)state;
+    gp_program p = compiled("rows, cols = m.shape; t.shape; m * rows + cols; np.lib.stride_tricks.sliding_window_view(a, 2)[0]");
+    assert_int_equal(p.results, 7);
+    assert_string_equal(p.result[0].name, "rows");
+    assert_true(p.result[0].used && p.result[0].named);
+    assert_string_equal(p.result[2].name, "t.shape[0]");
+    assert_string_equal(p.result[4].name, "t.shape[2]");
+    assert_string_equal(p.result[5].name, "m * rows + cols");
+    assert_int_equal(p.node[p.result[6].node].shape.dim[0], 2);
+    gp_program_free(&p);
+    p = compiled("lib = a; lib.sum(), lib[0], (m[0, 1]), (m[1:, :2], a)[1]");
+    assert_int_equal(p.results, 5);
+    gp_program_free(&p);
+    p = compiled("w = ((1, 1), (0, 2)); v = (1, None); pad(m, w); x.reshape((5, -1)).astype(a.dtype)");
+    assert_int_equal(p.results, 2); /* w and v are arguments */
+    assert_int_equal(p.node[p.result[1].node].dtype, GPUPROC_INT64);
+    gp_program_free(&p);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(as_numpy)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(as_numpy), cmocka_unit_test(walks), cmocka_unit_test(large),
+                                       cmocka_unit_test(messages), cmocka_unit_test(results)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
