@@ -122,7 +122,9 @@ static int64_t settle(gp_io_request *request)
         memmove(read->buffer, read->data, bytes);
         read->data = read->buffer;
     }
-    if (s->origin.big_endian) gp_byteswap(read->data, bytes, s->align);
+    /* Complex numbers are swapped part by part. */
+    bool parts = gp_dtype_kind(s->origin.dtype) == GP_KIND_COMPLEX;
+    if (s->origin.big_endian) gp_byteswap(read->data, bytes, parts ? s->width / 2 : s->width);
     return 0;
 }
 
