@@ -268,7 +268,7 @@ static void gather(gp_read *read)
     storage.generate = o->kind == GP_ORIGIN_FUNCTION ? o->generate : NULL;
     storage.generate_ctx = o->generate_ctx;
     if (o->kind == GP_ORIGIN_FILE) gp_file_plan(read);
-    else gp_gather_plan(read->gather, &storage, false, read->buffer, s->engine);
+    else gp_gather_plan(read->gather, &storage, read->buffer, s->engine);
     uint64_t units = gp_gather_units(read->gather), bytes = read->count * s->width;
     uint64_t parts = gp_min_u64(gp_min_u64(bytes / PART_MIN_BYTES + 1, PARTS), units);
     read->request = (gp_io_request){.op = GP_IO_CALL,
