@@ -185,7 +185,10 @@ typedef enum gp_quantile_method {
     GP_QUANTILE_NEAREST, GP_QUANTILE_INVERTED_CDF, GP_QUANTILE_AVERAGED_INVERTED_CDF,
     GP_QUANTILE_CLOSEST_OBSERVATION, GP_QUANTILE_INTERPOLATED_INVERTED_CDF, GP_QUANTILE_HAZEN,
     GP_QUANTILE_WEIBULL, GP_QUANTILE_MEDIAN_UNBIASED, GP_QUANTILE_NORMAL_UNBIASED,
-    GP_QUANTILE_METHODS
+    GP_QUANTILE_METHODS,
+    /* Not a method of NumPy's: median() and nanmedian(), which take the mean of the two in the middle. The q
+     * does not matter, but there must be one. */
+    GP_QUANTILE_MEDIAN = GP_QUANTILE_METHODS
 } gp_quantile_method;
 
 #define GP_OPS_ELEMENTWISE(X) GP_OPS_BINARY(X) GP_OPS_UNARY(X) GP_OPS_OTHER(X)
