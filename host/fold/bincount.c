@@ -190,8 +190,7 @@ static gpuproc_status make_room(bincount *b, job *j, uint64_t count, gpuproc_err
             return gp_fail(err, GPUPROC_DOMAIN, "'list' argument must have no negative elements");
         if (b->highest[p] > highest) highest = b->highest[p];
     }
-    uint64_t bins = (uint64_t)(highest + 1 > 0 ? highest + 1 : INT64_MAX);
-    if (highest < 0) bins = 0;
+    uint64_t bins = (uint64_t)highest + 1;
     if (bins > b->capacity) {
         gpuproc_status st = grow(b, bins, err);
         if (st != GPUPROC_OK) return st;
