@@ -261,6 +261,51 @@ class Bench:
             self.table.mark("h", what + "the same bits as the CPU", float(r["same"]), ">=", 1)
             self.table.mark("h", what + "chunks", r["chunks"], ">=", 40)
 
+    def case_n(self):
+        """Axes, neighbours, scans, windows, in memory (case n)"""
+        count = self.args.elements
+        ours = Partner([self.memory_program, str(count)])
+        peers = Partner(self.peers + [str(count)])
+        rows = "x.reshape(%d, 1024)" % (count // 1024)
+        times = alternate({"axis 0": ours.time("eval sum(%s, axis=0)" % rows),
+                           "numpy axis 0": peers.time("py sum(%s, axis=0)" % rows),
+                           "axis -1": ours.time("eval sum(%s, axis=-1)" % rows),
+                           "numpy axis -1": peers.time("py sum(%s, axis=-1)" % rows)},
+                          self.args.repeats)
+        self.table.case("n", times)
+        self.table.ratio("n", "sum over axis 0: speed over NumPy", "numpy axis 0", "axis 0", ">=", 3)
+        self.table.ratio("n", "sum over axis -1: speed over NumPy", "numpy axis -1", "axis -1", ">=", 3)
+        window = "mean(sliding_window_view(x, 1000), axis=-1)"
+        times = alternate({"sum": ours.time("reduce sum(x)"),
+                           "moving average": ours.time("eval " + window),
+                           "x + x": ours.time("eval x + x"),
+                           "neighbours": ours.time("eval x[1:] - x[:-1]"),
+                           "copy": ours.time("eval x"),
+                           "cumsum": ours.time("eval cumsum(x)"),
+                           "numpy cumsum": peers.time("py cumsum(x)"),
+                           "numpy copy": peers.time("copy"),
+                           "numpy neighbours": peers.time("py x[1:] - x[:-1]")}, self.args.repeats)
+        self.table.case("n-scans", times)
+        case = "n-scans"
+        self.table.ratio(case, "moving average of 1000: time over sum(x)", "moving average", "sum", "<=", 3)
+        self.table.ratio(case, "x[1:] - x[:-1]: time over x + x", "neighbours", "x + x", "<=", 1.3)
+        self.table.ratio(case, "cumsum: time over a copy", "cumsum", "copy", "<=", 1.5)
+        self.table.ratio(case, "cumsum: time over NumPy's copy", "cumsum", "numpy copy", "<=", None)
+        self.table.ratio(case, "cumsum: speed over NumPy", "numpy cumsum", "cumsum", ">=", None)
+        ours.close()
+        peers.close()
+
+    def case_q(self):
+        """median of 256 Mi float32 in memory (case q)"""
+        count = 4 * self.args.elements
+        ours = Partner([self.memory_program, str(count)])
+        peers = Partner(self.peers + [str(count)])
+        times = alternate({"gpuproc": ours.time("reduce median(x)"), "numpy": peers.time("py median(x)")}, 3)
+        self.table.case("q", times)
+        self.table.ratio("q", "median: speed over NumPy", "numpy", "gpuproc", ">=", 1)
+        ours.close()
+        peers.close()
+
     # ---- Around them ----------------------------------------------------------------------
 
     def machine(self):
@@ -318,7 +363,7 @@ def main():
     p.add_argument("--data", required=True, help="where test files go: a disk, not tmpfs")
     p.add_argument("--python", required=True, help="Python with NumPy and numexpr")
     p.add_argument("--name", help="results/NAME.json and .txt are written")
-    p.add_argument("--cases", default="acefgh", help="letters: a (and b), c (and d), e, f, g, h")
+    p.add_argument("--cases", default="acefghnq", help="letters: a (and b), c (and d), e, f, g, h, n, q")
     p.add_argument("--elements", type=size, default=size("64M"))
     p.add_argument("--warm", type=size, default=size("1G"), help="bytes of the cached file")
     p.add_argument("--cold", type=size, default=size("4G"), help="bytes of the cold file")

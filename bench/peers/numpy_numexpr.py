@@ -6,6 +6,8 @@ command per line of standard input, one line of JSON for each.
     numpy NAME        the expression as users write it (its result is a new array)
     numpy-out NAME    without temporaries: each step into an array that is there already
     numexpr NAME      into an array that is there already
+    py EXPRESSION     any of NumPy's, over x, y and (its result thrown away) with np's names
+    copy              x into an array that is there already
     memmap PATH       the sum of an .npy file through numpy.memmap
     versions
 """
@@ -42,6 +44,8 @@ def into(name, x, y, out, other):
         np.multiply(out, y, out=out)
 
 
+ANY = {n: getattr(np, n) for n in dir(np) if not n.startswith("_")}
+ANY["sliding_window_view"] = np.lib.stride_tricks.sliding_window_view
 EXPRESSIONS = {"hypot": "sqrt(x*x + y*y)", "expsin": "exp(sin(x))*y"}
 
 
@@ -61,6 +65,12 @@ def main():
             into(rest, x, y, out, other)
         elif command == "numexpr":
             numexpr.evaluate(EXPRESSIONS[rest], local_dict=names, out=out)
+        elif command == "py":
+            eval(rest, ANY, names)
+            size = 4 * count
+        elif command == "copy":
+            np.copyto(out, x)
+            size = 8 * count
         elif command == "memmap":
             data = np.load(rest, mmap_mode="r")
             data.sum()

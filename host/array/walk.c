@@ -59,6 +59,7 @@ void gp_walk_box(const gp_walk *walk, const int64_t *lo, const gp_shape *shape, 
     w.shape = *shape;
     for (int d = 0; d < shape->ndim; d++) {
         w.offset += lo[d] * walk->stride[d];
+        if (shape->dim[d] == 1) w.stride[d] = 0;
         if (!walk->bounded) continue;
         int64_t low = walk->lo[d] - lo[d], high = walk->hi[d] - lo[d];
         w.lo[d] = low < 0 ? 0 : low > shape->dim[d] ? shape->dim[d] : low;
@@ -67,18 +68,71 @@ void gp_walk_box(const gp_walk *walk, const int64_t *lo, const gp_shape *shape, 
     *out = w;
 }
 
+/* The index arithmetic of a walk whose numbers nobody has checked must not overflow. */
+static uint64_t clamp(__int128 element)
+{
+    return element < 0 || element > INT64_MAX ? UINT64_MAX : (uint64_t)element;
+}
+
 bool gp_walk_span(const gp_walk *walk, uint64_t *first, uint64_t *last)
 {
-    int64_t low = walk->offset, high = walk->offset;
+    __int128 low = walk->offset, high = walk->offset;
     for (int d = 0; d < walk->shape.ndim; d++) {
         int64_t from = walk->bounded ? walk->lo[d] : 0;
         int64_t to = walk->bounded ? walk->hi[d] : walk->shape.dim[d];
         if (to <= from || walk->shape.dim[d] == 0) return false;
-        int64_t a = from * walk->stride[d], b = (to - 1) * walk->stride[d];
+        __int128 a = (__int128)from * walk->stride[d], b = (__int128)(to - 1) * walk->stride[d];
         low += a < b ? a : b;
         high += a < b ? b : a;
     }
-    *first = (uint64_t)low;
-    *last = (uint64_t)high;
+    *first = clamp(low);
+    *last = *first == UINT64_MAX ? UINT64_MAX : clamp(high);
     return true;
+}
+
+static void without_elements(gp_walk *out)
+{
+    *out = (gp_walk){.shape = {.ndim = 1}};
+}
+
+static void zeros(uint64_t count, gp_walk *out)
+{
+    *out = (gp_walk){.shape = {1, {(int64_t)count}}, .bounded = true};
+}
+
+void gp_walk_normalise(const gp_walk *walk, gp_walk *out)
+{
+    gp_walk w = {.offset = walk->offset};
+    uint64_t first, last, count = gp_shape_size(&walk->shape);
+    if (count == 0) {
+        without_elements(out);
+        return;
+    }
+    if (!gp_walk_span(walk, &first, &last)) {
+        zeros(count, out);
+        return;
+    }
+    for (int d = 0; d < walk->shape.ndim; d++) {
+        int64_t dim = walk->shape.dim[d], stride = walk->stride[d];
+        int64_t lo = walk->bounded ? walk->lo[d] : 0, hi = walk->bounded ? walk->hi[d] : dim;
+        bool boxed = lo > 0 || hi < dim;
+        if (dim == 1) continue; /* index 0 is in the box: the span was not empty */
+        int k = w.shape.ndim, outer = k - 1;
+        int64_t step;
+        w.bounded |= boxed;
+        if (k > 0 && !boxed && !__builtin_mul_overflow(stride, dim, &step) && step == w.stride[outer]) {
+            w.shape.dim[outer] *= dim; /* one run with the axis in front of it */
+            w.stride[outer] = stride;
+            w.lo[outer] *= dim;
+            w.hi[outer] *= dim;
+            continue;
+        }
+        w.shape.dim[k] = dim;
+        w.stride[k] = stride;
+        w.lo[k] = lo;
+        w.hi[k] = hi;
+        w.shape.ndim++;
+    }
+    for (int d = 0; !w.bounded && d < w.shape.ndim; d++) w.lo[d] = w.hi[d] = 0;
+    *out = w;
 }

@@ -33,7 +33,12 @@ void gp_walk_broadcast(const gp_walk *walk, const gp_shape *to, gp_walk *out);
 void gp_walk_box(const gp_walk *walk, const int64_t *lo, const gp_shape *shape, gp_walk *out);
 
 /* The storage elements [first, last] that the walk touches, those for zeros not counted;
- * false where it touches none. */
+ * false where it touches none. `last` is UINT64_MAX where one is negative or beyond 2^63. */
 bool gp_walk_span(const gp_walk *walk, uint64_t *first, uint64_t *last);
+
+/* The same elements in the same order with as few axes as possible: none of length 1, none that
+ * continues the one in front of it, no box that holds everything. Without elements it is one axis
+ * of length 0; of nothing but zeros, one axis with an empty box. */
+void gp_walk_normalise(const gp_walk *walk, gp_walk *out);
 
 #endif

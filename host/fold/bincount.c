@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "fold/bin_weights.h"
+#include "fold/clones.h"
 #include "fold/share.h"
 
 #include <string.h>
@@ -101,7 +102,7 @@ typedef struct job {
     const double *weight;
 } job;
 
-static GP_FOLD_CLONES void extremes(const int64_t *in, uint64_t n, int64_t *lowest, int64_t *highest)
+static GP_CLONES void extremes(const int64_t *in, uint64_t n, int64_t *lowest, int64_t *highest)
 {
     int64_t low = *lowest, high = *highest;
     for (uint64_t i = 0; i < n; i++) {

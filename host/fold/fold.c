@@ -18,6 +18,7 @@ static const gp_fold_kind *kind_of(gp_op op)
     case GP_OP_UNIQUE:
     case GP_OP_UNIQUE_COUNTS: return &gp_fold_unique;
     case GP_OP_SELECT: return &gp_fold_select;
+    case GP_OP_STORE: return &gp_fold_store;
     default: return gp_op_info_of(op)->reduction ? &gp_fold_reduce : NULL;
     }
 }

@@ -32,5 +32,6 @@ extern const gp_fold_kind gp_fold_quantile; /* quantile.c */
 extern const gp_fold_kind gp_fold_bincount; /* bincount.c */
 extern const gp_fold_kind gp_fold_unique;   /* unique.c */
 extern const gp_fold_kind gp_fold_select;   /* select.c */
+extern const gp_fold_kind gp_fold_store;    /* store.c */
 
 #endif

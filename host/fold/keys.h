@@ -1,50 +1,81 @@
-/* Order-preserving integers of floats: a < b for numbers means key(a) < key(b); -0.0 is just below +0.0. Every
- * NaN has the largest key, which no number has. */
+/* Keys: elements as int64 numbers whose order is what minimum and maximum go by. The least key wins,
+ * for maxima too (their keys are turned round). NaN is below all; -0.0 is below +0.0 for
+ * minimum and maximum, and equal to it for arg*. */
 #ifndef GP_FOLD_KEYS_H
 #define GP_FOLD_KEYS_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "array/dtype.h"
+#include "fold/clones.h"
+
 #include <string.h>
 
-#define GP_KEY_NAN32 UINT32_MAX
-#define GP_KEY_NAN64 UINT64_MAX
-
-static inline uint32_t gp_key_of_f32(uint32_t bits)
+/* The bits of a float in the order of their values: negative ones are turned round. */
+GP_INTO int64_t gp_key_of_FLOAT32(float x)
 {
-    uint32_t key = bits ^ ((uint32_t)((int32_t)bits >> 31) | UINT32_C(0x80000000));
-    return (bits & UINT32_C(0x7fffffff)) > UINT32_C(0x7f800000) ? GP_KEY_NAN32 : key;
+    int32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits ^ ((bits >> 31) & INT32_MAX);
 }
 
-static inline uint64_t gp_key_of_f64(uint64_t bits)
+GP_INTO int64_t gp_key_of_FLOAT64(double x)
 {
-    uint64_t key = bits ^ ((uint64_t)((int64_t)bits >> 63) | UINT64_C(1) << 63);
-    return (bits & (UINT64_MAX >> 1)) > UINT64_C(0x7ff0000000000000) ? GP_KEY_NAN64 : key;
+    int64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits ^ ((bits >> 63) & INT64_MAX);
 }
 
-static inline float gp_f32_of_key(uint32_t key)
+/* Such a key as a float again. */
+GP_INTO float gp_key_back_FLOAT32(int64_t key)
 {
-    uint32_t bits = (key & UINT32_C(0x80000000)) != 0 ? key ^ UINT32_C(0x80000000) : ~key;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
+    int32_t bits = (int32_t)key;
+    bits ^= (bits >> 31) & INT32_MAX;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
 }
 
-static inline double gp_f64_of_key(uint64_t key)
+GP_INTO double gp_key_back_FLOAT64(int64_t key)
 {
-    uint64_t bits = key >> 63 != 0 ? key ^ UINT64_C(1) << 63 : ~key;
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
+    key ^= (key >> 63) & INT64_MAX;
+    double x;
+    memcpy(&x, &key, sizeof x);
+    return x;
 }
 
-/* `n` keys of floats; how many of them are NaN. `in` and `out` do not overlap. */
-size_t gp_keys_of_f32(const void *in, size_t n, uint32_t *out);
-size_t gp_keys_of_f64(const void *in, size_t n, uint64_t *out);
+#define X(name, type, kind)                                                                              \
+    GP_INTO int64_t gp_key_min_##name(type x) { return x != x ? INT64_MIN : gp_key_of_##name(x); }       \
+    GP_INTO int64_t gp_key_max_##name(type x) { return x != x ? INT64_MIN : ~gp_key_of_##name(x); }      \
+    GP_INTO int64_t gp_key_argmin_##name(type x) { return gp_key_min_##name(x + 0); }                    \
+    GP_INTO int64_t gp_key_argmax_##name(type x) { return gp_key_max_##name(x + 0); }
+GP_DTYPES_FLOAT(X)
+#undef X
 
-/* The keys at the places rank[0] < rank[1] < ... < n that they would have in order. Changes the order of
- * `key`. Time is linear in n for any keys. */
-void gp_ranks_u32(uint32_t *key, size_t n, const uint64_t *rank, size_t ranks, uint32_t *value);
-void gp_ranks_u64(uint64_t *key, size_t n, const uint64_t *rank, size_t ranks, uint64_t *value);
+/* 64-bit unsigned numbers: the upper half becomes the positive keys. */
+#define GP_KEY_FLIP(type) ((type)-1 > 0 && sizeof(type) == 8 ? INT64_MIN : 0)
+
+#define X(name, type, kind)                                                                               \
+    GP_INTO int64_t gp_key_min_##name(type x) { return (int64_t)((uint64_t)x ^ (uint64_t)GP_KEY_FLIP(type)); } \
+    GP_INTO int64_t gp_key_max_##name(type x) { return ~gp_key_min_##name(x); }                           \
+    GP_INTO int64_t gp_key_argmin_##name(type x) { return gp_key_min_##name(x); }                         \
+    GP_INTO int64_t gp_key_argmax_##name(type x) { return gp_key_max_##name(x); }                         \
+    GP_INTO type gp_key_back_##name(int64_t key) { return (type)((uint64_t)key ^ (uint64_t)GP_KEY_FLIP(type)); }
+GP_DTYPES_BOOL(X)
+GP_DTYPES_INTEGER(X)
+#undef X
+
+/* The element of a key, its NaN in the one way the library writes it. */
+GP_INTO float gp_key_value_FLOAT32(int64_t key, bool turned)
+{
+    return key == INT64_MIN ? __builtin_nanf("") : gp_key_back_FLOAT32(turned ? ~key : key);
+}
+GP_INTO double gp_key_value_FLOAT64(int64_t key, bool turned)
+{
+    return key == INT64_MIN ? __builtin_nan("") : gp_key_back_FLOAT64(turned ? ~key : key);
+}
+#define X(name, type, kind) \
+    GP_INTO type gp_key_value_##name(int64_t key, bool turned) { return gp_key_back_##name(turned ? ~key : key); }
+GP_DTYPES_BOOL(X)
+GP_DTYPES_INTEGER(X)
+#undef X
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "fold/keys.h"
+#include "fold/float_keys.h"
 #include "fold/share.h"
 
 #include <string.h>

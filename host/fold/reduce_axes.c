@@ -1,11 +1,149 @@
+/* Reductions along axes.
+ *
+ * How the elements of a cell are put together depends on the shape and the axes only. A row of a run
+ * (fold/axes.h) has one element for each of `inner` cells, and where that is few, several rows side by side
+ * make a wider one: `lanes` lanes per cell, a power of two. Wide rows are added one to the
+ * other, BLOCK_ROWS or so of them; then the lanes of each cell are joined by halves; then this
+ * block joins the cell. Where there is one lane, and many cells or few rows, the rows join the cells at once.
+ *
+ * Pieces end anywhere: cells that are not finished, and the lanes of the block that is open, are kept.
+ *
+ * The workers share a piece in one of these ways:
+ *   groups: each takes groups with all their cells; what is begun or left open is copied from
+ *     and to what is kept.
+ *   columns: each takes some of a row's columns, all rows of them.
+ *   slabs: each takes some indices of the outermost kept axis inside the groups.
+ *   blocks: each takes blocks, which then join the cells in order. */
 #include "fold/fold_impl.h"
 
-#include "base/error.h"
+#include "base/memory.h"
+#include "fold/axes.h"
+#include "fold/cells.h"
+
+#include <string.h>
+
+#define WIDE 64            /* elements of a wide row, at least */
+#define FEW_ROWS 256       /* that need no lanes */
+#define MANY_CELLS 1024    /* in a row: no lanes, no blocks; columns are shared */
+#define BLOCK_ROWS 64      /* wide rows in a block, at least, and: */
+#define BLOCK_ELEMENTS 16384 /* at least */
+#define SMALL_GROUP 131072 /* elements */
+#define SMALL_CELLS 1024   /* cells of a group, for groups to be shared */
+#define UNIT 16384         /* elements that are worth a worker's while */
+#define SETS_BYTES (1u << 20)
+#define SETS_MIN 8u
+#define SETS_MAX 64u
+
+typedef enum sharing { BY_GROUPS, BY_COLUMNS, BY_SLABS, BY_BLOCKS } sharing;
+
+/* What one worker adds to: cells of a group, and lanes of a block. */
+typedef struct set {
+    gp_cells cells, lanes;
+} set;
+
+/* Elements [in, in + n) of a run, in one block. */
+typedef struct segment {
+    gp_cells cells;
+    uint64_t visit, in, n;
+    const char *x;
+    bool closed;
+} segment;
+
+typedef struct layout {
+    gp_axes axes;
+    const gp_accumulator *acc;
+    uint64_t lanes, width; /* per cell; of a wide row */
+    uint64_t block;        /* elements */
+    bool direct;           /* rows join the cells at once */
+    sharing how;
+    uint64_t set_cells;    /* capacity of a set's cells; 0: they use the kept ones */
+    unsigned sets;
+} layout;
+
+typedef struct reduce {
+    gp_fold base;
+    layout l;
+    set kept, set[SETS_MAX];
+    void *memory;
+    uint64_t item; /* bytes of an element */
+
+    /* The piece, for the workers. */
+    const gp_fold_piece *piece;
+    uint64_t units;
+    uint64_t group0, groups;   /* groups that the piece touches */
+    segment segment[SETS_MAX]; /* blocks: one per unit */
+    set *open;                 /* slabs: whose lanes are of a block that goes on */
+} reduce;
+
+static layout layout_of(const gp_fold_spec *spec)
+{
+    layout l = {.axes = gp_axes_of(&spec->shape, spec->axes)};
+    const gp_axes *a = &l.axes;
+    l.acc = gp_accumulator_of(spec->op, spec->operand[0]);
+    l.lanes = 1;
+    if (a->rows > FEW_ROWS) {
+        while (l.lanes * a->inner < WIDE && l.lanes * 8 <= a->rows) l.lanes *= 2;
+    }
+    l.width = l.lanes * a->inner;
+    uint64_t rows = gp_max_u64(BLOCK_ROWS, BLOCK_ELEMENTS / gp_max_u64(l.width, 1));
+    if (gp_mul_u64(rows, l.width, &l.block) == false) l.block = UINT64_MAX;
+    l.direct = l.lanes == 1 && (a->inner > MANY_CELLS || a->run <= BLOCK_ELEMENTS);
+
+    if (a->groups > 1 && a->group <= SMALL_GROUP && a->cells <= SMALL_CELLS)
+        l.how = BY_GROUPS;
+    else if (a->inner > MANY_CELLS)
+        l.how = BY_COLUMNS;
+    else if (!l.direct && a->run > 2 * l.block)
+        l.how = BY_BLOCKS;
+    else
+        l.how = BY_SLABS;
+
+    if (l.how == BY_GROUPS) {
+        uint64_t together = UNIT / 8 / gp_max_u64(a->cells, 1);
+        l.set_cells = a->cells * gp_max_u64(1, together);
+    }
+    uint64_t bytes = (uint64_t)l.acc->planes * 8 * (l.set_cells + (l.direct ? 0 : l.width));
+    uint64_t sets = SETS_BYTES / gp_max_u64(bytes, 1);
+    l.sets = sets < SETS_MIN ? SETS_MIN : sets > SETS_MAX ? SETS_MAX : (unsigned)sets;
+    return l;
+}
+
+static uint64_t words_of_set(const layout *l, uint64_t cells)
+{
+    return (uint64_t)l->acc->planes * (cells + (l->direct ? 0 : l->width));
+}
+
+/* Results that come when all is over: those of a single group, and those of elements that do not exist. */
+static bool at_the_end(const layout *l) { return l->axes.groups <= 1 || l->axes.reduced == 0; }
+
+static bool memory_of(const layout *l, const gp_fold_spec *spec, uint64_t *bytes)
+{
+    const gp_axes *a = &l->axes;
+    uint64_t cells = a->cells;
+    if (gp_shape_size(&spec->shape) == 0)
+        return gp_mul_u64(gp_shape_size(&spec->result), 8 * (uint64_t)l->acc->planes, bytes);
+    if (!gp_add_u64(cells, l->direct ? 0 : l->width, bytes) ||
+        !gp_mul_u64(*bytes, 8 * (uint64_t)l->acc->planes, bytes))
+        return false;
+    return gp_add_u64(*bytes, 8 * l->sets * words_of_set(l, l->set_cells), bytes);
+}
 
 static uint64_t bytes(const gp_fold_spec *spec)
 {
-    (void)spec;
-    return 0;
+    layout l = layout_of(spec);
+    uint64_t n;
+    return memory_of(&l, spec, &n) ? n : UINT64_MAX;
+}
+
+static set carve(uint64_t **at, const layout *l, uint64_t cells)
+{
+    set s = {.cells = gp_cells_in(*at, l->acc->planes, cells)};
+    *at += (uint64_t)l->acc->planes * cells;
+    if (!l->direct) {
+        s.lanes = gp_cells_in(*at, l->acc->planes, l->width);
+        *at += (uint64_t)l->acc->planes * l->width;
+    }
+    return s;
 }
 
 static gpuproc_status open(const gp_fold_spec *spec, uint64_t budget, unsigned workers, gp_fold **fold,
@@ -13,8 +151,469 @@ static gpuproc_status open(const gp_fold_spec *spec, uint64_t budget, unsigned w
 {
     (void)budget;
     (void)workers;
-    (void)fold;
-    return gp_fail(err, GPUPROC_UNSUPPORTED, "%s() is not built yet", gp_op_info_of(spec->op)->spelling);
+    layout l = layout_of(spec);
+    uint64_t size;
+    reduce *r = gp_calloc(1, sizeof *r);
+    if (r == NULL || !memory_of(&l, spec, &size) || size > SIZE_MAX) goto none;
+    r->memory = gp_calloc(1, size);
+    if (r->memory == NULL) goto none;
+    r->l = l;
+    r->item = gpuproc_dtype_bytes(spec->operand[0]);
+    if (gp_shape_size(&spec->shape) == 0) {
+        r->kept.cells = gp_cells_in(r->memory, l.acc->planes, gp_shape_size(&spec->result));
+    } else {
+        uint64_t *at = r->memory;
+        r->kept = carve(&at, &l, l.axes.cells);
+        for (unsigned i = 0; i < l.sets; i++) {
+            r->set[i] = carve(&at, &l, l.set_cells);
+            if (l.set_cells == 0) r->set[i].cells = r->kept.cells;
+        }
+    }
+    *fold = &r->base;
+    return GPUPROC_OK;
+none:
+    free(r);
+    return gp_fail(err, GPUPROC_NO_MEMORY, "%s() along axes: out of memory",
+                   gp_op_info_of(spec->op)->spelling);
 }
 
-const gp_fold_kind gp_fold_reduce = {.bytes = bytes, .open = open};
+static void close(gp_fold *fold)
+{
+    reduce *r = (reduce *)fold;
+    free(r->memory);
+    free(r);
+}
+
+static uint64_t room(const gp_fold *fold, uint64_t count)
+{
+    const layout *l = &((const reduce *)fold)->l;
+    if (at_the_end(l) || count == 0) return 0;
+    return gp_min_u64(1 + (count - 1) / l->axes.group, l->axes.groups) * l->axes.cells;
+}
+
+/* ---- Adding ---- */
+
+/* The part of the cells that a worker takes: columns of the rows, and rows of cells. */
+typedef struct part {
+    uint64_t column, columns, row, rows;
+} part;
+
+static part whole(const layout *l)
+{
+    return (part){0, l->axes.inner, 0, l->axes.cells / l->axes.inner};
+}
+
+static void copy_cells(const layout *l, gp_cells to, gp_cells from, uint64_t n)
+{
+    for (int p = 0; p < l->acc->planes; p++) memcpy(to.plane[p], from.plane[p], n * 8);
+}
+
+static void init_cells(const layout *l, gp_cells cells, const part *w)
+{
+    const gp_axes *a = &l->axes;
+    if (w->columns == a->inner) {
+        l->acc->init(gp_cells_at(cells, w->row * a->inner), w->rows * a->inner);
+        return;
+    }
+    for (uint64_t row = w->row; row < w->row + w->rows; row++)
+        l->acc->init(gp_cells_at(cells, row * a->inner + w->column), w->columns);
+}
+
+/* Adds n elements that begin at element `at` of rows of `width` (columns [c0, c0 + cn) of them only).
+ * `row`: the number of the first row that is touched. */
+static void add_rows(const layout *l, uint64_t item, gp_cells cells, uint64_t width, uint64_t c0,
+                     uint64_t cn, const char *x, uint64_t at, uint64_t n, uint64_t row)
+{
+    gp_tile tile = {.groups = 1, .step = width, .row = (int64_t)row};
+    uint64_t phase = at % width;
+    while (n > 0) {
+        /* A part of a row, or all whole rows that there are. */
+        uint64_t part_of_row = gp_min_u64(width - phase, n);
+        bool full = part_of_row == width;
+        uint64_t rows = full ? n / width : 1;
+        uint64_t from = gp_max_u64(phase, c0), to = gp_min_u64(phase + part_of_row, c0 + cn);
+        if (from < to) {
+            tile.rows = rows;
+            tile.width = to - from;
+            l->acc->add(gp_cells_at(cells, from), x + (from - phase) * item, &tile);
+        }
+        uint64_t done = full ? rows * width : part_of_row;
+        x += done * item;
+        n -= done;
+        phase = 0;
+        tile.row += (int64_t)rows;
+    }
+}
+
+/* The lanes of an open block become the cells' share of it. */
+static void close_block(const layout *l, gp_cells lanes, uint64_t rows_before)
+{
+    const gp_axes *a = &l->axes;
+    if (l->acc->indexed) {
+        int64_t *index = lanes.plane[1];
+        for (uint64_t j = 0; j < l->width; j++) {
+            if (index[j] != INT64_MAX)
+                index[j] = index[j] * (int64_t)l->lanes + (int64_t)(j / a->inner + rows_before);
+        }
+    }
+    l->acc->halve(lanes, l->lanes, a->inner);
+}
+
+/* What the cells must know of their first elements before these are added. */
+static void begin_cells(const reduce *r, gp_cells cells, gp_cells lanes, const part *w, const char *x,
+                        uint64_t in, uint64_t n)
+{
+    const layout *l = &r->l;
+    uint64_t from = gp_max_u64(in, w->column);
+    uint64_t to = gp_min_u64(gp_min_u64(in + n, l->axes.inner), w->column + w->columns);
+    if (from >= to) return;
+    l->acc->begin(gp_cells_at(cells, from), x + (from - in) * r->item, to - from);
+    if (l->direct) return;
+    for (uint64_t k = 0; k < l->lanes; k++)
+        memcpy((double *)lanes.plane[0] + k * l->axes.inner + from, (double *)cells.plane[0] + from,
+               (to - from) * 8);
+}
+
+static void init_lanes(const layout *l, gp_cells lanes, gp_cells cells)
+{
+    l->acc->init(lanes, l->width);
+    if (l->acc->begin == NULL) return;
+    for (uint64_t k = 0; k < l->lanes; k++)
+        memcpy((double *)lanes.plane[0] + k * l->axes.inner, cells.plane[0], l->axes.inner * 8);
+}
+
+/* Elements [in, in + n) of a run, all in one block, whose cells have had `visit` runs before. True: the
+ * block is complete, and its lanes are to join the cells. */
+static bool add_segment(const reduce *r, gp_cells cells, gp_cells lanes, const part *w, uint64_t visit,
+                        const char *x, uint64_t in, uint64_t n)
+{
+    const layout *l = &r->l;
+    const gp_axes *a = &l->axes;
+    if (l->direct) {
+        add_rows(l, r->item, cells, a->inner, w->column, w->columns, x, in, n,
+                 visit * a->rows + in / a->inner);
+        return false;
+    }
+    if (in % l->block == 0) init_lanes(l, lanes, cells);
+    add_rows(l, r->item, lanes, l->width, 0, l->width, x, in, n, in / l->width);
+    if (in + n != a->run && (in + n) % l->block != 0) return false;
+    close_block(l, lanes, visit * a->rows);
+    return true;
+}
+
+/* Elements [from, to) of a group, x being the first of them. */
+static void walk(const reduce *r, const set *s, const part *w, const char *x, uint64_t from, uint64_t to)
+{
+    const layout *l = &r->l;
+    const gp_axes *a = &l->axes;
+    while (from < to) {
+        uint64_t in = from % a->run, n = gp_min_u64(a->run - in, to - from), row, visit;
+        if (!l->direct) n = gp_min_u64(n, l->block - in % l->block);
+        gp_axes_run(a, from / a->run, &row, &visit);
+        gp_cells cells = gp_cells_at(s->cells, row * a->inner);
+        if (l->acc->begin != NULL && visit == 0) begin_cells(r, cells, s->lanes, w, x, in, n);
+        if (add_segment(r, cells, s->lanes, w, visit, x, in, n)) l->acc->merge(cells, s->lanes, a->inner);
+        from += n;
+        x += n * r->item;
+    }
+}
+
+/* Does the piece's part of a group end or begin (at element `at` of the group) inside a block? */
+static bool inside_block(const layout *l, uint64_t at)
+{
+    return !l->direct && at % l->axes.run % l->block != 0;
+}
+
+/* ---- A piece and its groups ---- */
+
+/* Elements [from, to) of group g are in the piece; x: where they begin. */
+typedef struct stretch {
+    uint64_t from, to;
+    const char *x;
+} stretch;
+
+static stretch stretch_of(const reduce *r, uint64_t g)
+{
+    const gp_fold_piece *p = r->piece;
+    uint64_t start = g * r->l.axes.group, from = gp_max_u64(start, p->first);
+    uint64_t to = gp_min_u64(start + r->l.axes.group, p->first + p->count);
+    return (stretch){from - start, to - start,
+                     (const char *)p->operand[0] + (from - p->first) * r->item};
+}
+
+/* Where a worker's part of a group's results go; nowhere where they come at the end. */
+static void give(const reduce *r, uint64_t g, gp_cells cells, const part *w)
+{
+    const layout *l = &r->l;
+    const gp_axes *a = &l->axes;
+    if (at_the_end(l)) return;
+    size_t size = gpuproc_dtype_bytes(r->base.spec.dtype);
+    char *out = (char *)r->piece->out + (g * a->cells - r->base.given) * size;
+    bool rows_are_whole = w->columns == a->inner;
+    uint64_t step = rows_are_whole ? w->rows : 1, n = rows_are_whole ? w->rows * a->inner : w->columns;
+    for (uint64_t row = w->row; row < w->row + w->rows; row += step) {
+        uint64_t at = row * a->inner + w->column;
+        gp_cells_finish(&r->base.spec, a->reduced, gp_cells_at(cells, at), n, out + at * size);
+    }
+}
+
+/* ---- Sharing by groups ---- */
+
+/* n groups that are whole in the piece, as many as a set has cells for. */
+static void add_whole_groups(const reduce *r, const set *s, uint64_t g, uint64_t n)
+{
+    const layout *l = &r->l;
+    const gp_axes *a = &l->axes;
+    const char *x = stretch_of(r, g).x;
+    bool rows_only = l->direct && a->pairs == 0;
+    l->acc->init(s->cells, n * a->cells);
+    for (uint64_t i = 0; i < n && !rows_only; i++) {
+        const part all = whole(l);
+        const set one = {gp_cells_at(s->cells, i * a->cells), s->lanes};
+        walk(r, &one, &all, x + i * a->group * r->item, 0, a->group);
+    }
+    for (uint64_t i = 0; i < n && rows_only && l->acc->begin != NULL; i++)
+        l->acc->begin(gp_cells_at(s->cells, i * a->cells), x + i * a->group * r->item, a->cells);
+    if (rows_only) {
+        gp_tile tile = {.groups = n, .rows = a->rows, .width = a->inner, .step = a->inner,
+                        .group_step = a->group};
+        l->acc->add(s->cells, x, &tile);
+    }
+    const part all = {0, a->inner, 0, n * a->cells / a->inner};
+    give(r, g, s->cells, &all);
+}
+
+/* A group of which the piece has not all. */
+static void add_part_of_group(const reduce *r, const set *s, uint64_t g)
+{
+    const layout *l = &r->l;
+    const part all = whole(l);
+    stretch e = stretch_of(r, g);
+    if (e.from == 0)
+        init_cells(l, s->cells, &all);
+    else
+        copy_cells(l, s->cells, r->kept.cells, l->axes.cells);
+    if (inside_block(l, e.from)) copy_cells(l, s->lanes, r->kept.lanes, l->width);
+    walk(r, s, &all, e.x, e.from, e.to);
+    if (e.to == l->axes.group) give(r, g, s->cells, &all);
+}
+
+static void take_groups(void *arg, unsigned worker, uint64_t from, uint64_t to)
+{
+    (void)worker;
+    const reduce *r = arg;
+    const layout *l = &r->l;
+    uint64_t piece_end = r->piece->first + r->piece->count;
+    for (uint64_t u = from; u < to; u++) {
+        uint64_t g = r->group0 + u * r->groups / r->units, end = r->group0 + (u + 1) * r->groups / r->units;
+        while (g < end) {
+            uint64_t whole_ones = 0;
+            if (stretch_of(r, g).from == 0) whole_ones = gp_min_u64(end, piece_end / l->axes.group) - g;
+            if (whole_ones == 0) {
+                add_part_of_group(r, &r->set[u], g++);
+                continue;
+            }
+            whole_ones = gp_min_u64(whole_ones, l->set_cells / l->axes.cells);
+            add_whole_groups(r, &r->set[u], g, whole_ones);
+            g += whole_ones;
+        }
+    }
+}
+
+static void share_groups(reduce *r)
+{
+    const layout *l = &r->l;
+    r->units = gp_min_u64(gp_min_u64(l->sets, r->groups), gp_ceil_div(r->piece->count, UNIT));
+    r->base.workers->each(r->base.workers, r->units, take_groups, r);
+    uint64_t end = (r->piece->first + r->piece->count) % l->axes.group;
+    if (end == 0) return;
+    const set *last = &r->set[r->units - 1];
+    copy_cells(l, r->kept.cells, last->cells, l->axes.cells);
+    if (inside_block(l, end)) copy_cells(l, r->kept.lanes, last->lanes, l->width);
+}
+
+/* ---- Sharing by columns and by slabs: parts of the kept cells ---- */
+
+static void take_columns(void *arg, unsigned worker, uint64_t from, uint64_t to)
+{
+    (void)worker;
+    const reduce *r = arg;
+    const layout *l = &r->l;
+    part w = whole(l);
+    /* Neighbouring units are one: the ends stand at multiples of a cache line. */
+    uint64_t step = gp_ceil_div(gp_ceil_div(l->axes.inner, r->units), 64) * 64;
+    w.column = gp_min_u64(from * step, l->axes.inner);
+    w.columns = gp_min_u64(to * step, l->axes.inner) - w.column;
+    if (w.columns == 0) return;
+    for (uint64_t g = r->group0; g < r->group0 + r->groups; g++) {
+        stretch e = stretch_of(r, g);
+        if (e.from == 0) init_cells(l, r->kept.cells, &w);
+        walk(r, &r->kept, &w, e.x, e.from, e.to);
+        if (e.to == l->axes.group) give(r, g, r->kept.cells, &w);
+    }
+}
+
+/* Slabs [b0, b1) of one group. A slab lies in one piece for each index of the axis outside it. */
+static void walk_slabs(reduce *r, set *s, const part *w, uint64_t b0, uint64_t b1, const stretch *e)
+{
+    const layout *l = &r->l;
+    const gp_axes *a = &l->axes;
+    uint64_t slabs = a->pairs == 0 ? 1 : a->pair[0][1];
+    uint64_t outer = a->group / (a->pairs == 0 ? 1 : a->pair[0][0]), slab = outer / slabs;
+    for (uint64_t k = e->from / outer; k * outer < e->to; k++) {
+        uint64_t from = gp_max_u64(k * outer + b0 * slab, e->from);
+        uint64_t to = gp_min_u64(k * outer + b1 * slab, e->to);
+        if (from >= to) continue;
+        if (from == e->from && inside_block(l, from)) copy_cells(l, s->lanes, r->kept.lanes, l->width);
+        walk(r, s, w, e->x + (from - e->from) * r->item, from, to);
+        if (to == e->to && inside_block(l, to)) r->open = s;
+    }
+}
+
+static void take_slabs(void *arg, unsigned worker, uint64_t from, uint64_t to)
+{
+    (void)worker;
+    reduce *r = arg;
+    const layout *l = &r->l;
+    uint64_t slabs = l->axes.pairs == 0 ? 1 : l->axes.pair[0][1];
+    for (uint64_t u = from; u < to; u++) {
+        uint64_t b0 = u * slabs / r->units, b1 = (u + 1) * slabs / r->units;
+        part w = whole(l);
+        uint64_t rows = w.rows / slabs;
+        w.row = b0 * rows;
+        w.rows = (b1 - b0) * rows;
+        for (uint64_t g = r->group0; g < r->group0 + r->groups; g++) {
+            stretch e = stretch_of(r, g);
+            if (e.from == 0) init_cells(l, r->kept.cells, &w);
+            walk_slabs(r, &r->set[u], &w, b0, b1, &e);
+            if (e.to == l->axes.group) give(r, g, r->kept.cells, &w);
+        }
+    }
+}
+
+static void share_slabs(reduce *r)
+{
+    const layout *l = &r->l;
+    uint64_t slabs = l->axes.pairs == 0 ? 1 : l->axes.pair[0][1];
+    r->units = gp_min_u64(gp_min_u64(slabs, l->sets), gp_min_u64(4 * (uint64_t)r->base.workers->count,
+                                                                 gp_ceil_div(r->piece->count, UNIT)));
+    r->open = NULL;
+    r->base.workers->each(r->base.workers, r->units, take_slabs, r);
+    if (r->open != NULL) copy_cells(l, r->kept.lanes, r->open->lanes, l->width);
+}
+
+/* ---- Sharing by blocks ---- */
+
+static void take_blocks(void *arg, unsigned worker, uint64_t from, uint64_t to)
+{
+    (void)worker;
+    reduce *r = arg;
+    const part all = whole(&r->l);
+    for (uint64_t u = from; u < to; u++) {
+        segment *s = &r->segment[u];
+        s->closed = add_segment(r, s->cells, r->set[u].lanes, &all, s->visit, s->x, s->in, s->n);
+    }
+}
+
+/* Elements [in, in + n) of one run. */
+static void share_run(reduce *r, gp_cells cells, uint64_t visit, const char *x, uint64_t in, uint64_t n)
+{
+    const layout *l = &r->l;
+    const part all = whole(l);
+    if (l->acc->begin != NULL && visit == 0) begin_cells(r, cells, r->kept.lanes, &all, x, in, n);
+    if (in % l->block != 0) copy_cells(l, r->set[0].lanes, r->kept.lanes, l->width);
+    while (n > 0) {
+        unsigned count = 0;
+        for (; n > 0 && count < l->sets; count++) {
+            uint64_t more = gp_min_u64(l->block - in % l->block, n);
+            r->segment[count] = (segment){.cells = cells, .visit = visit, .x = x, .in = in, .n = more};
+            in += more;
+            x += more * r->item;
+            n -= more;
+        }
+        r->base.workers->each(r->base.workers, count, take_blocks, r);
+        for (unsigned i = 0; i < count; i++) {
+            if (r->segment[i].closed)
+                l->acc->merge(cells, r->set[i].lanes, l->axes.inner);
+            else
+                copy_cells(l, r->kept.lanes, r->set[i].lanes, l->width);
+        }
+    }
+}
+
+static void share_blocks(reduce *r)
+{
+    const layout *l = &r->l;
+    const gp_axes *a = &l->axes;
+    const part all = whole(l);
+    for (uint64_t g = r->group0; g < r->group0 + r->groups; g++) {
+        stretch e = stretch_of(r, g);
+        if (e.from == 0) init_cells(l, r->kept.cells, &all);
+        for (uint64_t at = e.from; at < e.to;) {
+            uint64_t in = at % a->run, n = gp_min_u64(a->run - in, e.to - at), row, visit;
+            gp_axes_run(a, at / a->run, &row, &visit);
+            share_run(r, gp_cells_at(r->kept.cells, row * a->inner), visit, e.x + (at - e.from) * r->item, in, n);
+            at += n;
+        }
+        if (e.to == a->group) give(r, g, r->kept.cells, &all);
+    }
+}
+
+/* ---- The fold ---- */
+
+static gpuproc_status take(gp_fold *fold, gp_fold_piece *piece, gpuproc_error *err)
+{
+    (void)err;
+    reduce *r = (reduce *)fold;
+    const gp_axes *a = &r->l.axes;
+    if (piece->count == 0) return GPUPROC_OK;
+    uint64_t end = piece->first + piece->count;
+    r->piece = piece;
+    r->group0 = piece->first / a->group;
+    r->groups = gp_ceil_div(end, a->group) - r->group0;
+    switch (r->l.how) {
+    case BY_GROUPS: share_groups(r); break;
+    case BY_COLUMNS:
+        r->units = gp_min_u64(gp_ceil_div(a->inner, 256), 4 * (uint64_t)fold->workers->count);
+        fold->workers->each(fold->workers, r->units, take_columns, r);
+        break;
+    case BY_SLABS: share_slabs(r); break;
+    case BY_BLOCKS: share_blocks(r); break;
+    }
+    if (!at_the_end(&r->l)) piece->out_count = (end / a->group - r->group0) * a->cells;
+    return GPUPROC_OK;
+}
+
+static gpuproc_status end(gp_fold *fold, bool *again, gpuproc_error *err)
+{
+    (void)again;
+    reduce *r = (reduce *)fold;
+    const gp_fold_spec *spec = &fold->spec;
+    const gp_axes *a = &r->l.axes;
+    bool extreme = spec->op == GP_OP_MIN || spec->op == GP_OP_MAX || spec->op == GP_OP_ARGMIN ||
+                   spec->op == GP_OP_ARGMAX;
+    if (a->reduced == 0 && extreme)
+        return gp_fail(err, GPUPROC_DOMAIN, "%s: expected at least one element, found none",
+                       gp_op_info_of(spec->op)->spelling);
+    if (a->reduced == 0 && spec->op == GP_OP_MEAN) fold->warning = "mean of empty slice";
+    if ((spec->op == GP_OP_VAR || spec->op == GP_OP_STD) && !((double)a->reduced - spec->ddof > 0))
+        fold->warning = "degrees of freedom <= 0";
+    if (at_the_end(&r->l)) {
+        uint64_t n = gp_shape_size(&spec->result);
+        if (gp_shape_size(&spec->shape) == 0) r->l.acc->init(r->kept.cells, n);
+        gp_cells_finish(spec, a->reduced, r->kept.cells, n, r->kept.cells.plane[0]);
+    }
+    return GPUPROC_OK;
+}
+
+static void rest(gp_fold *fold, const void **data, uint64_t *first, uint64_t *count)
+{
+    const reduce *r = (const reduce *)fold;
+    if (!at_the_end(&r->l)) return;
+    *first = 0;
+    *count = gp_shape_size(&fold->spec.result);
+    *data = r->kept.cells.plane[0];
+}
+
+const gp_fold_kind gp_fold_reduce = {
+    .bytes = bytes, .open = open, .close = close, .room = room, .take = take, .end = end, .rest = rest};

@@ -13,9 +13,10 @@
 struct gp_io_engine {
     unsigned depth;
     gp_io_crew reads, writes, calls, streams;
-    pthread_mutex_t lock; /* for the choice */
+    pthread_mutex_t lock; /* for the choice and the scratch */
     bool chosen;
     gp_uring *uring; /* NULL: threads */
+    void *scratch;   /* not in use; each begins with the address of the next */
 };
 
 gpuproc_status gp_io_engine_new(unsigned depth, gp_io_engine **engine, gpuproc_error *err)
@@ -49,6 +50,11 @@ void gp_io_engine_free(gp_io_engine *e)
     gp_io_crew_free(&e->calls);
     gp_io_crew_free(&e->writes);
     gp_io_crew_free(&e->reads);
+    while (e->scratch != NULL) {
+        void *next = *(void **)e->scratch;
+        gp_pages_free(e->scratch, GP_IO_SCRATCH_BYTES);
+        e->scratch = next;
+    }
     pthread_mutex_destroy(&e->lock);
     free(e);
 }
@@ -86,6 +92,24 @@ void gp_io_submit(gp_io_engine *e, gp_io_request *request)
         (void)uring;
         gp_io_crew_submit(request->op == GP_IO_READ ? &e->reads : &e->writes, request);
     }
+}
+
+void *gp_io_scratch_take(gp_io_engine *e)
+{
+    pthread_mutex_lock(&e->lock);
+    void *scratch = e->scratch;
+    if (scratch != NULL) e->scratch = *(void **)scratch;
+    pthread_mutex_unlock(&e->lock);
+    return scratch != NULL ? scratch : gp_pages_alloc(GP_IO_SCRATCH_BYTES);
+}
+
+void gp_io_scratch_give(gp_io_engine *e, void *scratch)
+{
+    if (scratch == NULL) return;
+    pthread_mutex_lock(&e->lock);
+    *(void **)scratch = e->scratch;
+    e->scratch = scratch;
+    pthread_mutex_unlock(&e->lock);
 }
 
 typedef struct latch {

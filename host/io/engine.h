@@ -28,6 +28,10 @@ struct gp_io_request {
     /* GP_IO_CALL: runs on an engine thread and returns the result; for work that
      * blocks (gathering from a mapping, a generator function). */
     int64_t (*call)(gp_io_request *request);
+    /* Or, instead of `call`: work of `bytes` units that threads do in parts of `part_units` at the
+     * same time, in any order; 0 or -errno, and after the first failure no more parts are begun. */
+    int64_t (*part)(gp_io_request *request, uint64_t from, uint64_t to);
+    size_t part_units;
     void *call_ctx;
     void (*done)(gp_io_request *request); /* from an engine thread */
     void *ctx;
@@ -48,6 +52,12 @@ struct gp_io_request {
  * request is cut into pieces that are under way together. Starts nothing until the first
  * submit. $GPUPROC_IO, "threads" or "uring", forces one way. */
 gpuproc_status gp_io_engine_new(unsigned depth, gp_io_engine **engine, gpuproc_error *err);
+/* Memory of GP_IO_SCRATCH_BYTES, page-aligned, for a part of a call while it runs: there are never
+ * more of them than threads. NULL: out of memory. */
+#define GP_IO_SCRATCH_BYTES ((size_t)512 << 10)
+void *gp_io_scratch_take(gp_io_engine *engine);
+void gp_io_scratch_give(gp_io_engine *engine, void *scratch);
+
 /* All requests must have ended. */
 void gp_io_engine_free(gp_io_engine *engine);
 /* Never blocks, never fails. Thread-safe, from `done` too. Only where no thread can be

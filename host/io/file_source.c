@@ -2,7 +2,6 @@
 #include "io/source_impl.h"
 
 #include "base/memory.h"
-#include "io/gather.h"
 #include "io/residency.h"
 
 #include <errno.h>
@@ -14,8 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Smaller reads gain nothing from going past the page cache. */
-#define DIRECT_MIN_BYTES ((uint64_t)128 << 10)
 #define VIEW_MIN_PERCENT 95u
 #define CACHED_MIN_PERCENT 50u
 
@@ -72,11 +69,7 @@ gpuproc_status gp_file_open(gp_source *s, gpuproc_error *err)
     s->regular = S_ISREG(st.st_mode);
     /* Pieces of a read arrive in any order: each is read as it is, without guesses. */
     (void)posix_fadvise(s->fd, 0, 0, s->gathers ? POSIX_FADV_NORMAL : POSIX_FADV_RANDOM);
-    if (s->gathers) { /* every chunk comes from all over the file: one look for all of them */
-        s->cold = gp_resident_percent(s->fd, s->origin.data_offset, bytes) < VIEW_MIN_PERCENT;
-        s->fits = s->cold && bytes <= available_memory() / 2;
-    }
-    if (s->keep_cached || s->gathers) return GPUPROC_OK;
+    if (s->keep_cached) return GPUPROC_OK;
     s->direct_fd = open_again(path, O_DIRECT);
     if (s->direct_fd >= 0 && (fstat(s->direct_fd, &again) != 0 || again.st_ino != st.st_ino ||
                               again.st_dev != st.st_dev)) { /* replaced in between */
@@ -96,7 +89,7 @@ bool gp_file_view(gp_source *s, uint64_t first, uint64_t count, gp_view *view)
 {
     struct stat st;
     uint64_t offset = offset_of(s, first), bytes = count * s->width;
-    if (count == 0 || s->gathers || offset % s->align != 0) return false;
+    if (count == 0 || offset % s->align != 0) return false;
     if (s->origin.big_endian && s->align > 1) return false;
     /* A page behind the end of the file would be a SIGBUS. */
     if (!s->regular || fstat(s->fd, &st) != 0 || (uint64_t)st.st_size < offset + bytes) return false;
@@ -116,31 +109,42 @@ void gp_source_unview(gp_source *s, gp_view *view)
     *view = (gp_view){0};
 }
 
+/* The bytes that a read is about. */
+static void bytes_of(const gp_read *read, uint64_t *from, uint64_t *to)
+{
+    const gp_source *s = read->source;
+    uint64_t low = read->at, high = read->at + read->count - (read->count > 0);
+    if (read->gather != NULL) (void)gp_gather_span(read->gather, &low, &high);
+    *from = offset_of(s, low);
+    *to = offset_of(s, high + 1);
+}
+
 static gpuproc_status truncated(gp_read *read)
 {
     const gp_source *s = read->source;
     struct stat st;
-    uint64_t end = offset_of(s, s->origin.count);
+    uint64_t end = offset_of(s, s->origin.count), low, high;
     if (fstat(s->fd, &st) == 0 && (uint64_t)st.st_size < end)
         return gp_fail_where(&read->error, GPUPROC_TRUNCATED, s->where,
                              "the file ends early: expected %" PRIu64 " bytes, found %" PRIu64
                              ", %" PRIu64 " are missing",
                              end, (uint64_t)st.st_size, end - (uint64_t)st.st_size);
+    bytes_of(read, &low, &high);
     return gp_fail_where(&read->error, GPUPROC_TRUNCATED, s->where,
                          "the file ended within the data at bytes %" PRIu64 " to %" PRIu64
                          " while it was read",
-                         offset_of(s, read->first), offset_of(s, read->first + read->count));
+                         low, high);
 }
 
-static gpuproc_status failed(gp_read *read, int errnum)
+gpuproc_status gp_file_failed(gp_read *read, int errnum)
 {
-    const gp_source *s = read->source;
+    uint64_t low, high;
     if (errnum == ENODATA) return truncated(read);
     gpuproc_status st = errnum == ENOMEM ? GPUPROC_NO_MEMORY : GPUPROC_IO_READ;
-    st = gp_fail_errno(&read->error, st, errnum, s->where,
-                       "cannot read bytes %" PRIu64 " to %" PRIu64, offset_of(s, read->first),
-                       offset_of(s, read->first + read->count));
-    read->error.offset = offset_of(s, read->first);
+    bytes_of(read, &low, &high);
+    st = gp_fail_errno(&read->error, st, errnum, read->source->where,
+                       "cannot read bytes %" PRIu64 " to %" PRIu64, low, high);
+    read->error.offset = low;
     return st;
 }
 
@@ -156,7 +160,7 @@ static void read_buffered(gp_read *read)
                                     .fd = s->fd,
                                     .buffer = read->buffer,
                                     .bytes = read->count * s->width,
-                                    .offset = offset_of(s, read->first),
+                                    .offset = offset_of(s, read->at),
                                     .done = transferred,
                                     .ctx = read};
     gp_io_submit(s->engine, &read->request);
@@ -165,7 +169,7 @@ static void read_buffered(gp_read *read)
 static void read_direct(gp_read *read)
 {
     gp_source *s = read->source;
-    uint64_t offset = offset_of(s, read->first), bytes = read->count * s->width;
+    uint64_t offset = offset_of(s, read->at), bytes = read->count * s->width;
     uint64_t low = offset / GP_IO_ALIGN * GP_IO_ALIGN;
     read->skip = offset - low;
     read->request = (gp_io_request){
@@ -199,61 +203,63 @@ static void transferred(gp_io_request *request)
     } else if (request->result >= 0) {
         gp_read_end(read, truncated(read));
     } else {
-        gp_read_end(read, failed(read, (int)-request->result));
+        gp_read_end(read, gp_file_failed(read, (int)-request->result));
     }
-}
-
-/* ---- Fortran order ---- */
-
-/* Every chunk needs a little of nearly every page. A disk reads all of them in order much
- * sooner than one by one, so the first chunk asks for the whole file where it fits. */
-static void load(gp_source *s)
-{
-    const uint64_t step = (uint64_t)8 << 20, bytes = s->origin.count * s->width;
-    if (atomic_flag_test_and_set(&s->loading)) return;
-    for (uint64_t at = 0; at < bytes; at += step) {
-        if (atomic_load_explicit(&s->stop, memory_order_relaxed)) return;
-        (void)posix_fadvise(s->fd, (off_t)(s->origin.data_offset + at),
-                            (off_t)gp_min_u64(step, bytes - at), POSIX_FADV_WILLNEED);
-    }
-}
-
-static int64_t gather(gp_io_request *request)
-{
-    gp_read *read = request->ctx;
-    gp_source *s = read->source;
-    const gp_origin *o = &s->origin;
-    struct stat st;
-    if (s->regular && fstat(s->fd, &st) == 0 && (uint64_t)st.st_size < offset_of(s, o->count))
-        return -ENODATA;
-    if (s->fits) load(s);
-    return gp_gather(s->fd, o->data_offset, &o->shape, s->width, s->cold && !s->fits, read->first,
-                     read->count, read->buffer);
-}
-
-static void gathered(gp_io_request *request)
-{
-    gp_read *read = request->ctx;
-    if (read->begin_ns == 0) read->begin_ns = request->begin_ns;
-    if (request->result < 0) {
-        gp_read_end(read, failed(read, (int)-request->result));
-        return;
-    }
-    read->data = read->buffer;
-    gp_read_settle(read);
 }
 
 void gp_file_read(gp_read *read)
 {
     gp_source *s = read->source;
     uint64_t bytes = read->count * s->width;
-    if (s->gathers && read->count > 0) {
-        gp_read_call(read, gather, gathered);
-        return;
-    }
-    bool direct = s->direct_fd >= 0 && bytes >= DIRECT_MIN_BYTES &&
+    bool direct = s->direct_fd >= 0 && bytes >= GP_STORAGE_DIRECT_MIN_BYTES &&
                   !atomic_load_explicit(&s->direct_refused, memory_order_relaxed) &&
-                  gp_resident_percent(s->fd, offset_of(s, read->first), bytes) < CACHED_MIN_PERCENT;
+                  gp_resident_percent(s->fd, offset_of(s, read->at), bytes) < CACHED_MIN_PERCENT;
     if (direct) read_direct(read);
     else read_buffered(read);
+}
+
+/* ---- gathered reads ---- */
+
+void gp_file_plan(gp_read *read)
+{
+    gp_source *s = read->source;
+    gp_storage storage = {.width = s->width, .fd = s->fd, .direct_fd = -1, .data_offset = s->origin.data_offset,
+                          .direct_refused = &s->direct_refused};
+    uint64_t low = 0, high = 0;
+    unsigned cached = 100;
+    if (gp_gather_span(read->gather, &low, &high))
+        cached = gp_resident_percent(s->fd, offset_of(s, low), (high - low + 1) * s->width);
+    storage.cold = cached < VIEW_MIN_PERCENT;
+    if (cached < CACHED_MIN_PERCENT) storage.direct_fd = s->direct_fd;
+    gp_gather_plan(read->gather, &storage, !storage.cold && s->regular, read->buffer, s->engine);
+    if (!storage.cold || !gp_gather_shares_pages(read->gather)) return;
+    /* Every chunk needs a little of nearly every page. A disk reads all of them in order much
+     * sooner than one by one, so the first chunk asks for everything where it fits. */
+    if (!atomic_load(&s->load) && s->origin.count * s->width <= available_memory() / 2)
+        atomic_store(&s->load, true);
+    storage.cold = !atomic_load(&s->load);
+    storage.direct_fd = -1;
+    gp_gather_plan(read->gather, &storage, false, read->buffer, s->engine);
+}
+
+static void load(gp_source *s, const gp_gather *gather)
+{
+    const uint64_t step = (uint64_t)8 << 20;
+    uint64_t first = 0, last = 0;
+    if (!atomic_load(&s->load) || atomic_flag_test_and_set(&s->loading)) return;
+    if (!gp_walk_span(gp_gather_walk(gather), &first, &last)) return;
+    uint64_t end = offset_of(s, last + 1);
+    for (uint64_t at = offset_of(s, first); at < end; at += step) {
+        if (atomic_load_explicit(&s->stop, memory_order_relaxed)) return;
+        (void)posix_fadvise(s->fd, (off_t)at, (off_t)gp_min_u64(step, end - at), POSIX_FADV_WILLNEED);
+    }
+}
+
+int64_t gp_file_prepare(gp_source *s, const gp_gather *gather)
+{
+    struct stat st;
+    if (s->regular && fstat(s->fd, &st) == 0 && (uint64_t)st.st_size < offset_of(s, s->origin.count))
+        return -ENODATA;
+    load(s, gather);
+    return 0;
 }

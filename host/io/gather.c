@@ -1,41 +1,65 @@
-/* A range of C order is cut into boxes (a range on one axis, everything on the axes behind
- * it); a box is a stack of matrices, and a matrix is transposed tile by tile through a
- * strip of memory. */
+/* A range of C order is cut into boxes: a range on one axis, everything on the axes behind it. A
+ * box is cut into tiles that a strip of memory holds, and a tile comes from storage in one of the
+ * ways below and is then put in order. */
 #include "io/gather.h"
 
 #include "base/memory.h"
+#include "io/pick.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
-#define STRIP_BYTES ((size_t)512 << 10)
-/* Reading across a gap is cheaper than one more system call up to about here. */
-#define GAP_BYTES 4096u
-/* Runs that a tile reads side by side, so that its rows in memory are worth their lines. */
-#define TILE_RUNS 64u
+#define STRIP_BYTES (GP_IO_SCRATCH_BYTES - GP_STORAGE_SLACK)
+/* Reading across a gap is cheaper than one more system call up to about here; making elements
+ * that nobody needs is not as cheap. */
+#define GAP_BYTES 4096
+#define MADE_GAP_BYTES 64
+/* A mapping has no costs for what is not touched, but for the page tables. */
+#define MAP_GAP_BYTES (256 << 10)
+#define MAP_BYTES ((size_t)4 << 20)
+/* Columns farther apart than this, side by side, make rows in memory worth their cache lines. */
+#define FAR_BYTES 4096
+#define TILE_RUNS 64
+/* Elements that share cache lines. */
+#define NEAR_BYTES 64
+/* A run as long as that needs no detour through a strip. */
+#define LONG_RUN_BYTES ((size_t)32 << 10)
+/* Elements that are repeated cost no reading: so much larger may a tile be. */
+#define REPEAT 16
+/* Tiles that a cold file is told of in advance. */
+#define AHEAD 16
 
-typedef struct gather {
-    int fd;
-    uint64_t data_offset;
-    size_t width, strip_elements;
-    bool prefetch;
-    int ndim;                          /* without axes of length 1 */
-    int64_t dim[GPUPROC_MAX_NDIM];
-    int64_t file_step[GPUPROC_MAX_NDIM]; /* elements */
+typedef enum way {
+    WAY_SPAN,   /* one read over all gaps, or the place in memory */
+    WAY_RUNS,   /* one read for each column, which are far apart */
+    WAY_MAPPED, /* one mapping over all gaps */
+    WAY_INTO,   /* one run, read to where it belongs */
+} way;
+
+typedef struct box {
+    int64_t from;                    /* element of storage; of the part inside the walk's box */
+    size_t to, zeros_to;             /* elements of `out`; of that part; of the whole */
+    int64_t n[GPUPROC_MAX_NDIM];     /* of that part, on every axis; 1 where the index is fixed */
+    int64_t low[GPUPROC_MAX_NDIM];   /* where it begins */
+    int64_t whole[GPUPROC_MAX_NDIM]; /* of all */
+    bool empty, zeros;               /* nothing is inside; something is outside */
+    int64_t tile[GPUPROC_MAX_NDIM];
+    way way;
+    int64_t pitch;                   /* RUNS: elements from run to run in the strip */
+    bool shares;
+    uint64_t first, units;           /* the first is for the zeros, if there are any */
+} box;
+
+struct gp_gather {
+    gp_storage storage;
+    gp_walk walk;
     int64_t out_step[GPUPROC_MAX_NDIM];
-    unsigned char *strip, *out;
-} gather;
-
-/* Rows of a matrix run along one axis of the file, columns are the last axis. */
-typedef struct matrix {
-    uint64_t from;                /* element in the file */
-    size_t to;                    /* element in `out` */
-    uint64_t rows, columns;
-    uint64_t row_step, column_step; /* in the file */
-    uint64_t out_row_step;          /* in `out`; its columns are side by side */
-} matrix;
+    unsigned char *out;
+    gp_io_engine *engine;
+    uint64_t units;
+    size_t boxes;
+    box box[];
+};
 
 bool gp_gather_needed(const gp_shape *shape)
 {
@@ -47,223 +71,358 @@ bool gp_gather_needed(const gp_shape *shape)
     return longer > 1;
 }
 
-static int64_t read_elements(const gather *g, uint64_t from, size_t count, void *to)
+static int64_t absolute(int64_t step) { return step < 0 ? -step : step; }
+
+/* ---- a range into boxes ---- */
+
+/* The box of axis `axis` from index[axis] for n, the axes in front of it fixed, those behind it
+ * whole. */
+static void make_box(const gp_walk *walk, const int64_t *out_step, const int64_t *index, int axis,
+                     int64_t n, size_t at, box *b)
 {
-    size_t bytes = count * g->width, got = 0;
-    uint64_t offset = g->data_offset + from * g->width;
-    while (got < bytes) {
-        ssize_t n = pread(g->fd, (char *)to + got, bytes - got, (off_t)(offset + got));
-        if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-        if (n < 0) return -errno;
-        if (n == 0) return -ENODATA;
-        got += (size_t)n;
-    }
-    return 0;
-}
-
-static void expect(const gather *g, uint64_t from, size_t count)
-{
-    if (g->prefetch)
-        (void)posix_fadvise(g->fd, (off_t)(g->data_offset + from * g->width),
-                            (off_t)(count * g->width), POSIX_FADV_WILLNEED);
-}
-
-/* out[i * out_step + k] = strip[i * row + k * column], in squares that stay in the cache. */
-#define SPREAD(type)                                                                        \
-    static void spread_##type(type *out, size_t out_step, const type *strip, size_t rows,   \
-                              size_t columns, size_t row, size_t column)                    \
-    {                                                                                       \
-        for (size_t i0 = 0; i0 < rows; i0 += 16) {                                          \
-            size_t i1 = rows - i0 < 16 ? rows : i0 + 16;                                    \
-            for (size_t k0 = 0; k0 < columns; k0 += 64) {                                   \
-                size_t k1 = columns - k0 < 64 ? columns : k0 + 64;                          \
-                for (size_t i = i0; i < i1; i++) {                                          \
-                    for (size_t k = k0; k < k1; k++)                                        \
-                        out[i * out_step + k] = strip[i * row + k * column];                \
-                }                                                                           \
-            }                                                                               \
-        }                                                                                   \
-    }
-typedef struct pair {
-    uint64_t a, b;
-} pair;
-SPREAD(uint8_t)
-SPREAD(uint16_t)
-SPREAD(uint32_t)
-SPREAD(uint64_t)
-SPREAD(pair)
-
-static void spread(const gather *g, size_t to, size_t out_step, size_t rows, size_t columns,
-                   size_t row, size_t column)
-{
-    void *out = g->out + to * g->width, *strip = g->strip;
-    switch (g->width) {
-    case 1: spread_uint8_t(out, out_step, strip, rows, columns, row, column); break;
-    case 2: spread_uint16_t(out, out_step, strip, rows, columns, row, column); break;
-    case 4: spread_uint32_t(out, out_step, strip, rows, columns, row, column); break;
-    case 8: spread_uint64_t(out, out_step, strip, rows, columns, row, column); break;
-    default: spread_pair(out, out_step, strip, rows, columns, row, column); break;
-    }
-}
-
-/* How a tile comes from the file: in one read over all gaps, one read per run, or one per
- * element where even a run has wide gaps. */
-typedef enum fetch { FETCH_SPAN, FETCH_RUNS, FETCH_ELEMENTS } fetch;
-
-static fetch fetch_of(const gather *g, const matrix *m)
-{
-    if (m->columns == 1 || m->column_step * g->width > GAP_BYTES)
-        return m->row_step * g->width <= GAP_BYTES ? FETCH_RUNS : FETCH_ELEMENTS;
-    return FETCH_SPAN;
-}
-
-/* The largest tile that the strip holds. */
-static void tile_size(const gather *g, const matrix *m, fetch way, uint64_t *rows,
-                      uint64_t *columns)
-{
-    uint64_t room = g->strip_elements;
-    if (way == FETCH_SPAN) { /* all rows lie within the step of a column, which is short */
-        *rows = m->rows;
-        *columns = gp_min_u64(m->columns, room / m->column_step);
-        return;
-    }
-    *columns = gp_min_u64(m->columns, TILE_RUNS);
-    uint64_t each = room / *columns;
-    *rows = gp_min_u64(m->rows, way == FETCH_RUNS ? (each - 1) / m->row_step + 1 : each);
-}
-
-static int64_t fetch_tile(const gather *g, const matrix *m, fetch way, uint64_t from,
-                          uint64_t rows, uint64_t columns)
-{
-    uint64_t run = (rows - 1) * m->row_step + 1;
-    if (way == FETCH_SPAN) {
-        size_t span = (columns - 1) * m->column_step + run;
-        expect(g, from, span);
-        return read_elements(g, from, span, g->strip);
-    }
-    /* All are asked for before the first is waited for. */
-    for (uint64_t k = 0; k < columns; k++) {
-        uint64_t at = from + k * m->column_step;
-        if (way == FETCH_RUNS) expect(g, at, run);
-        for (uint64_t i = 0; way == FETCH_ELEMENTS && i < rows; i++)
-            expect(g, at + i * m->row_step, 1);
-    }
-    for (uint64_t k = 0; k < columns; k++) {
-        uint64_t at = from + k * m->column_step;
-        if (way == FETCH_RUNS) {
-            int64_t e = read_elements(g, at, run, g->strip + k * run * g->width);
-            if (e != 0) return e;
-            continue;
+    *b = (box){.from = walk->offset, .to = at, .zeros_to = at};
+    for (int d = 0; d < walk->shape.ndim; d++) {
+        int64_t from = d <= axis ? index[d] : 0, size = d < axis ? 1 : d == axis ? n : walk->shape.dim[d];
+        int64_t lo = from, hi = from + size;
+        if (walk->bounded) {
+            lo = lo > walk->lo[d] ? lo : walk->lo[d];
+            hi = hi < walk->hi[d] ? hi : walk->hi[d];
+            if (hi <= lo) {
+                b->empty = true;
+                hi = lo = from;
+            }
         }
-        for (uint64_t i = 0; i < rows; i++) {
-            int64_t e = read_elements(g, at + i * m->row_step, 1,
-                                      g->strip + (k * rows + i) * g->width);
-            if (e != 0) return e;
-        }
-    }
-    return 0;
-}
-
-static int64_t gather_matrix(const gather *g, const matrix *m)
-{
-    fetch way = fetch_of(g, m);
-    uint64_t tile_rows, tile_columns;
-    tile_size(g, m, way, &tile_rows, &tile_columns);
-    for (uint64_t i = 0; i < m->rows; i += tile_rows) {
-        uint64_t rows = gp_min_u64(tile_rows, m->rows - i);
-        uint64_t run = (rows - 1) * m->row_step + 1;
-        size_t row = way == FETCH_ELEMENTS ? 1 : m->row_step;
-        size_t column = way == FETCH_SPAN ? m->column_step : way == FETCH_RUNS ? run : rows;
-        for (uint64_t k = 0; k < m->columns; k += tile_columns) {
-            uint64_t columns = gp_min_u64(tile_columns, m->columns - k);
-            int64_t e = fetch_tile(g, m, way, m->from + i * m->row_step + k * m->column_step,
-                                   rows, columns);
-            if (e != 0) return e;
-            spread(g, m->to + i * m->out_row_step + k, m->out_row_step, rows, columns, row,
-                   column);
-        }
-    }
-    return 0;
-}
-
-/* Axis `axis` from low to high, the axes in front of it fixed by `index`, those behind it
- * whole. `to`: where it begins in `out`. */
-static int64_t gather_box(const gather *g, const int64_t *index, int axis, int64_t low,
-                          int64_t high, size_t to)
-{
-    int last = g->ndim - 1;
-    int64_t walk[GPUPROC_MAX_NDIM] = {0};
-    if (low >= high) return 0;
-    matrix m = {.rows = (uint64_t)(high - low),
-                .columns = axis == last ? 1 : (uint64_t)g->dim[last],
-                .row_step = (uint64_t)g->file_step[axis],
-                .column_step = axis == last ? 1 : (uint64_t)g->file_step[last],
-                .out_row_step = (uint64_t)g->out_step[axis]};
-    uint64_t base = (uint64_t)(low * g->file_step[axis]);
-    for (int d = 0; d < axis; d++) base += (uint64_t)(index[d] * g->file_step[d]);
-    for (;;) { /* over the axes between */
-        m.from = base;
-        m.to = to;
-        for (int d = axis + 1; d < last; d++) {
-            m.from += (uint64_t)(walk[d] * g->file_step[d]);
-            m.to += (size_t)(walk[d] * g->out_step[d]);
-        }
-        int64_t e = gather_matrix(g, &m);
-        if (e != 0) return e;
-        int d = last - 1;
-        while (d > axis && ++walk[d] == g->dim[d]) walk[d--] = 0;
-        if (d <= axis) return 0;
+        b->whole[d] = size;
+        b->low[d] = lo - from;
+        b->n[d] = hi - lo;
+        b->zeros |= b->n[d] < size;
+        b->from += lo * walk->stride[d];
+        b->to += (size_t)(b->low[d] * out_step[d]);
     }
 }
 
-static void index_of(const gather *g, uint64_t element, int64_t *index)
-{
-    for (int d = 0; d < g->ndim; d++) {
-        index[d] = (int64_t)(element / (uint64_t)g->out_step[d]);
-        element %= (uint64_t)g->out_step[d];
-    }
-}
-
-/* Boxes from the first element up to whole rows of ever larger axes, then down again to
- * the last element. */
-static int64_t gather_range(const gather *g, uint64_t first, uint64_t end)
+/* Boxes from the first element up to whole rows of ever larger axes, then down again to the last
+ * element: at most two for each axis. Returns how many; only counts where `boxes` is NULL. */
+static size_t cut_range(const gp_walk *walk, const int64_t *out_step, uint64_t first, uint64_t end,
+                        box *boxes)
 {
     int64_t index[GPUPROC_MAX_NDIM];
-    uint64_t at = first;
-    int64_t e = 0;
-    while (at < end && e == 0) {
-        index_of(g, at, index);
+    int ndim = walk->shape.ndim;
+    size_t made = 0;
+    for (uint64_t at = first; at < end;) {
+        uint64_t rest = at;
+        for (int d = 0; d < ndim; d++) {
+            index[d] = (int64_t)(rest / (uint64_t)out_step[d]);
+            rest %= (uint64_t)out_step[d];
+        }
         /* The outermost axis on which a whole step begins here and fits. */
-        int axis = g->ndim - 1;
-        while (axis > 0 && index[axis] == 0 && at + (uint64_t)g->out_step[axis - 1] <= end) axis--;
-        uint64_t step = (uint64_t)g->out_step[axis];
-        uint64_t n = gp_min_u64((end - at) / step, (uint64_t)(g->dim[axis] - index[axis]));
-        e = gather_box(g, index, axis, index[axis], index[axis] + (int64_t)n, at - first);
+        int axis = ndim - 1;
+        while (axis > 0 && index[axis] == 0 && at + (uint64_t)out_step[axis - 1] <= end) axis--;
+        uint64_t step = (uint64_t)out_step[axis];
+        uint64_t n = gp_min_u64((end - at) / step, (uint64_t)(walk->shape.dim[axis] - index[axis]));
+        if (boxes != NULL)
+            make_box(walk, out_step, index, axis, (int64_t)n, at - first, &boxes[made]);
+        made++;
         at += n * step;
     }
+    return made;
+}
+
+/* What the elements n[] from the walk's element `from` span in storage. */
+static int64_t span_of(const gp_walk *walk, const int64_t *n, int ndim, int64_t *below)
+{
+    int64_t span = 1;
+    *below = 0;
+    for (int d = 0; d < ndim; d++) {
+        int64_t far = (n[d] - 1) * walk->stride[d];
+        span += absolute(far);
+        if (far < 0) *below -= far;
+    }
+    return span;
+}
+
+gp_gather *gp_gather_new(const gp_walk *walk, uint64_t first, uint64_t count)
+{
+    int64_t out_step[GPUPROC_MAX_NDIM];
+    gp_shape_strides(&walk->shape, false, out_step);
+    size_t boxes = cut_range(walk, out_step, first, first + count, NULL);
+    gp_gather *g = gp_calloc(1, sizeof *g + boxes * sizeof g->box[0]);
+    if (g == NULL) return NULL;
+    g->walk = *walk;
+    memcpy(g->out_step, out_step, sizeof out_step);
+    g->boxes = cut_range(walk, out_step, first, first + count, g->box);
+    return g;
+}
+
+void gp_gather_free(gp_gather *g) { free(g); }
+
+bool gp_gather_span(const gp_gather *g, uint64_t *low, uint64_t *high)
+{
+    bool any = false;
+    for (size_t i = 0; i < g->boxes; i++) {
+        const box *b = &g->box[i];
+        int64_t below, span = span_of(&g->walk, b->n, g->walk.shape.ndim, &below);
+        if (b->empty) continue;
+        uint64_t from = (uint64_t)(b->from - below), to = from + (uint64_t)span - 1;
+        *low = any ? gp_min_u64(*low, from) : from;
+        *high = any ? gp_max_u64(*high, to) : to;
+        any = true;
+    }
+    return any;
+}
+
+/* ---- a box into tiles ---- */
+
+/* Axes longer than 1 whose elements differ, the nearest first; of equal ones the last, whose
+ * elements lie side by side in `out`. */
+static int order_axes(const gp_walk *walk, const box *b, int *order)
+{
+    int axes = 0;
+    for (int d = walk->shape.ndim; d-- > 0;) {
+        if (b->n[d] == 1 || walk->stride[d] == 0) continue;
+        int at = axes++;
+        for (; at > 0 && absolute(walk->stride[order[at - 1]]) > absolute(walk->stride[d]); at--)
+            order[at] = order[at - 1];
+        order[at] = d;
+    }
+    return axes;
+}
+
+/* Takes as many axes into the tile, from the nearest on, as gaps and room allow. */
+static void choose_tile(const gp_gather *g, bool mapped, box *b)
+{
+    const gp_walk *w = &g->walk;
+    const int64_t width = (int64_t)g->storage.width, strip = (int64_t)STRIP_BYTES / width;
+    int order[GPUPROC_MAX_NDIM], axes = order_axes(w, b, order), last = w->shape.ndim - 1;
+    bool there = g->storage.base != NULL, last_in = b->n[last] == 1, full = true;
+    bool transposed = axes > 0 && order[0] != last && w->stride[last] != 0;
+    /* In memory, rows worth a detour through the strip. */
+    bool dense = there && transposed && absolute(w->stride[order[0]]) * width <= NEAR_BYTES;
+    int64_t gap_most = dense ? NEAR_BYTES : there ? INT64_MAX : g->storage.generate != NULL ? MADE_GAP_BYTES
+                       : mapped ? MAP_GAP_BYTES : GAP_BYTES;
+    int64_t span_most = there && !dense ? INT64_MAX : mapped ? (int64_t)MAP_BYTES / width : strip;
+    int64_t columns = (int64_t)gp_min_u64((uint64_t)b->n[last], TILE_RUNS);
+    int64_t span = 1, elements = 1;
+    b->way = mapped ? WAY_MAPPED : WAY_SPAN;
+    for (int d = 0; d <= last; d++) b->tile[d] = 1;
+    for (int i = 0; i < axes && full; i++) {
+        int a = order[i];
+        int64_t step = absolute(w->stride[a]);
+        if (step > span && (step - span) > gap_most / width) break;
+        if (a == last && transposed && !mapped && step > FAR_BYTES / width && span < step && (dense || !there)) break;
+        /* Room for columns that are still to come. */
+        int64_t keep = a != last && !last_in ? columns : 1;
+        int64_t room = (span_most / keep - span) / step + 1;
+        int64_t n = b->n[a] < room ? b->n[a] : room;
+        room = strip / keep / elements;
+        n = n < room ? n : room;
+        if (n < 1) n = 1;
+        b->tile[a] = n;
+        span += (n - 1) * step;
+        elements *= n;
+        full = n == b->n[a];
+        if (a != last) continue;
+        last_in = true;
+        if (i == 0 && step == 1 && !there && (size_t)(n * width) >= LONG_RUN_BYTES) break;
+    }
+    if (w->stride[last] == 0) last_in = true;
+    for (int d = last; d >= 0; d--) { /* repeated ones */
+        if (b->n[d] == 1 || w->stride[d] != 0) continue;
+        int64_t room = strip * REPEAT / elements;
+        b->tile[d] = b->n[d] < room ? b->n[d] : room < 1 ? 1 : room;
+        elements *= b->tile[d];
+    }
+    if (!last_in) {
+        b->way = WAY_RUNS;
+        /* Runs a power of two apart would compete for the same lines of a cache. */
+        int64_t line = 64 / width;
+        b->pitch = span == 1 ? 1 : (span + line - 1) / line * line + line;
+        int64_t room = strip / b->pitch, most = span == 1 ? 4096 : 1024;
+        if (room > most) room = most;
+        b->tile[last] = b->n[last] < room ? b->n[last] : room < 1 ? 1 : room;
+        b->shares = transposed;
+    } else if (!there && !mapped && elements == b->tile[last] && w->stride[last] == 1) {
+        b->way = WAY_INTO;
+    }
+}
+
+static bool worth_mapping(const gp_gather *g, const box *b)
+{
+    int64_t below, elements = 1, span = span_of(&g->walk, b->tile, g->walk.shape.ndim, &below);
+    for (int d = 0; d < g->walk.shape.ndim; d++) elements *= b->tile[d];
+    return b->way == WAY_MAPPED && (span - elements) / 4 > elements && elements > 1;
+}
+
+static void plan_box(const gp_gather *g, bool mapped, box *b, uint64_t *units)
+{
+    b->first = *units;
+    b->units = b->zeros;
+    if (!b->empty) {
+        uint64_t tiles = 1;
+        choose_tile(g, mapped, b);
+        if (mapped && !worth_mapping(g, b)) choose_tile(g, false, b);
+        for (int d = 0; d < g->walk.shape.ndim; d++)
+            tiles *= gp_ceil_div((uint64_t)b->n[d], (uint64_t)b->tile[d]);
+        b->units += tiles;
+    }
+    *units += b->units;
+}
+
+void gp_gather_plan(gp_gather *g, const gp_storage *storage, bool mapped, void *out,
+                    gp_io_engine *engine)
+{
+    g->storage = *storage;
+    g->out = out;
+    g->engine = engine;
+    g->units = 0;
+    for (size_t i = 0; i < g->boxes; i++) plan_box(g, mapped, &g->box[i], &g->units);
+}
+
+const gp_walk *gp_gather_walk(const gp_gather *g) { return &g->walk; }
+uint64_t gp_gather_units(const gp_gather *g) { return g->units; }
+
+bool gp_gather_shares_pages(const gp_gather *g)
+{
+    for (size_t i = 0; i < g->boxes; i++) {
+        if (g->box[i].shares) return true;
+    }
+    return false;
+}
+
+/* ---- a tile ---- */
+
+typedef struct tile {
+    const box *box;
+    int64_t from; /* in storage: its first element, which need not be the lowest */
+    size_t to;
+    int64_t n[GPUPROC_MAX_NDIM];
+} tile;
+
+static void tile_of(const gp_gather *g, const box *b, uint64_t number, tile *t)
+{
+    *t = (tile){.box = b, .from = b->from, .to = b->to};
+    for (int d = g->walk.shape.ndim; d-- > 0;) {
+        uint64_t tiles = gp_ceil_div((uint64_t)b->n[d], (uint64_t)b->tile[d]);
+        int64_t at = (int64_t)(number % tiles) * b->tile[d];
+        number /= tiles;
+        t->n[d] = b->n[d] - at < b->tile[d] ? b->n[d] - at : b->tile[d];
+        t->from += at * g->walk.stride[d];
+        t->to += (size_t)(at * g->out_step[d]);
+    }
+}
+
+static int64_t run_span(const gp_gather *g, const tile *t, void *strip)
+{
+    const gp_storage *s = &g->storage;
+    int64_t below, span = span_of(&g->walk, t->n, g->walk.shape.ndim, &below), e = 0;
+    uint64_t low = (uint64_t)(t->from - below);
+    gp_storage_map map = {0};
+    const void *at = NULL;
+    if (s->base != NULL) at = (const char *)s->base + low * s->width;
+    else if (t->box->way == WAY_MAPPED) e = gp_storage_map_in(s, low, (uint64_t)span, &map, &at);
+    else e = gp_storage_fetch(s, low, (uint64_t)span, strip, &at);
+    if (e == 0)
+        gp_pick(s->width, g->walk.shape.ndim, t->n, g->out + t->to * s->width, g->out_step,
+                (const char *)at + (size_t)below * s->width, g->walk.stride);
+    gp_storage_map_out(&map);
     return e;
 }
 
-int64_t gp_gather(int fd, uint64_t data_offset, const gp_shape *shape, size_t width,
-                  bool prefetch, uint64_t first, uint64_t count, void *out)
+static int64_t run_runs(const gp_gather *g, const tile *t, unsigned char *strip)
 {
-    gather g = {.fd = fd,
-                .data_offset = data_offset,
-                .width = width,
-                .strip_elements = STRIP_BYTES / width,
-                .prefetch = prefetch,
-                .out = out};
-    gp_shape packed = {0};
-    for (int d = 0; d < shape->ndim; d++) {
-        if (shape->dim[d] != 1) packed.dim[packed.ndim++] = shape->dim[d];
+    const gp_storage *s = &g->storage;
+    int last = g->walk.shape.ndim - 1;
+    int64_t below, span = span_of(&g->walk, t->n, last, &below), step[GPUPROC_MAX_NDIM];
+    size_t run = (size_t)t->box->pitch * s->width;
+    for (int64_t k = 0; s->cold && k < t->n[last]; k++) /* all, before the first is waited for */
+        gp_storage_expect(s, (uint64_t)(t->from - below + k * g->walk.stride[last]), (uint64_t)span);
+    for (int64_t k = 0; k < t->n[last]; k++) {
+        uint64_t low = (uint64_t)(t->from - below + k * g->walk.stride[last]);
+        int64_t e = gp_storage_read(s, low, (uint64_t)span, strip + (size_t)k * run);
+        if (e != 0) return e;
     }
-    g.ndim = packed.ndim;
-    memcpy(g.dim, packed.dim, sizeof g.dim);
-    gp_shape_strides(&packed, true, g.file_step);
-    gp_shape_strides(&packed, false, g.out_step);
-    g.strip = malloc(STRIP_BYTES);
-    if (g.strip == NULL) return -ENOMEM;
-    int64_t e = gather_range(&g, first, first + count);
-    free(g.strip);
+    memcpy(step, g->walk.stride, sizeof step);
+    step[last] = t->box->pitch;
+    gp_pick(s->width, g->walk.shape.ndim, t->n, g->out + t->to * s->width, g->out_step,
+            strip + (size_t)below * s->width, step);
+    return 0;
+}
+
+/* Elements outside the walk's box, from axis d on. */
+static void fill_zeros(const gp_gather *g, const box *b, int d, size_t to)
+{
+    size_t step = (size_t)g->out_step[d] * g->storage.width, low = (size_t)b->low[d] * step;
+    size_t high = low + (size_t)b->n[d] * step, end = (size_t)b->whole[d] * step;
+    unsigned char *out = g->out + to * g->storage.width;
+    bool more = false;
+    memset(out, 0, low);
+    memset(out + high, 0, end - high);
+    for (int k = d + 1; k < g->walk.shape.ndim; k++) more |= b->n[k] < b->whole[k];
+    for (int64_t i = 0; more && i < b->n[d]; i++)
+        fill_zeros(g, b, d + 1, to + (size_t)((b->low[d] + i) * g->out_step[d]));
+}
+
+static void all_zeros(const gp_gather *g, const box *b)
+{
+    size_t count = 1;
+    for (int d = 0; d < g->walk.shape.ndim; d++) count *= (size_t)b->whole[d];
+    memset(g->out + b->zeros_to * g->storage.width, 0, count * g->storage.width);
+}
+
+/* Large spans of a file are read past the page cache where that is possible; a run to its place
+ * cannot, as its place has any address. */
+static bool goes_direct(const gp_gather *g, const tile *t)
+{
+    int64_t below, span = span_of(&g->walk, t->n, g->walk.shape.ndim, &below);
+    return g->storage.direct_fd >= 0 && (size_t)span * g->storage.width >= GP_STORAGE_DIRECT_MIN_BYTES;
+}
+
+static int64_t run_tile(const gp_gather *g, const tile *t, void *strip)
+{
+    if (t->box->way == WAY_RUNS) return run_runs(g, t, strip);
+    if (t->box->way != WAY_INTO || goes_direct(g, t)) return run_span(g, t, strip);
+    return gp_storage_read(&g->storage, (uint64_t)t->from, (uint64_t)t->n[g->walk.shape.ndim - 1],
+                           g->out + t->to * g->storage.width);
+}
+
+static void expect_tile(const gp_gather *g, const tile *t)
+{
+    int64_t below, span = span_of(&g->walk, t->n, g->walk.shape.ndim, &below);
+    if (t->box->way == WAY_RUNS || goes_direct(g, t)) return;
+    gp_storage_expect(&g->storage, (uint64_t)(t->from - below), (uint64_t)span);
+}
+
+static int64_t run_box(const gp_gather *g, const box *b, uint64_t from, uint64_t to, void *strip)
+{
+    uint64_t expected = from, zeros = b->zeros;
+    tile t;
+    if (b->zeros && from == 0) {
+        if (b->empty) all_zeros(g, b);
+        else fill_zeros(g, b, 0, b->zeros_to);
+        from++;
+    }
+    for (uint64_t i = from; i < to; i++) {
+        for (expected = gp_max_u64(expected, i); g->storage.cold && expected < gp_min_u64(to, i + AHEAD); expected++) {
+            tile_of(g, b, expected - zeros, &t);
+            expect_tile(g, &t);
+        }
+        tile_of(g, b, i - zeros, &t);
+        int64_t e = run_tile(g, &t, strip);
+        if (e != 0) return e;
+    }
+    return 0;
+}
+
+int64_t gp_gather_run(const gp_gather *g, uint64_t from, uint64_t to)
+{
+    int64_t e = 0;
+    void *strip = gp_io_scratch_take(g->engine);
+    if (strip == NULL) return -ENOMEM;
+    for (size_t i = 0; i < g->boxes && e == 0; i++) {
+        const box *b = &g->box[i];
+        uint64_t low = gp_max_u64(from, b->first), high = gp_min_u64(to, b->first + b->units);
+        if (low < high) e = run_box(g, b, low - b->first, high - b->first, strip);
+    }
+    gp_io_scratch_give(g->engine, strip);
     return e;
 }

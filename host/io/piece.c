@@ -50,10 +50,9 @@ bool gp_io_queue_take(gp_io_queue *queue, gp_io_piece *piece)
     gp_io_request *r = queue->head;
     if (r == NULL) return false;
     size_t rest = r->bytes - r->issued;
-    bool whole = r->stream || r->op == GP_IO_CALL;
-    *piece = (gp_io_piece){.request = r,
-                           .at = r->issued,
-                           .bytes = whole || rest < GP_IO_PIECE_BYTES ? rest : GP_IO_PIECE_BYTES};
+    size_t most = r->op != GP_IO_CALL ? GP_IO_PIECE_BYTES : r->part_units;
+    bool whole = r->stream || (r->op == GP_IO_CALL && r->part == NULL);
+    *piece = (gp_io_piece){.request = r, .at = r->issued, .bytes = whole || rest < most ? rest : most};
     if (r->begin_ns == 0) r->begin_ns = gp_now_ns();
     r->issued += piece->bytes;
     r->under_way++;

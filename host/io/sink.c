@@ -5,11 +5,13 @@
 #include "base/text.h"
 #include "io/sink_impl.h"
 #include "io/target_path.h"
+#include "io/temporary.h"
 #include "io/writeback.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,14 +20,15 @@ struct gp_sink {
     gp_target_kind kind; /* FILE only for regular files */
     gp_io_engine *engine;
     char *where; /* for messages */
-    uint64_t data_bytes;
+    uint64_t data_bytes; /* growing: the most, then what was told */
+    bool growing, settled;
     atomic_uint_fast64_t written;
     atomic_bool stop;
     /* STREAM */
     int fd;
     bool own_fd;
     char *header; /* NULL: none, or written */
-    /* FILE; the header of a stream, too */
+    /* FILE, SPOOL (only its descriptor); the header of a stream, too */
     size_t header_bytes;
     gp_new_file file;
     gp_writeback writeback;
@@ -35,9 +38,17 @@ struct gp_sink {
 
 /* ---- opening ---- */
 
+static gpuproc_status refuse_to_grow(const gp_sink *s, gpuproc_error *err)
+{
+    return gp_fail_where(err, GPUPROC_UNSUPPORTED, s->where,
+                         "the length of the output is known only at the end, when its header would "
+                         "be out already: expected a regular file, found a device or pipe");
+}
+
 /* Devices, pipes and the like are written where they are. */
 static gpuproc_status open_special(gp_sink *s, const char *path, gpuproc_error *err)
 {
+    if (s->growing) return refuse_to_grow(s, err);
     s->kind = GP_TARGET_STREAM;
     int number = gp_target_descriptor(path);
     if (number >= 0) s->fd = fcntl(number, F_DUPFD_CLOEXEC, 3);
@@ -49,6 +60,14 @@ static gpuproc_status open_special(gp_sink *s, const char *path, gpuproc_error *
     return GPUPROC_OK;
 }
 
+/* The user knows nothing of temporary files: what they are for and what can be done. */
+static gpuproc_status spool_status(const gp_sink *s, int errnum, gpuproc_error *err)
+{
+    return gp_fail_errno(err, GPUPROC_IO_WRITE, errnum, s->where,
+                         "cannot keep %" PRIu64 " bytes of an intermediate result in %s (set TMPDIR)",
+                         s->data_bytes, s->where);
+}
+
 /* Before the data. */
 static gpuproc_status write_header(const gp_sink *s, const void *header, gpuproc_error *err)
 {
@@ -58,28 +77,65 @@ static gpuproc_status write_header(const gp_sink *s, const void *header, gpuproc
                            (off_t)done);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0)
-            return gp_fail_errno(err, GPUPROC_IO_WRITE, n < 0 ? errno : EIO, s->where,
-                                 "cannot write the header");
+            return s->kind == GP_TARGET_SPOOL
+                       ? spool_status(s, n < 0 ? errno : EIO, err)
+                       : gp_fail_errno(err, GPUPROC_IO_WRITE, n < 0 ? errno : EIO, s->where,
+                                       "cannot write the header");
         done += (size_t)n;
     }
     return GPUPROC_OK;
 }
 
+/* What is done to a file besides the writes of data, on an engine thread: a file-size limit would be
+ * a signal (SIGXFSZ) on the caller's. */
 typedef struct preparation {
     gp_sink *sink;
-    const gp_target *target;
-    uint64_t bytes;
+    uint64_t bytes; /* all of the file */
+    const void *header;
     gpuproc_status status;
     gpuproc_error *err;
 } preparation;
+
+static gpuproc_status reserve(gp_sink *s, uint64_t bytes, gpuproc_error *err)
+{
+    gpuproc_error whole = {0};
+    gpuproc_status st = gp_new_file_reserve(&s->file, s->where, bytes, &whole);
+    if (st != GPUPROC_OK && s->kind == GP_TARGET_SPOOL) return spool_status(s, whole.native_code, err);
+    if (st != GPUPROC_OK && err != NULL) *err = whole;
+    return st;
+}
 
 static int64_t prepare(gp_io_request *request)
 {
     preparation *p = request->call_ctx;
     gp_sink *s = p->sink;
-    p->status = gp_new_file_reserve(&s->file, p->target->path, p->bytes, p->err);
-    if (p->status == GPUPROC_OK) p->status = write_header(s, p->target->header, p->err);
+    if (!s->growing) p->status = reserve(s, p->bytes, p->err);
+    if (p->status == GPUPROC_OK) p->status = write_header(s, p->header, p->err);
     return 0;
+}
+
+static int64_t settle_length(gp_io_request *request)
+{
+    preparation *p = request->call_ctx;
+    gp_sink *s = p->sink;
+    int e;
+    do e = ftruncate(s->file.fd, (off_t)p->bytes) == 0 ? 0 : errno;
+    while (e == EINTR);
+    if (e != 0)
+        p->status = gp_fail_errno(p->err, GPUPROC_IO_WRITE, e, s->where,
+                                  "cannot cut the file to %" PRIu64 " bytes", p->bytes);
+    if (p->status == GPUPROC_OK && p->header != NULL) p->status = write_header(s, p->header, p->err);
+    return 0;
+}
+
+static gpuproc_status run_preparation(preparation *p, int64_t (*work)(gp_io_request *))
+{
+    gp_io_request request = {.op = GP_IO_CALL, .call = work, .call_ctx = p};
+    gp_io_run(p->sink->engine, &request);
+    if (request.result < 0)
+        p->status = gp_fail_errno(p->err, GPUPROC_IO_OPEN, (int)-request.result, p->sink->where,
+                                  "cannot open for writing");
+    return p->status;
 }
 
 static gpuproc_status open_file(gp_sink *s, const gp_target *target, gpuproc_error *err)
@@ -95,15 +151,23 @@ static gpuproc_status open_file(gp_sink *s, const gp_target *target, gpuproc_err
         return gp_fail_where(err, GPUPROC_IO_NO_SPACE, s->where,
                              "the file would be larger than 2^63 bytes");
     GP_TRY(gp_new_file_open(target->path, target->overwrite, &s->file, err));
-    /* A file-size limit would be a signal (SIGXFSZ) on the caller's thread. */
-    preparation p = {s, target, bytes, GPUPROC_OK, err};
-    gp_io_request request = {.op = GP_IO_CALL, .call = prepare, .call_ctx = &p};
-    gp_io_run(s->engine, &request);
+    preparation p = {s, bytes, target->header, GPUPROC_OK, err};
+    st = run_preparation(&p, prepare);
     gp_writeback_init(&s->writeback, s->engine, s->file.fd);
-    if (request.result < 0)
-        p.status = gp_fail_errno(err, GPUPROC_IO_OPEN, (int)-request.result, s->where,
-                                 "cannot open for writing");
-    st = p.status;
+out:
+    return st;
+}
+
+static gpuproc_status open_spool(gp_sink *s, const gp_target *target, gpuproc_error *err)
+{
+    gpuproc_status st;
+    uint64_t bytes;
+    if (!gp_add_u64(s->data_bytes, s->header_bytes, &bytes) || bytes > INT64_MAX)
+        return gp_fail_where(err, GPUPROC_IO_NO_SPACE, s->where,
+                             "a temporary file would be larger than 2^63 bytes");
+    GP_TRY(gp_temporary_open(s->where, &s->file.fd, err));
+    preparation p = {s, bytes, target->header, GPUPROC_OK, err};
+    st = run_preparation(&p, prepare);
 out:
     return st;
 }
@@ -113,6 +177,7 @@ gpuproc_status gp_sink_open(const gp_target *target, uint64_t data_bytes, gp_io_
 {
     gpuproc_status st = GPUPROC_OK;
     const char *where = target->path != NULL ? target->path : "";
+    if (target->kind == GP_TARGET_SPOOL) where = gp_temporary_directory();
     if (strcmp(where, "-") == 0) where = "standard output";
     gp_sink *s = gp_calloc(1, sizeof *s);
     if (s == NULL) goto no_memory;
@@ -124,8 +189,13 @@ gpuproc_status gp_sink_open(const gp_target *target, uint64_t data_bytes, gp_io_
     s->header_bytes = target->header != NULL ? target->header_bytes : 0;
     s->where = gp_strdup(where);
     if (s->where == NULL) goto no_memory;
-    if (s->kind == GP_TARGET_STREAM) s->fd = target->fd;
+    s->growing = target->growing;
+    if (s->kind == GP_TARGET_STREAM) {
+        s->fd = target->fd;
+        if (s->growing) GP_TRY(refuse_to_grow(s, err));
+    }
     if (s->kind == GP_TARGET_FILE) GP_TRY(open_file(s, target, err));
+    if (s->kind == GP_TARGET_SPOOL) GP_TRY(open_spool(s, target, err));
     /* A stream's header goes out with the first data: writing may block, and fail with a
      * signal, which only the engine's threads are safe from. */
     if (s->kind == GP_TARGET_STREAM && s->header_bytes > 0) {
@@ -168,7 +238,23 @@ void gp_sink_cancel(gp_sink *s) { atomic_store(&s->stop, true); }
 
 void *gp_sink_place(gp_sink *s, uint64_t offset)
 {
-    return s->kind == GP_TARGET_MEMORY ? s->data + offset : NULL;
+    return s->kind == GP_TARGET_MEMORY && offset <= s->data_bytes ? s->data + offset : NULL;
+}
+
+/* ---- reading back ---- */
+
+bool gp_sink_origin(gp_sink *s, gp_dtype dtype, const gp_shape *shape, gp_origin *origin)
+{
+    char path[64];
+    *origin = (gp_origin){.kind = GP_ORIGIN_MEMORY, .dtype = dtype, .shape = *shape, .fd = -1,
+                          .count = gp_shape_size(shape), .data = s->data};
+    if (s->kind == GP_TARGET_MEMORY) return true;
+    if (s->kind != GP_TARGET_SPOOL) return false;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", s->file.fd);
+    origin->kind = GP_ORIGIN_FILE;
+    origin->data_offset = s->header_bytes;
+    origin->path = gp_strdup(path);
+    return origin->path != NULL;
 }
 
 /* ---- writing ---- */
@@ -180,6 +266,7 @@ static gpuproc_status write_status(const gp_sink *s, int errnum, gpuproc_error *
                              "cancelled while waiting for the reader");
     if (errnum == EPIPE)
         return gp_fail_errno(err, GPUPROC_IO_PIPE, errnum, s->where, "the reader has gone");
+    if (s->kind == GP_TARGET_SPOOL) return spool_status(s, errnum, err);
     return gp_fail_errno(err, GPUPROC_IO_WRITE, errnum, s->where, "cannot write");
 }
 
@@ -251,7 +338,13 @@ static int64_t nothing(gp_io_request *request)
 static void out_of_range(gp_io_request *request)
 {
     gp_write *w = request->ctx;
-    end(w, gp_fail_where(&w->error, GPUPROC_INTERNAL, w->sink->where,
+    const gp_sink *s = w->sink;
+    if (s->growing && s->kind == GP_TARGET_MEMORY && !s->settled)
+        end(w, gp_fail_where(&w->error, GPUPROC_INVALID_ARGUMENT, s->where,
+                             "the result is larger than the memory that was given for it: expected "
+                             "at least %" PRIu64 " bytes, found %" PRIu64,
+                             w->offset + w->bytes, s->data_bytes));
+    else end(w, gp_fail_where(&w->error, GPUPROC_INTERNAL, w->sink->where,
                          "a write of %zu bytes at %" PRIu64 " of %" PRIu64, w->bytes, w->offset,
                          w->sink->data_bytes));
 }
@@ -304,6 +397,24 @@ static gpuproc_status write_lone_header(gp_sink *s, gpuproc_error *err)
     free(s->header);
     s->header = NULL;
     return GPUPROC_OK;
+}
+
+gpuproc_status gp_sink_set_length(gp_sink *s, uint64_t data_bytes, const void *header,
+                                  gpuproc_error *err)
+{
+    uint64_t written = atomic_load(&s->written);
+    if (!s->growing)
+        return gp_fail_where(err, GPUPROC_INTERNAL, s->where, "the length of an output is fixed");
+    if (data_bytes > s->data_bytes || (s->kind != GP_TARGET_MEMORY && data_bytes > written))
+        return gp_fail_where(err, GPUPROC_INTERNAL, s->where,
+                             "an output ends after %" PRIu64 " bytes: expected at most %" PRIu64
+                             ", %" PRIu64 " were written",
+                             data_bytes, s->data_bytes, written);
+    s->data_bytes = data_bytes;
+    s->settled = true;
+    if (s->kind == GP_TARGET_MEMORY) return GPUPROC_OK;
+    preparation p = {s, s->header_bytes + data_bytes, header, GPUPROC_OK, err};
+    return run_preparation(&p, settle_length);
 }
 
 gpuproc_status gp_sink_commit(gp_sink *s, gpuproc_error *err)

@@ -27,8 +27,9 @@ typedef struct gp_target {
     const void *header;    /* bytes before the data, or NULL; borrowed during open */
     size_t header_bytes;
     bool overwrite;        /* FILE: an existing one may be replaced; else IO_EXISTS at open */
-    /* data_bytes is only the most that may come: nothing is reserved, and gp_sink_set_length tells the
-     * real length. FILE, MEMORY and SPOOL only. */
+    /* data_bytes is only the most that may come (MEMORY: the room there is; more is
+     * INVALID_ARGUMENT): nothing is reserved, and gp_sink_set_length tells the real length. FILE,
+     * MEMORY and SPOOL only; UNSUPPORTED for streams, devices and pipes. */
     bool growing;
 } gp_target;
 
@@ -39,8 +40,8 @@ gpuproc_status gp_sink_open(const gp_target *target, uint64_t data_bytes, gp_io_
 
 bool gp_sink_is_stream(const gp_sink *sink);
 
-/* A growing sink, after the last write: data_bytes were written, and the header is this one instead, as
- * long as the first. Before commit. */
+/* A growing sink, after the last write and before commit: data_bytes were written, and the header is
+ * this one instead, as long as the first (NULL: the first stays). */
 gpuproc_status gp_sink_set_length(gp_sink *sink, uint64_t data_bytes, const void *header,
                                   gpuproc_error *err);
 

@@ -4,7 +4,6 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "io/byteswap.h"
-#include "io/gather.h"
 #include "io/source_impl.h"
 
 #include <errno.h>
@@ -26,6 +25,11 @@ gpuproc_status gp_source_open(const gp_origin *origin, gp_io_engine *engine, boo
     s->width = gpuproc_dtype_bytes(origin->dtype);
     s->align = s->width > 8 ? 8 : s->width;
     s->gathers = origin->fortran && gp_gather_needed(&origin->shape);
+    if (s->gathers) {
+        gp_walk whole;
+        gp_walk_whole(&origin->shape, true, &whole);
+        gp_walk_normalise(&whole, &s->c_order);
+    }
     s->where = "";
     if (origin->path != NULL) {
         s->origin.path = gp_strdup(origin->path);
@@ -65,7 +69,7 @@ static bool in_range(const gp_source *s, uint64_t first, uint64_t count)
     return first <= s->origin.count && count <= s->origin.count - first;
 }
 
-bool gp_source_view(gp_source *s, uint64_t first, uint64_t count, gp_view *view)
+bool gp_source_view_storage(gp_source *s, uint64_t first, uint64_t count, gp_view *view)
 {
     *view = (gp_view){0};
     if (!in_range(s, first, count)) return false;
@@ -76,10 +80,18 @@ bool gp_source_view(gp_source *s, uint64_t first, uint64_t count, gp_view *view)
     return s->origin.kind == GP_ORIGIN_FILE && gp_file_view(s, first, count, view);
 }
 
+bool gp_source_view(gp_source *s, uint64_t first, uint64_t count, gp_view *view)
+{
+    *view = (gp_view){0};
+    return !s->gathers && gp_source_view_storage(s, first, count, view);
+}
+
 /* ---- the end of a read ---- */
 
 void gp_read_end(gp_read *read, gpuproc_status status)
 {
+    gp_gather_free(read->gather);
+    read->gather = NULL;
     read->status = status;
     if (status != GPUPROC_OK) {
         read->bytes = 0;
@@ -141,7 +153,7 @@ static int64_t copy_memory(gp_io_request *request)
     gp_read *read = request->ctx;
     const gp_source *s = read->source;
     if (read->count > 0)
-        memcpy(read->buffer, (const char *)s->origin.data + read->first * s->width,
+        memcpy(read->buffer, (const char *)s->origin.data + read->at * s->width,
                read->count * s->width);
     return 0;
 }
@@ -151,7 +163,7 @@ static int64_t generate(gp_io_request *request)
     gp_read *read = request->ctx;
     const gp_origin *o = &read->source->origin;
     if (read->count == 0) return 0;
-    return -(int64_t)o->generate(o->generate_ctx, read->first, read->count, read->buffer);
+    return -(int64_t)o->generate(o->generate_ctx, read->at, read->count, read->buffer);
 }
 
 /* Memory and functions are native already, and no bytes come from a file. */
@@ -211,6 +223,63 @@ static void stream_read(gp_read *read)
     gp_io_submit(s->engine, &read->request);
 }
 
+/* ---- gathered reads ---- */
+
+/* Enough for every core, none so small that handing it out would show. */
+#define PARTS 16u
+#define PART_MIN_BYTES ((uint64_t)256 << 10)
+
+static int64_t gather_part(gp_io_request *request, uint64_t from, uint64_t to)
+{
+    gp_read *read = request->ctx;
+    if (read->source->origin.kind == GP_ORIGIN_FILE) {
+        int64_t e = gp_file_prepare(read->source, read->gather);
+        if (e != 0) return e;
+    }
+    return gp_gather_run(read->gather, from, to);
+}
+
+static void gathered(gp_io_request *request)
+{
+    gp_read *read = request->ctx;
+    if (request->result == -ENOMEM) {
+        gp_read_end(read, gp_fail_where(&read->error, GPUPROC_NO_MEMORY, read->source->where,
+                                        "out of memory for reading elements in another order"));
+    } else if (read->source->origin.kind != GP_ORIGIN_FILE) {
+        made(request);
+    } else if (request->result < 0) {
+        note_begin(read);
+        gp_read_end(read, gp_file_failed(read, (int)-request->result));
+    } else {
+        note_begin(read);
+        read->data = read->buffer;
+        gp_read_settle(read);
+    }
+}
+
+static void gather(gp_read *read)
+{
+    gp_source *s = read->source;
+    const gp_origin *o = &s->origin;
+    gp_storage storage = {.width = s->width, .fd = -1, .direct_fd = -1};
+    if (o->kind == GP_ORIGIN_MEMORY) storage.base = o->data;
+    storage.generate = o->kind == GP_ORIGIN_FUNCTION ? o->generate : NULL;
+    storage.generate_ctx = o->generate_ctx;
+    if (o->kind == GP_ORIGIN_FILE) gp_file_plan(read);
+    else gp_gather_plan(read->gather, &storage, false, read->buffer, s->engine);
+    uint64_t units = gp_gather_units(read->gather), bytes = read->count * s->width;
+    uint64_t parts = gp_min_u64(gp_min_u64(bytes / PART_MIN_BYTES + 1, PARTS), units);
+    read->request = (gp_io_request){.op = GP_IO_CALL,
+                                    .part = gather_part,
+                                    .part_units = gp_ceil_div(units, parts),
+                                    .bytes = units,
+                                    .done = gathered,
+                                    .ctx = read};
+    gp_io_submit(s->engine, &read->request);
+}
+
+/* ---- any read ---- */
+
 static int64_t nothing(gp_io_request *request)
 {
     (void)request;
@@ -220,29 +289,83 @@ static int64_t nothing(gp_io_request *request)
 static void out_of_range(gp_io_request *request)
 {
     gp_read *read = request->ctx;
-    gp_read_end(read, gp_fail_where(&read->error, GPUPROC_INTERNAL, read->source->where,
-                                    "a read of %" PRIu64 " elements from %" PRIu64
-                                    " of an array of %" PRIu64,
-                                    read->count, read->first, read->source->origin.count));
+    uint64_t count = read->source->origin.count, low = 0, high = 0;
+    gpuproc_status st;
+    if (read->walk == NULL)
+        st = gp_fail_where(&read->error, GPUPROC_INTERNAL, read->source->where,
+                           "a read of %" PRIu64 " elements from %" PRIu64 " of an array of %" PRIu64,
+                           read->count, read->first, count);
+    else if (gp_source_is_stream(read->source))
+        st = gp_fail_where(&read->error, GPUPROC_INTERNAL, read->source->where,
+                           "a stream was to be read in another order than its own");
+    else if (gp_walk_span(read->walk, &low, &high) && high >= count)
+        st = gp_fail_where(&read->error, GPUPROC_INTERNAL, read->source->where,
+                           "a walk leads to element %" PRIu64 " of an array of %" PRIu64, high, count);
+    else
+        st = gp_fail_where(&read->error, GPUPROC_INTERNAL, read->source->where,
+                           "a read of %" PRIu64 " elements from %" PRIu64 " of a walk of %" PRIu64,
+                           read->count, read->first, gp_shape_size(&read->walk->shape));
+    gp_read_end(read, st);
+}
+
+static void out_of_memory(gp_io_request *request)
+{
+    gp_read *read = request->ctx;
+    gp_read_end(read, gp_fail_where(&read->error, GPUPROC_NO_MEMORY, read->source->where,
+                                    "out of memory for a read"));
+}
+
+/* Elements from read->at on, side by side in storage. */
+static void read_plain(gp_read *read)
+{
+    switch (read->source->origin.kind) {
+    case GP_ORIGIN_FILE: gp_file_read(read); break;
+    case GP_ORIGIN_STREAM: stream_read(read); break;
+    case GP_ORIGIN_MEMORY: gp_read_call(read, copy_memory, made); break;
+    case GP_ORIGIN_FUNCTION: gp_read_call(read, generate, made); break;
+    }
+}
+
+static void read_walk(gp_read *read, const gp_walk *walk)
+{
+    const gp_source *s = read->source;
+    uint64_t size = gp_shape_size(&walk->shape), low, high;
+    bool touches = gp_walk_span(walk, &low, &high);
+    if (gp_source_is_stream(s) || read->first > size || read->count > size - read->first ||
+        (touches && high >= s->origin.count)) {
+        gp_read_call(read, nothing, out_of_range);
+        return;
+    }
+    if (read->count == 0 || gp_walk_contiguous(walk)) {
+        read->at = read->count == 0 ? 0 : (uint64_t)walk->offset + read->first;
+        read_plain(read);
+        return;
+    }
+    read->gather = gp_gather_new(walk, read->first, read->count);
+    if (read->gather != NULL) gather(read);
+    else gp_read_call(read, nothing, out_of_memory);
 }
 
 void gp_source_read(gp_read *read)
 {
     gp_source *s = read->source;
+    gp_walk walk;
     read->data = NULL;
     read->status = GPUPROC_OK;
     read->error = (gpuproc_error){0};
     read->bytes = read->begin_ns = read->end_ns = 0;
     read->skip = 0;
-    if (!in_range(s, read->first, read->count)) {
+    read->at = read->first;
+    read->gather = NULL;
+    if (read->walk != NULL) {
+        gp_walk_normalise(read->walk, &walk);
+        read_walk(read, &walk);
+    } else if (!in_range(s, read->first, read->count)) {
         gp_read_call(read, nothing, out_of_range);
-        return;
-    }
-    switch (s->origin.kind) {
-    case GP_ORIGIN_FILE: gp_file_read(read); break;
-    case GP_ORIGIN_STREAM: stream_read(read); break;
-    case GP_ORIGIN_MEMORY: gp_read_call(read, copy_memory, made); break;
-    case GP_ORIGIN_FUNCTION: gp_read_call(read, generate, made); break;
+    } else if (s->gathers) {
+        read_walk(read, &s->c_order);
+    } else {
+        read_plain(read);
     }
 }
 

@@ -1,6 +1,6 @@
-/* Where the bytes of an array come from. A source always serves elements in C
- * order of the array's shape, in native byte order, whatever the file has: it
- * swaps bytes and gathers from Fortran order on the way. */
+/* Where the bytes of an array come from. A source serves elements in C order of the array's shape
+ * or in the order of a walk over its storage, side by side and in native byte order, whatever the
+ * file has: it swaps bytes and gathers on the way. */
 #ifndef GP_IO_SOURCE_H
 #define GP_IO_SOURCE_H
 
@@ -50,6 +50,8 @@ typedef struct gp_view {
  * pays: memory always, a file whose range is in the page cache, native order and
  * aligned. False: read it. Looks at residency and at the file's size each time. */
 bool gp_source_view(gp_source *source, uint64_t first, uint64_t count, gp_view *view);
+/* The same for elements as they lie in storage: for a contiguous walk, from its offset on. */
+bool gp_source_view_storage(gp_source *source, uint64_t first, uint64_t count, gp_view *view);
 void gp_source_unview(gp_source *source, gp_view *view);
 
 /* One read of a range into a buffer; the caller keeps it until `done`. */
@@ -73,6 +75,8 @@ struct gp_read {
     /* The source's. */
     gp_io_request request;
     size_t skip; /* bytes in front of the data in `buffer` */
+    uint64_t at; /* where the elements lie side by side: the first of them in storage */
+    void *gather; /* where they do not */
 };
 /* Starts it; everything, failure too, comes through `done`. */
 void gp_source_read(gp_read *read);

@@ -91,6 +91,7 @@ static int64_t transfer(gp_io_piece *piece)
 {
     gp_io_request *r = piece->request;
     int64_t result = 0;
+    if (r->op == GP_IO_CALL && r->part != NULL) return r->part(r, piece->at, piece->at + piece->bytes);
     if (r->op == GP_IO_CALL) return r->call(r);
     if (r->stream) return stream_transfer(r);
     for (bool ended = piece->bytes == 0; !ended;) {

@@ -1,257 +1,391 @@
-#include "plan/plan.h"
+#include "plan/planner.h"
 
 #include "base/memory.h"
 
 #include <string.h>
 
-/* One root of a pass: a reduction node (finish) or a target (output). */
-typedef struct root {
-    int operand;   /* node that the pass evaluates */
-    int reduction; /* reduction node, or -1 */
-    size_t target; /* target index, where reduction is -1 */
-    int level;
-    bool taken;
-} root;
-
-typedef struct planner {
-    const gp_program *program;
-    gp_plan *plan;
-    root *roots;
-    size_t count;
-    bool *needed; /* per node: something wants its value */
-    bool *mark;   /* scratch per node */
-    bool *known;  /* uniform nodes whose value is known by now */
-} planner;
-
-static const gp_node *node_of(const planner *p, int index) { return &p->program->node[index]; }
-
-/* ---- Which nodes of a set of roots a pass evaluates --------------------- */
-
-/* Marks the operands of marked nodes, not going below uniform ones (unless told to):
- * operands stand before their node, so one sweep from the end does it. */
-static void mark_operands(const planner *p, bool through_uniform)
+static gpuproc_status no_memory(gpuproc_error *err)
 {
-    for (size_t i = p->program->nodes; i-- > 0;) {
-        const gp_node *n = node_of(p, (int)i);
-        if (!p->mark[i]) continue;
-        bool stop = gp_op_info_of(n->op)->reduction || (n->uniform && !through_uniform);
-        for (int k = 0; k < 3 && !stop; k++) {
-            if (n->arg[k] >= 0) p->mark[n->arg[k]] = true;
-        }
-    }
+    return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory while planning");
 }
 
-static bool is_scalar_value(const gp_node *n) { return n->uniform && n->op != GP_OP_CONST; }
-
-/* Fills pass->input and pass->uniform from the marks. */
-static gpuproc_status fill_operands(const planner *p, gp_pass *pass, gpuproc_error *err)
-{
-    size_t inputs = 0, uniforms = 0;
-    for (size_t i = 0; i < p->program->nodes; i++) {
-        if (!p->mark[i]) continue;
-        inputs += node_of(p, (int)i)->op == GP_OP_INPUT;
-        uniforms += is_scalar_value(node_of(p, (int)i));
-    }
-    pass->input = gp_calloc(inputs, sizeof *pass->input);
-    pass->uniform = gp_calloc(uniforms, sizeof *pass->uniform);
-    if (pass->input == NULL || pass->uniform == NULL)
-        return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory while planning");
-    for (size_t i = 0; i < p->program->nodes; i++) {
-        const gp_node *n = node_of(p, (int)i);
-        if (!p->mark[i]) continue;
-        if (is_scalar_value(n)) pass->uniform[pass->uniforms++] = (int)i;
-        if (n->op != GP_OP_INPUT) continue;
-        gp_pass_input *in = &pass->input[pass->inputs++];
-        *in = (gp_pass_input){.input = n->input, .node = (int)i, .dtype = n->dtype,
-                              .streamed = gp_shape_equal(&n->shape, &pass->shape),
-                              .count = gp_shape_size(&n->shape)};
-        gp_shape_broadcast_strides(&n->shape, false, &pass->shape, in->stride);
-        gp_walk_whole(&pass->shape, false, &in->walk);
-        p->plan->input_reads[n->input]++;
-    }
-    return GPUPROC_OK;
-}
-
-/* ---- Passes over data --------------------------------------------------- */
-
-static size_t accumulator_for(gp_pass *pass, gp_reduce_kind kind, const gp_node *operand, int node)
-{
-    for (size_t r = 0; r < pass->reduces; r++) {
-        if (pass->reduce[r].kind == (int)kind && pass->reduce[r].node == node) return r;
-    }
-    pass->reduce[pass->reduces] =
-        (gp_pass_reduce){.kind = (int)kind, .node = node, .operand = operand->dtype};
-    return pass->reduces++;
-}
-
-static bool shares_pass(const planner *p, const root *a, const root *b)
-{
-    return !a->taken && a->level == b->level &&
-           gp_shape_equal(&node_of(p, a->operand)->shape, &node_of(p, b->operand)->shape);
-}
-
-/* Makes one pass of every root of this level that has the shape of roots[first]. */
-static gpuproc_status make_pass(planner *p, size_t first, gpuproc_error *err)
-{
-    gp_plan_pass *out = &p->plan->pass[p->plan->passes++];
-    gp_pass *pass = &out->pass;
-    const root like = p->roots[first];
-    size_t count = 0;
-    for (size_t i = first; i < p->count; i++) count += shares_pass(p, &p->roots[i], &like);
-    pass->program = p->program;
-    pass->shape = node_of(p, like.operand)->shape;
-    pass->count = gp_shape_size(&pass->shape);
-    pass->level = like.level;
-    pass->output = gp_calloc(count, sizeof *pass->output);
-    pass->reduce = gp_calloc(count, sizeof *pass->reduce);
-    out->output_target = gp_calloc(count, sizeof *out->output_target);
-    out->finish = gp_calloc(count, sizeof *out->finish);
-    if (pass->output == NULL || pass->reduce == NULL || out->output_target == NULL ||
-        out->finish == NULL)
-        return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory while planning");
-
-    memset(p->mark, 0, p->program->nodes);
-    for (size_t i = first; i < p->count; i++) {
-        root *r = &p->roots[i];
-        const gp_node *operand = node_of(p, r->operand);
-        if (!shares_pass(p, r, &like)) continue;
-        r->taken = true;
-        p->mark[r->operand] = true;
-        if (r->reduction < 0) {
-            out->output_target[pass->outputs] = r->target;
-            pass->output[pass->outputs++] =
-                (gp_pass_output){.node = r->operand, .dtype = operand->dtype};
-        } else {
-            gp_reduce_kind kind = gp_reduce_kind_of(node_of(p, r->reduction)->op);
-            out->finish[out->finishes++] = (gp_plan_finish){
-                .node = r->reduction, .reduce = accumulator_for(pass, kind, operand, r->operand)};
-        }
-    }
-    mark_operands(p, false);
-    return fill_operands(p, pass, err);
-}
-
-/* ---- Scalars between passes --------------------------------------------- */
-
-/* Makes a pass of shape () that computes the `wanted` uniform nodes, as far as they
- * are not known; what it reads is reductions and known ones. */
-static gpuproc_status make_scalars(planner *p, const bool *wanted, gp_pass *pass,
-                                   gpuproc_error *err)
-{
-    size_t outputs = 0;
-    pass->program = p->program;
-    pass->count = 1;
-    memset(p->mark, 0, p->program->nodes);
-    for (size_t i = 0; i < p->program->nodes; i++) {
-        const gp_node *n = node_of(p, (int)i);
-        bool compute = wanted[i] && n->uniform && !p->known[i] && !gp_op_info_of(n->op)->reduction;
-        p->mark[i] = compute;
-        outputs += compute;
-    }
-    pass->output = gp_calloc(outputs, sizeof *pass->output);
-    if (pass->output == NULL)
-        return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory while planning");
-    for (size_t i = 0; i < p->program->nodes; i++) {
-        if (!p->mark[i]) continue;
-        pass->output[pass->outputs++] =
-            (gp_pass_output){.node = (int)i, .dtype = node_of(p, (int)i)->dtype};
-        p->known[i] = true;
-    }
-    mark_operands(p, true);
-    /* Only reductions are read from the table; everything above them is evaluated anew. */
-    for (size_t i = 0; i < p->program->nodes; i++) {
-        if (!gp_op_info_of(node_of(p, (int)i)->op)->reduction) p->mark[i] = false;
-    }
-    return fill_operands(p, pass, err);
-}
-
-static gpuproc_status scalars_for_pass(planner *p, gp_plan_pass *pass, gpuproc_error *err)
-{
-    bool *wanted = gp_calloc(p->program->nodes, 1);
-    if (wanted == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory while planning");
-    for (size_t u = 0; u < pass->pass.uniforms; u++) wanted[pass->pass.uniform[u]] = true;
-    gpuproc_status st = make_scalars(p, wanted, &pass->scalars, err);
-    free(wanted);
-    return st;
-}
-
-/* ---- The whole ---------------------------------------------------------- */
+/* ---- Roots ---------------------------------------------------------------- */
 
 /* Everything that a target needs, through reductions too. */
-static void find_needed(planner *p, const gp_plan_target *target, size_t targets)
+static void find_needed(gp_planner *p)
 {
-    for (size_t t = 0; t < targets; t++) p->needed[target[t].node] = true;
+    for (size_t t = 0; t < p->plan->targets; t++) p->needed[p->plan->target[t].node] = true;
     for (size_t i = p->program->nodes; i-- > 0;) {
-        const gp_node *n = node_of(p, (int)i);
+        const gp_node *n = gp_planner_node(p, (int)i);
         for (int k = 0; k < 3 && p->needed[i]; k++) {
             if (n->arg[k] >= 0) p->needed[n->arg[k]] = true;
         }
     }
 }
 
-static void collect_roots(planner *p, const gp_plan_target *target, size_t targets)
+static bool is_stored_array(const gp_node *n) { return gp_node_is_stored(n) && !n->uniform; }
+
+static gpuproc_status need_array(gp_planner *p, int node, gpuproc_error *err)
+{
+    gp_plan *plan = p->plan;
+    int base = gp_node_base(p->program, node);
+    const gp_node *n = gp_planner_node(p, base);
+    if (!is_stored_array(n) || p->array_of[base] >= 0) return GPUPROC_OK;
+    if (!gp_grow(&plan->stored, &p->stored_capacity, plan->storeds + 1, sizeof *plan->stored))
+        return no_memory(err);
+    plan->stored[plan->storeds] = (gp_plan_stored){.node = base, .dtype = n->dtype, .shape = n->shape};
+    p->array_of[base] = (int)(p->program->inputs + plan->storeds++);
+    return GPUPROC_OK;
+}
+
+/* The first target that is exactly this stored node; the others read its array. */
+static size_t target_of(const gp_planner *p, int node)
+{
+    for (size_t t = 0; t < p->plan->targets; t++) {
+        if (p->plan->target[t].node == node) return t;
+    }
+    return SIZE_MAX;
+}
+
+static gpuproc_status find_arrays(gp_planner *p, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    for (size_t i = 0; i < p->program->nodes; i++) {
+        const gp_node *n = gp_planner_node(p, (int)i);
+        bool over = n->op == GP_OP_VIEW || n->op == GP_OP_TABLE;
+        for (int k = 0; k < 3 && p->needed[i] && !over; k++) {
+            if (n->arg[k] >= 0) GP_TRY(need_array(p, n->arg[k], err));
+        }
+    }
+    for (size_t t = 0; t < p->plan->targets; t++) {
+        int node = p->plan->target[t].node;
+        if (!is_stored_array(gp_planner_node(p, node)) || target_of(p, node) != t)
+            GP_TRY(need_array(p, node, err));
+    }
+out:
+    return st;
+}
+
+static void add_root(gp_planner *p, gp_root root)
+{
+    root.level = gp_planner_node(p, root.operand)->level;
+    if (root.fold >= 0) { /* a second operand may be known later */
+        int second = gp_planner_node(p, root.fold)->arg[1];
+        if (second >= 0 && gp_planner_node(p, second)->level > root.level)
+            root.level = gp_planner_node(p, second)->level;
+    }
+    p->root[p->roots++] = root;
+}
+
+static void collect_roots(gp_planner *p)
 {
     for (size_t i = 0; i < p->program->nodes; i++) {
-        const gp_node *n = node_of(p, (int)i);
-        if (p->needed[i] && gp_op_info_of(n->op)->reduction)
-            p->roots[p->count++] = (root){.operand = n->arg[0], .reduction = (int)i,
-                                          .level = node_of(p, n->arg[0])->level};
+        const gp_node *n = gp_planner_node(p, (int)i);
+        if (!p->needed[i]) continue;
+        gp_root root = {.operand = n->arg[0], .reduction = -1, .fold = -1, .target = SIZE_MAX};
+        if (gp_node_is_stored(n)) {
+            root.fold = (int)i;
+            if (!n->uniform) root.target = target_of(p, (int)i);
+            add_root(p, root);
+        } else if (gp_op_info_of(n->op)->reduction) {
+            root.reduction = (int)i;
+            add_root(p, root);
+        }
     }
-    for (size_t t = 0; t < targets; t++) {
-        if (target[t].scalar) continue;
-        p->roots[p->count++] = (root){.operand = target[t].node, .reduction = -1, .target = t,
-                                      .level = node_of(p, target[t].node)->level};
+    for (size_t t = 0; t < p->plan->targets; t++) {
+        const gp_plan_target *target = &p->plan->target[t];
+        bool by_fold = is_stored_array(gp_planner_node(p, target->node)) && target_of(p, target->node) == t;
+        if (target->scalar || by_fold) continue;
+        add_root(p, (gp_root){.operand = target->node, .reduction = -1, .fold = -1, .target = t});
     }
+}
+
+/* ---- Folds ---------------------------------------------------------------- */
+
+static bool is_quantile(gp_op op) { return op == GP_OP_QUANTILE || op == GP_OP_NANQUANTILE; }
+
+static gp_fold_spec spec_of(const gp_planner *p, int node)
+{
+    const gp_node *n = gp_planner_node(p, node);
+    const gp_node *a = gp_planner_node(p, n->arg[0]);
+    gp_fold_spec spec = {.op = n->op, .operand = {a->dtype}, .operands = 1, .shape = a->shape,
+                         .axes = n->axes, .size = n->size, .ddof = n->ddof, .dtype = n->dtype,
+                         .result = n->shape, .growing = n->growing};
+    if (n->arg[1] < 0) return spec;
+    const gp_node *b = gp_planner_node(p, n->arg[1]);
+    if (is_quantile(n->op)) {
+        spec.q = p->program->input[b->input].data;
+        spec.qs = (size_t)gp_shape_size(&b->shape);
+    } else {
+        spec.operands = 2;
+        spec.operand[1] = b->dtype;
+    }
+    return spec;
+}
+
+/* Puts the reduced axes last, so that the cells of a quantile come one after the other. False:
+ * they are. */
+static bool reduced_last(gp_fold_spec *spec, int order[GPUPROC_MAX_NDIM])
+{
+    gp_shape shape = {0};
+    uint32_t axes = 0;
+    bool moved = false;
+    for (int reduced = 0; reduced < 2; reduced++) {
+        for (int d = 0; d < spec->shape.ndim; d++) {
+            if ((spec->axes >> d & 1) != (uint32_t)reduced) continue;
+            moved = moved || shape.ndim != d;
+            if (reduced) axes |= (uint32_t)1 << shape.ndim;
+            order[shape.ndim] = d;
+            shape.dim[shape.ndim++] = spec->shape.dim[d];
+        }
+    }
+    spec->shape = shape;
+    spec->axes = axes;
+    return moved;
+}
+
+/* ---- Passes over data ------------------------------------------------------- */
+
+static size_t accumulator_for(gp_pass *pass, gp_reduce_kind kind, gp_dtype operand, int node)
+{
+    for (size_t r = 0; r < pass->reduces; r++) {
+        if (pass->reduce[r].kind == (int)kind && pass->reduce[r].node == node) return r;
+    }
+    pass->reduce[pass->reduces] = (gp_pass_reduce){.kind = (int)kind, .node = node, .operand = operand};
+    return pass->reduces++;
+}
+
+/* The output of a node for a fold: one that is there for a target will do. */
+static size_t output_for(gp_planner *p, gp_plan_pass *out, int node)
+{
+    for (size_t o = 0; o < out->pass.outputs; o++) {
+        if (out->pass.output[o].node == node) return o;
+    }
+    out->output_target[out->pass.outputs] = SIZE_MAX;
+    out->pass.output[out->pass.outputs] =
+        (gp_pass_output){.node = node, .dtype = gp_planner_node(p, node)->dtype};
+    return out->pass.outputs++;
+}
+
+static gpuproc_status add_pass(gp_planner *p, const gp_shape *shape, int level, size_t roots,
+                               gp_plan_pass **made, gpuproc_error *err)
+{
+    gp_plan *plan = p->plan;
+    if (!gp_grow(&plan->pass, &p->pass_capacity, plan->passes + 1, sizeof *plan->pass)) return no_memory(err);
+    gp_plan_pass *out = &plan->pass[plan->passes++];
+    *out = (gp_plan_pass){0};
+    gp_pass *pass = &out->pass;
+    pass->program = p->program;
+    pass->shape = *shape;
+    pass->count = gp_shape_size(shape);
+    pass->level = level;
+    pass->output = gp_calloc(2 * roots, sizeof *pass->output);
+    pass->reduce = gp_calloc(roots, sizeof *pass->reduce);
+    out->output_target = gp_calloc(2 * roots, sizeof *out->output_target);
+    out->finish = gp_calloc(roots, sizeof *out->finish);
+    out->fold = gp_calloc(roots, sizeof *out->fold);
+    if (pass->output == NULL || pass->reduce == NULL || out->output_target == NULL || out->finish == NULL ||
+        out->fold == NULL)
+        return no_memory(err);
+    memset(p->mark, 0, p->program->nodes);
+    *made = out;
+    return GPUPROC_OK;
+}
+
+static void add_fold(gp_planner *p, gp_plan_pass *out, const gp_root *root, const gp_fold_spec *spec,
+                     uint64_t first)
+{
+    const gp_node *n = gp_planner_node(p, root->fold);
+    gp_plan_fold *fold = &out->fold[out->folds++];
+    *fold = (gp_plan_fold){.node = root->fold, .spec = *spec, .target = root->target,
+                           .array = n->uniform ? -1 : p->array_of[root->fold], .first = first};
+    for (int k = 0; k < spec->operands; k++) {
+        fold->output[k] = output_for(p, out, n->arg[k]);
+        p->mark[n->arg[k]] = true;
+    }
+    if (fold->array >= 0) {
+        gp_plan_stored *stored = &p->plan->stored[(size_t)fold->array - p->program->inputs];
+        stored->made = p->plan->passes - 1;
+        if (first == 0) stored->first_made = stored->made;
+    }
+}
+
+static void add_to_pass(gp_planner *p, gp_plan_pass *out, const gp_root *r)
+{
+    gp_pass *pass = &out->pass;
+    const gp_node *operand = gp_planner_node(p, r->operand);
+    p->mark[r->operand] = true;
+    if (r->fold >= 0) {
+        gp_fold_spec spec = spec_of(p, r->fold);
+        add_fold(p, out, r, &spec, 0);
+    } else if (r->reduction < 0) {
+        out->output_target[pass->outputs] = r->target;
+        pass->output[pass->outputs++] = (gp_pass_output){.node = r->operand, .dtype = operand->dtype};
+    } else {
+        gp_reduce_kind kind = gp_reduce_kind_of(gp_planner_node(p, r->reduction)->op);
+        out->finish[out->finishes++] = (gp_plan_finish){
+            .node = r->reduction, .reduce = accumulator_for(pass, kind, operand->dtype, r->operand)};
+    }
+}
+
+/* What the marked nodes need; then the scalars that the pass reads. */
+static gpuproc_status complete(gp_planner *p, gp_plan_pass *out, const gp_frame *frame, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    bool *wanted = gp_calloc(p->program->nodes, 1);
+    if (wanted == NULL) return no_memory(err);
+    gp_planner_mark_operands(p, false);
+    GP_TRY(gp_planner_fill_inputs(p, &out->pass, frame, err));
+    if (frame->order == NULL && frame->lo == NULL) gp_planner_try_fortran(p, out);
+    for (size_t u = 0; u < out->pass.uniforms; u++) wanted[out->pass.uniform[u]] = true;
+    GP_TRY(gp_planner_scalars(p, wanted, &out->scalars, err));
+out:
+    free(wanted);
+    return st;
+}
+
+/* A fold that goes through its operand in an order of its own, or in tiles. */
+static gpuproc_status make_own_passes(gp_planner *p, gp_root *root, const gp_fold_spec *whole,
+                                      const gp_tiling *tiling, const int *order, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    gp_shape operand = gp_planner_node(p, root->operand)->shape;
+    root->taken = true;
+    for (uint64_t t = 0; t < tiling->count; t++) {
+        int64_t lo[GPUPROC_MAX_NDIM] = {0};
+        gp_fold_spec spec = *whole;
+        uint64_t first = 0;
+        gp_plan_pass *out;
+        if (tiling->axis >= 0) {
+            gp_planner_tile_at(whole, tiling, t, lo, &spec.shape, &first);
+            spec.result = (gp_shape){0};
+            for (int d = 0; d < spec.shape.ndim; d++) {
+                if (!(spec.axes >> d & 1)) spec.result.dim[spec.result.ndim++] = spec.shape.dim[d];
+            }
+        }
+        GP_TRY(add_pass(p, &spec.shape, root->level, 1, &out, err));
+        add_fold(p, out, root, &spec, first);
+        gp_frame frame = {.whole = operand, .lo = tiling->axis >= 0 ? lo : NULL, .order = order};
+        GP_TRY(complete(p, out, &frame, err));
+    }
+out:
+    return st;
+}
+
+/* Whether a root needs passes of its own; then makes them. */
+static gpuproc_status make_special(gp_planner *p, gp_root *root, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    gp_tiling tiling = {.axis = -1, .count = 1};
+    int order[GPUPROC_MAX_NDIM];
+    bool moved = false;
+    if (root->fold < 0) return GPUPROC_OK;
+    gp_fold_spec spec = spec_of(p, root->fold);
+    if (is_quantile(spec.op) && spec.axes != 0) moved = reduced_last(&spec, order);
+    GP_TRY(gp_planner_tile(p, &spec, &tiling, err));
+    if (moved || tiling.axis >= 0) GP_TRY(make_own_passes(p, root, &spec, &tiling, moved ? order : NULL, err));
+out:
+    return st;
+}
+
+static bool shares_pass(const gp_planner *p, const gp_root *a, const gp_root *b)
+{
+    return !a->taken && a->level == b->level &&
+           gp_shape_equal(&gp_planner_node(p, a->operand)->shape, &gp_planner_node(p, b->operand)->shape);
+}
+
+/* Makes one pass of every root of this level that has the shape of root[first]. */
+static gpuproc_status make_pass(gp_planner *p, size_t first, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    const gp_root like = p->root[first];
+    gp_frame frame = {.whole = gp_planner_node(p, like.operand)->shape};
+    gp_plan_pass *out;
+    size_t count = 0;
+    for (size_t i = first; i < p->roots; i++) count += shares_pass(p, &p->root[i], &like);
+    GP_TRY(add_pass(p, &frame.whole, like.level, count, &out, err));
+    /* Targets first: their outputs serve folds of the same node, too. */
+    for (int folds = 0; folds < 2; folds++) {
+        for (size_t i = first; i < p->roots; i++) {
+            gp_root *r = &p->root[i];
+            if (!shares_pass(p, r, &like) || (r->fold >= 0) != folds) continue;
+            add_to_pass(p, out, r);
+            if (i != first) r->taken = true; /* `first` stays what the others are compared with */
+        }
+    }
+    p->root[first].taken = true;
+    GP_TRY(complete(p, out, &frame, err));
+out:
+    return st;
+}
+
+/* ---- The whole ---------------------------------------------------------- */
+
+static gpuproc_status start(gp_planner *p, gpuproc_error *err)
+{
+    gp_plan *plan = p->plan;
+    size_t nodes = p->program->nodes;
+    p->root = gp_calloc(nodes + plan->targets, sizeof *p->root);
+    p->needed = gp_calloc(nodes, 1);
+    p->mark = gp_calloc(nodes, 1);
+    p->known = gp_calloc(nodes, 1);
+    p->array_of = gp_calloc(nodes, sizeof *p->array_of);
+    plan->target_fortran = gp_calloc(plan->targets, sizeof *plan->target_fortran);
+    if (p->root == NULL || p->needed == NULL || p->mark == NULL || p->known == NULL || p->array_of == NULL ||
+        plan->target_fortran == NULL)
+        return no_memory(err);
+    for (size_t i = 0; i < nodes; i++) p->array_of[i] = -1;
+    find_needed(p);
+    gpuproc_status st = find_arrays(p, err);
+    if (st != GPUPROC_OK) return st;
+    plan->input_reads = gp_calloc(p->program->inputs + plan->storeds, sizeof *plan->input_reads);
+    if (plan->input_reads == NULL) return no_memory(err);
+    collect_roots(p);
+    return GPUPROC_OK;
+}
+
+static gpuproc_status make_level(gp_planner *p, int level, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    for (size_t i = 0; i < p->roots; i++) {
+        if (p->root[i].taken || p->root[i].level != level) continue;
+        GP_TRY(make_special(p, &p->root[i], err));
+    }
+    for (size_t i = 0; i < p->roots; i++) {
+        if (!p->root[i].taken && p->root[i].level == level) GP_TRY(make_pass(p, i, err));
+    }
+out:
+    return st;
 }
 
 gpuproc_status gp_plan_make(const gp_program *program, const gp_plan_target *target, size_t targets,
                             uint64_t memory, gp_plan *plan, gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
-    (void)memory;
-    planner p = {.program = program, .plan = plan};
+    gp_planner p = {.program = program, .plan = plan, .memory = memory};
     bool *wanted = NULL;
     int last_level = 0;
     *plan = (gp_plan){.program = program, .target = target, .targets = targets};
-
-    size_t most = program->nodes + targets;
-    p.roots = gp_calloc(most, sizeof *p.roots);
-    p.needed = gp_calloc(program->nodes, 1);
-    p.mark = gp_calloc(program->nodes, 1);
-    p.known = gp_calloc(program->nodes, 1);
+    GP_TRY(start(&p, err));
+    for (size_t i = 0; i < p.roots; i++) {
+        if (p.root[i].level > last_level) last_level = p.root[i].level;
+    }
+    for (int level = 0; level <= last_level; level++) GP_TRY(make_level(&p, level, err));
     wanted = gp_calloc(program->nodes, 1);
-    plan->input_reads = gp_calloc(program->inputs, sizeof *plan->input_reads);
-    if (p.roots == NULL || p.needed == NULL || p.mark == NULL || p.known == NULL ||
-        wanted == NULL || plan->input_reads == NULL) {
-        st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory while planning");
+    if (wanted == NULL) {
+        st = no_memory(err);
         goto out;
-    }
-    find_needed(&p, target, targets);
-    collect_roots(&p, target, targets);
-    plan->pass = gp_calloc(p.count, sizeof *plan->pass);
-    if (plan->pass == NULL) {
-        st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory while planning");
-        goto out;
-    }
-    for (size_t i = 0; i < p.count; i++) {
-        if (p.roots[i].level > last_level) last_level = p.roots[i].level;
-    }
-    for (int level = 0; level <= last_level; level++) {
-        for (size_t i = 0; i < p.count; i++) {
-            if (p.roots[i].taken || p.roots[i].level != level) continue;
-            GP_TRY(make_pass(&p, i, err));
-            GP_TRY(scalars_for_pass(&p, &plan->pass[plan->passes - 1], err));
-        }
     }
     for (size_t t = 0; t < targets; t++) {
         if (target[t].scalar) wanted[target[t].node] = true;
     }
-    GP_TRY(make_scalars(&p, wanted, &plan->last_scalars, err));
+    GP_TRY(gp_planner_scalars(&p, wanted, &plan->last_scalars, err));
 out:
-    free(p.roots);
+    free(p.root);
     free(p.needed);
     free(p.mark);
     free(p.known);
+    free(p.array_of);
     free(wanted);
     if (st != GPUPROC_OK) gp_plan_free(plan);
     return st;
@@ -260,6 +394,7 @@ out:
 static void pass_free(gp_pass *pass)
 {
     free(pass->input);
+    free(pass->index);
     free(pass->output);
     free(pass->reduce);
     free(pass->uniform);
@@ -272,9 +407,12 @@ void gp_plan_free(gp_plan *plan)
         pass_free(&plan->pass[i].scalars);
         free(plan->pass[i].output_target);
         free(plan->pass[i].finish);
+        free(plan->pass[i].fold);
     }
     pass_free(&plan->last_scalars);
     free(plan->pass);
+    free(plan->stored);
+    free(plan->target_fortran);
     free(plan->input_reads);
     *plan = (gp_plan){0};
 }

@@ -24,7 +24,8 @@ typedef struct gp_plan_stored {
     int node;
     gp_dtype dtype;
     gp_shape shape;
-    size_t made, last_read; /* passes, by index; made == last_read: by none */
+    /* Passes, by index: the first and the last that write it (several: tiles), the last that reads it. */
+    size_t first_made, made, last_read;
 } gp_plan_stored;
 
 /* A fold that takes outputs of a pass on the host. */
@@ -56,7 +57,8 @@ typedef struct gp_plan_pass {
 /* A node whose elements (or value, for a 0-d one) are wanted. */
 typedef struct gp_plan_target {
     int node;
-    bool scalar; /* wanted as a value, not as elements: the node is uniform and 0-d */
+    bool scalar;  /* wanted as a value, not as elements: the node is uniform and 0-d */
+    bool c_order; /* the elements must come in C order (they may come in Fortran order else) */
 } gp_plan_target;
 
 typedef struct gp_plan {
@@ -69,7 +71,9 @@ typedef struct gp_plan {
     gp_plan_pass *pass;
     size_t passes;
     gp_pass last_scalars;  /* computed behind the last pass */
-    unsigned *input_reads; /* per array (inputs, then stored): passes that read it, a pass with n walks n times */
+    /* Per array (inputs, then stored): how often it is read from front to back; 2 more where it is walked
+     * in another way, so that a stream with 1 can be read as it comes. */
+    unsigned *input_reads;
 } gp_plan;
 
 /* `program` and `targets` are borrowed and must outlive the plan. `memory`: the host budget in

@@ -89,6 +89,7 @@ static gpuproc_status run_to_the_end(gpuproc_job *job, gpuproc_error *err)
         st = gp_fail(err, GPUPROC_CANCELLED, "cancelled");
         goto out;
     }
+    GP_TRY(gp_job_end_growing(job, err));
     for (size_t t = 0; t < job->targets; t++) {
         if (job->sink[t] != NULL) GP_TRY(gp_sink_commit(job->sink[t], err));
     }
@@ -158,6 +159,12 @@ static gpuproc_status check_arguments(const gpuproc_session *session, const char
     return GPUPROC_OK;
 }
 
+/* Whether its order in storage shows. */
+static bool is_fortran(const gp_origin *origin)
+{
+    return origin->fortran && gp_gather_needed(&origin->shape);
+}
+
 static gpuproc_status compile(gpuproc_job *job, const char *expression, const gpuproc_input *inputs,
                               size_t count, gpuproc_error *err)
 {
@@ -168,16 +175,50 @@ static gpuproc_status compile(gpuproc_job *job, const char *expression, const gp
         bound[i].name = gp_strdup(inputs[i].name);
         bound[i].dtype = inputs[i].array->origin.dtype;
         bound[i].shape = inputs[i].array->origin.shape;
+        bound[i].fortran = is_fortran(&inputs[i].array->origin);
         if (bound[i].name == NULL) {
             st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for inputs");
             goto out;
         }
     }
     GP_TRY(gp_compile(expression, bound, count, &job->program, err));
+    job->bound = count;
 out:
     for (size_t i = 0; i < count; i++) free(bound[i].name);
     free(bound);
     return st;
+}
+
+/* An array that the caller bound, or one that the expression itself has. */
+static gpuproc_status describe_input(gpuproc_job *job, const gpuproc_input *inputs, size_t i,
+                                     gpuproc_error *err)
+{
+    const gp_input *input = &job->program.input[i];
+    if (i >= job->bound) {
+        job->origin[i] = (gp_origin){.kind = GP_ORIGIN_MEMORY, .dtype = input->dtype, .shape = input->shape,
+                                     .count = gp_shape_size(&input->shape), .fd = -1, .data = input->data};
+        return GPUPROC_OK;
+    }
+    if (!gp_origin_copy(&inputs[i].array->origin, &job->origin[i]))
+        return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory or descriptors for inputs");
+    job->origin[i].fortran = is_fortran(&job->origin[i]);
+    return GPUPROC_OK;
+}
+
+/* Folds that may want to see their operand more than once. */
+static bool is_seen_again(const gpuproc_job *job, size_t input)
+{
+    for (size_t i = 0; i < job->plan.passes; i++) {
+        const gp_plan_pass *pass = &job->plan.pass[i];
+        bool again = false, reads = false;
+        for (size_t f = 0; f < pass->folds; f++)
+            again = again || pass->fold[f].spec.op == GP_OP_QUANTILE ||
+                    pass->fold[f].spec.op == GP_OP_NANQUANTILE;
+        for (size_t k = 0; k < pass->pass.inputs; k++)
+            reads = reads || (size_t)pass->pass.input[k].input == input;
+        if (again && reads) return true;
+    }
+    return false;
 }
 
 static gpuproc_status open_inputs(gpuproc_job *job, const gpuproc_input *inputs, gpuproc_error *err)
@@ -186,7 +227,7 @@ static gpuproc_status open_inputs(gpuproc_job *job, const gpuproc_input *inputs,
     size_t count = job->program.inputs;
     uint64_t again = 0; /* bytes that are read more than once */
     job->origin = gp_calloc(count, sizeof *job->origin);
-    job->source = gp_calloc(count, sizeof *job->source);
+    job->source = gp_calloc(count + job->plan.storeds, sizeof *job->source);
     job->spool = gp_calloc(count, sizeof *job->spool);
     if (job->origin == NULL || job->source == NULL || job->spool == NULL)
         return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for inputs");
@@ -195,18 +236,16 @@ static gpuproc_status open_inputs(gpuproc_job *job, const gpuproc_input *inputs,
         job->origin[i].fd = -1;
     }
     for (size_t i = 0; i < count; i++) {
-        if (!gp_origin_copy(&inputs[i].array->origin, &job->origin[i]))
-            return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory or descriptors for inputs");
-        if (job->plan.input_reads[i] > 1)
+        GP_TRY(describe_input(job, inputs, i, err));
+        if (job->plan.input_reads[i] > 1 || is_seen_again(job, i))
             again += job->origin[i].count * gpuproc_dtype_bytes(job->origin[i].dtype);
     }
     bool keep = again <= gp_machine_memory_available() / 2;
     for (size_t i = 0; i < count; i++) {
         unsigned reads = job->plan.input_reads[i];
-        bool spooled = job->origin[i].kind == GP_ORIGIN_STREAM &&
-                       (reads > 1 || (job->origin[i].fortran && gp_gather_needed(&job->origin[i].shape)));
-        job->bytes_total += reads * job->origin[i].count * gpuproc_dtype_bytes(job->origin[i].dtype);
-        if (reads > 0 && !spooled) GP_TRY(open_source(job, i, keep && reads > 1, err));
+        bool several = reads > 1 || is_seen_again(job, i);
+        bool spooled = job->origin[i].kind == GP_ORIGIN_STREAM && (several || job->origin[i].fortran);
+        if (reads > 0 && !spooled) GP_TRY(open_source(job, i, keep && several, err));
     }
 out:
     return st;
@@ -223,7 +262,7 @@ static void give_back_streams(const gpuproc_job *job, const gpuproc_input *input
 static gpuproc_status take_streams(const gpuproc_job *job, const gpuproc_input *inputs,
                                    gpuproc_error *err)
 {
-    for (size_t i = 0; i < job->program.inputs; i++) {
+    for (size_t i = 0; i < job->bound; i++) {
         if (job->plan.input_reads[i] == 0 || job->origin[i].kind != GP_ORIGIN_STREAM) continue;
         if (!atomic_exchange(&((gpuproc_array *)inputs[i].array)->taken, true)) continue;
         give_back_streams(job, inputs, i);
@@ -259,11 +298,9 @@ static void prepare_run(gpuproc_job *job, const gpuproc_job_options *options)
     run->no_fallback = (flags & GPUPROC_JOB_NO_FALLBACK) != 0;
     run->log = gp_session_log;
     run->log_ctx = session;
-    for (size_t o = 0; o < job->targets; o++) {
-        const gp_node *node = &job->program.node[job->target[o].node];
-        if (!job->target[o].scalar)
-            job->bytes_total += gp_shape_size(&node->shape) * gpuproc_dtype_bytes(node->dtype);
-    }
+    run->room = job->room;
+    run->length = job->length;
+    job->bytes_total = gp_run_bytes(&job->plan);
 }
 
 static gpuproc_status job_new(gpuproc_session *session, gpuproc_job **out, gpuproc_error *err)
@@ -350,6 +387,8 @@ void gpuproc_job_free(gpuproc_job *job)
     free(job->sink);
     free(job->target);
     free(job->result);
+    free(job->length);
+    free(job->room);
     free(job->shown);
     free(job->device);
     pthread_cond_destroy(&job->changed);

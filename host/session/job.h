@@ -8,7 +8,8 @@ typedef struct gp_job_result {
     const gp_result *result; /* name and node */
     size_t target;           /* in gpuproc_job.target; SIZE_MAX: not asked for */
     char *path;              /* its destination's, or NULL */
-    bool to_memory;
+    bool to_memory, npy;
+    bool late; /* it grows, and goes to a stream when its length is known */
 } gp_job_result;
 
 struct gpuproc_job {
@@ -20,12 +21,16 @@ struct gpuproc_job {
     gp_plan_target *target;
     gp_sink **sink; /* per target */
     size_t targets;
+    /* Per target, for results that grow (job_growing.c). */
+    uint64_t *length; /* elements; UINT64_MAX: not known yet */
+    uint64_t *room;   /* bytes that the destination takes */
     gp_job_result *result;
     size_t results;
     const gp_job_result **shown; /* those with a target, as many, in the expression's order */
 
+    size_t bound;       /* program inputs that the caller binds; constant arrays follow */
     gp_origin *origin;  /* per program input */
-    gp_source **source; /* per program input */
+    gp_source **source; /* per program input, then per stored array */
     int *spool;         /* per program input; -1: none */
     bool any_spool;
     gp_device **device;
@@ -56,6 +61,15 @@ void gp_job_name_devices(gpuproc_job *job);
  * outputs, and opens the sinks (job_outputs.c). */
 gpuproc_status gp_job_bind_outputs(gpuproc_job *job, const gpuproc_output *outputs, size_t count,
                                    gpuproc_error *err);
+/* The header of a result of this shape; *header stays empty where it has none. */
+gpuproc_status gp_job_make_header(const gpuproc_job *job, const gp_job_result *result,
+                                  const gp_shape *shape, gp_text *header, gpuproc_error *err);
+
+/* Results whose length shows at the end (job_growing.c): whether this one goes to a stream, which
+ * wants it in front; its shape, as far as it is known; and its end. */
+bool gp_job_goes_late(const gp_job_result *result, const gp_node *node);
+void gp_job_result_shape(const gpuproc_job *job, const gp_job_result *result, gp_shape *shape);
+gpuproc_status gp_job_end_growing(gpuproc_job *job, gpuproc_error *err);
 gpuproc_status gp_job_open_sinks(gpuproc_job *job, const gpuproc_output *outputs, size_t count,
                                  bool overwrite, gpuproc_error *err);
 

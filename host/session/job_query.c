@@ -42,7 +42,7 @@ void gpuproc_job_progress(gpuproc_job *job, gpuproc_progress *progress)
     progress->pass = atomic_load(&job->run.counters.pass);
     progress->passes = (unsigned)job->plan.passes;
     progress->bytes_done = atomic_load(&job->run.counters.bytes_done);
-    progress->bytes_total = job->bytes_total;
+    progress->bytes_total = job->bytes_total + atomic_load(&job->run.counters.bytes_again);
     progress->elapsed_ns = (end ? end : gp_now_ns()) - job->begin_ns;
 }
 
@@ -60,7 +60,9 @@ gpuproc_status gpuproc_job_result(const gpuproc_job *job, size_t index, gpuproc_
                                .named = r->result->named,
                                .is_scalar = r->path == NULL && !r->to_memory,
                                .dtype = node->dtype, .ndim = node->shape.ndim, .path = r->path};
-    memcpy(result->shape, node->shape.dim, sizeof result->shape);
+    gp_shape shape;
+    gp_job_result_shape(job, r, &shape);
+    memcpy(result->shape, shape.dim, sizeof result->shape);
     if (atomic_load(&job->end_ns) != 0) result->scalar = job->run.value[r->result->node];
     result->scalar.dtype = node->dtype; /* a job that failed has no value */
     return GPUPROC_OK;

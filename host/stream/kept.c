@@ -17,13 +17,25 @@ static bool any_can_keep(const gp_run *run)
     return false;
 }
 
-/* Whether this pass or a later one streams the program's input. */
-static bool read_from(const gp_plan *plan, size_t pass, int input)
+/* Chunks of the array as it is from front to back: what devices can keep for another pass. */
+static bool is_whole(const gp_run *run, const gp_pass *pass, const gp_pass_input *in)
 {
+    const gp_plan *plan = run->plan;
+    const gp_shape *shape = (size_t)in->input < plan->program->inputs
+                                ? &plan->program->input[in->input].shape
+                                : &plan->stored[(size_t)in->input - plan->program->inputs].shape;
+    return in->streamed && in->walk.offset == 0 && gp_walk_contiguous(&in->walk) &&
+           pass->count == gp_shape_size(shape);
+}
+
+/* Whether this pass or a later one streams the array so. */
+static bool read_from(const gp_run *run, size_t pass, int input)
+{
+    const gp_plan *plan = run->plan;
     for (; pass < plan->passes; pass++) {
         const gp_pass *p = &plan->pass[pass].pass;
         for (size_t i = 0; i < p->inputs; i++) {
-            if (p->input[i].streamed && p->input[i].input == input) return true;
+            if (p->input[i].input == input && is_whole(run, p, &p->input[i])) return true;
         }
     }
     return false;
@@ -41,10 +53,11 @@ gpuproc_status gp_kept_prepare(gp_pass_run *p, gpuproc_error *err)
         return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a pass");
     for (size_t i = 0; possible && i < p->pass->inputs; i++) {
         const gp_pass_input *in = &p->pass->input[i];
-        if (!in->streamed) continue;
-        /* Sources outlive the run and are not shared by jobs: their address tells them apart. */
+        if (!is_whole(run, p->pass, in)) continue;
+        /* Sources are not shared by jobs and are forgotten before they end: their address
+         * tells them apart. */
         p->key[i] = run->source[in->input];
-        p->keep[i] = read_from(run->plan, next, in->input);
+        p->keep[i] = read_from(run, next, in->input);
         if (run->kept[in->input] != 0) p->kept_elements = run->kept[in->input];
     }
     return GPUPROC_OK;
@@ -66,7 +79,7 @@ void gp_kept_begin(gp_pass_run *p)
     for (size_t i = 0; i < p->pass->inputs; i++) {
         size_t input = (size_t)p->pass->input[i].input;
         uint64_t *elements = &p->run->kept[input];
-        if (!p->pass->input[i].streamed) continue;
+        if (!is_whole(p->run, p->pass, &p->pass->input[i])) continue;
         p->ask[i] = *elements == p->chunk_elements;
         if (*elements != 0 && !p->ask[i]) forget(p->run, input);
         if (p->keep[i]) *elements = p->chunk_elements;
@@ -76,8 +89,8 @@ void gp_kept_begin(gp_pass_run *p)
 bool gp_kept_forget(gp_run *run, size_t pass)
 {
     bool any = false;
-    for (size_t i = 0; i < run->plan->program->inputs; i++) {
-        if (run->kept[i] == 0 || read_from(run->plan, pass, (int)i)) continue;
+    for (size_t i = 0; i < run->plan->program->inputs + run->plan->storeds; i++) {
+        if (run->kept[i] == 0 || read_from(run, pass, (int)i)) continue;
         forget(run, i);
         any = true;
     }

@@ -1,4 +1,5 @@
-/* The stages of one slot: what reading, computing, writing and retiring a chunk are. */
+/* The stages of one slot: what computing, writing and retiring a chunk are. Reading is in pass_read.c,
+ * folding in pass_fold.c. */
 #include "stream/run_pass.h"
 
 #include "array/dtype.h"
@@ -6,13 +7,12 @@
 
 #include <string.h>
 
-static void keep_error(gp_pass_run *p, const gpuproc_error *err)
+void gp_pass_keep_error(gp_pass_run *p, const gpuproc_error *err)
 {
     if (p->first_error.status == GPUPROC_OK) p->first_error = *err;
 }
 
 static void post(gp_operation *op) { gp_mailbox_post(&op->pass->run->box, &op->mail); }
-static void read_done(gp_read *read) { post(read->ctx); }
 static void write_done(gp_write *write) { post(write->ctx); }
 static void compute_done(gp_chunk *chunk) { post(chunk->ctx); }
 
@@ -22,7 +22,7 @@ gpuproc_status gp_pass_slot_new(gp_pass_run *p, gp_pass_device *device, unsigned
                                 gp_pass_slot *slot, gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
-    size_t inputs = p->pass->inputs, outputs = p->pass->outputs;
+    size_t inputs = p->pass->inputs, outputs = p->pass->outputs, folds = p->folds;
     bool *want = NULL;
     *slot = (gp_pass_slot){.pass = p, .device = device, .index = index};
     slot->in_staging = gp_calloc(inputs, sizeof *slot->in_staging);
@@ -31,11 +31,15 @@ gpuproc_status gp_pass_slot_new(gp_pass_run *p, gp_pass_device *device, unsigned
     slot->viewed = gp_calloc(inputs, sizeof *slot->viewed);
     slot->input = gp_calloc(inputs, sizeof *slot->input);
     slot->output = gp_calloc(outputs, sizeof *slot->output);
+    slot->work_output = gp_calloc(outputs, sizeof *slot->work_output);
+    slot->fold_out = gp_calloc(folds, sizeof *slot->fold_out);
+    slot->piece = gp_calloc(folds, sizeof *slot->piece);
     slot->read = gp_calloc(inputs, sizeof *slot->read);
-    slot->write = gp_calloc(outputs, sizeof *slot->write);
+    slot->write = gp_calloc(outputs + 2 * folds, sizeof *slot->write);
     want = gp_calloc(inputs + outputs, sizeof *want);
     if (slot->in_staging == NULL || slot->out_staging == NULL || slot->view == NULL ||
         slot->viewed == NULL || slot->input == NULL || slot->output == NULL ||
+        slot->work_output == NULL || slot->fold_out == NULL || slot->piece == NULL ||
         slot->read == NULL || slot->write == NULL || want == NULL) {
         st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a slot");
         goto out;
@@ -44,11 +48,12 @@ gpuproc_status gp_pass_slot_new(gp_pass_run *p, gp_pass_device *device, unsigned
         want[i] = !device->device->in_place && p->pass->input[i].streamed;
         slot->read[i] = (gp_operation){.kind = GP_OPERATION_READ, .pass = p, .slot = slot, .index = i};
     }
-    for (size_t o = 0; o < outputs; o++) {
-        want[inputs + o] = !device->device->in_place;
-        slot->write[o] = (gp_operation){.kind = GP_OPERATION_WRITE, .pass = p, .slot = slot, .index = o};
-    }
+    for (size_t o = 0; o < p->work->outputs; o++) want[inputs + o] = !device->device->in_place;
+    for (size_t w = 0; w < outputs + 2 * folds; w++)
+        slot->write[w] = (gp_operation){.kind = GP_OPERATION_WRITE, .pass = p, .slot = slot};
+    slot->fold = (gp_operation){.kind = GP_OPERATION_FOLD, .pass = p, .slot = slot};
     slot->compute = (gp_operation){.kind = GP_OPERATION_COMPUTE, .pass = p, .slot = slot};
+    if (device->program == NULL) goto out;
     pthread_mutex_lock(p->run->device_lock);
     st = device->device->api->slot_new(device->program, p->chunk_elements, want, want + inputs,
                                        &slot->slot, err);
@@ -71,8 +76,13 @@ void gp_pass_slot_free(gp_pass_slot *slot)
         gp_pages_free(slot->in_staging[i].pages, slot->in_staging[i].bytes);
     for (size_t o = 0; slot->out_staging != NULL && o < p->pass->outputs; o++)
         gp_pages_free(slot->out_staging[o].pages, slot->out_staging[o].bytes);
+    for (size_t f = 0; slot->fold_out != NULL && f < p->folds; f++)
+        gp_pages_free(slot->fold_out[f].pages, slot->fold_out[f].bytes);
     free(slot->in_staging);
     free(slot->out_staging);
+    free(slot->fold_out);
+    free(slot->piece);
+    free(slot->work_output);
     free(slot->view);
     free(slot->viewed);
     free(slot->input);
@@ -86,7 +96,8 @@ void gp_pass_devices_free(gp_pass_run *p)
 {
     pthread_mutex_lock(p->run->device_lock);
     for (size_t d = 0; d < p->devices; d++) {
-        p->device[d].device->api->program_free(p->device[d].program);
+        gp_pass_reads_free(&p->device[d]);
+        if (p->device[d].program != NULL) p->device[d].device->api->program_free(p->device[d].program);
     }
     if (p->cpu_program != NULL) p->run->cpu->api->program_free(p->cpu_program);
     pthread_mutex_unlock(p->run->device_lock);
@@ -94,115 +105,40 @@ void gp_pass_devices_free(gp_pass_run *p)
     p->devices = 0;
 }
 
-/* The device's staging, or our own, taken on first use (untouched pages cost nothing
- * until then). NULL when out of memory. */
-static void *staging(gp_pass_slot *slot, void *device_staging, gp_staging *own, gp_dtype dtype)
-{
-    if (device_staging != NULL) return device_staging;
-    if (own->pages == NULL) {
-        own->bytes = slot->pass->chunk_elements * gpuproc_dtype_bytes(dtype) + GP_STAGING_SLACK;
-        own->pages = gp_pages_alloc(own->bytes);
-    }
-    return own->pages;
-}
-
-/* ---- Read ---------------------------------------------------------------- */
-
-/* Starts the read of input i of the present chunk into its staging. */
-static bool read_input(gp_pass_slot *slot, size_t i)
-{
-    gp_pass_run *p = slot->pass;
-    const gp_pass_input *in = &p->pass->input[i];
-    void *buffer = staging(slot, slot->slot->input ? slot->slot->input[i] : NULL,
-                           &slot->in_staging[i], in->dtype);
-    if (buffer == NULL) {
-        gpuproc_error err;
-        gp_fail(&err, GPUPROC_NO_MEMORY, "out of memory for staging");
-        keep_error(p, &err);
-        slot->failed = true;
-        return false;
-    }
-    slot->pending++;
-    slot->read[i].read = (gp_read){.source = p->run->source[in->input], .first = slot->first,
-                                   .count = slot->count, .buffer = buffer, .done = read_done,
-                                   .ctx = &slot->read[i]};
-    gp_source_read(&slot->read[i].read);
-    return true;
-}
-
-/* Whether the slot's device has the chunk's elements of input i since an earlier pass. */
-static bool is_held(gp_pass_slot *slot, size_t i)
-{
-    gp_pass_run *p = slot->pass;
-    const gp_device_api *api = slot->device->device->api;
-    /* A device that has failed in this pass is not used. */
-    if (!p->ask[i] || api->holds == NULL || slot->cpu_slot != NULL) return false;
-    pthread_mutex_lock(p->run->device_lock);
-    bool held = api->holds(slot->device->program, p->key[i], slot->first, slot->count);
-    pthread_mutex_unlock(p->run->device_lock);
-    return held;
-}
-
-static gp_step start_read(void *ctx, unsigned index, uint64_t chunk)
-{
-    gp_pass_run *p = ctx;
-    gp_pass_slot *slot = &p->slot[index];
-    slot->first = chunk * p->chunk_elements;
-    slot->count = gp_min_u64(p->chunk_elements, p->pass->count - slot->first);
-    slot->pending = 0;
-    slot->failed = false;
-    slot->on_cpu = slot->for_cpu = false;
-    for (size_t i = 0; i < p->pass->inputs; i++) {
-        const gp_pass_input *in = &p->pass->input[i];
-        if (!in->streamed) {
-            slot->input[i] = p->resident[i].data;
-            continue;
-        }
-        gp_source *source = p->run->source[in->input];
-        uint64_t bytes = slot->count * gpuproc_dtype_bytes(in->dtype);
-        if (slot->device->device->in_place &&
-            gp_source_view(source, slot->first, slot->count, &slot->view[i])) {
-            slot->viewed[i] = true;
-            slot->input[i] = slot->view[i].data;
-            p->run->counters.bytes_viewed += bytes;
-            p->run->counters.bytes_read += bytes;
-            continue;
-        }
-        if (is_held(slot, i)) {
-            slot->input[i] = NULL;
-            continue;
-        }
-        if (!read_input(slot, i)) break;
-    }
-    if (slot->pending > 0) return GP_STEP_STARTED;
-    return slot->failed ? GP_STEP_FAILED : GP_STEP_DONE;
-}
-
-bool gp_pass_read_ended(gp_pass_slot *slot, gp_operation *op)
-{
-    gp_counters *c = &slot->pass->run->counters;
-    c->read_ns += op->read.end_ns - op->read.begin_ns;
-    c->bytes_read += slot->count * gpuproc_dtype_bytes(slot->pass->pass->input[op->index].dtype);
-    slot->input[op->index] = op->read.data;
-    if (op->read.status != GPUPROC_OK) keep_error(slot->pass, &op->read.error);
-    return op->read.status == GPUPROC_OK;
-}
-
 /* ---- Compute ------------------------------------------------------------- */
 
-/* Where output o of the present chunk goes; NULL when out of memory. */
-static void *output_place(gp_pass_slot *slot, size_t o)
+/* Where output o of the present chunk goes, the work-th of those that are computed; NULL when out of
+ * memory. */
+static void *output_place(gp_pass_slot *slot, size_t o, size_t work)
 {
     gp_pass_run *p = slot->pass;
     const gp_pass_output *out = &p->pass->output[o];
     size_t target = p->plan_pass->output_target[o];
-    gp_sink *sink = p->run->sink[target];
+    gp_sink *sink = target != SIZE_MAX ? p->run->sink[target] : NULL;
     if (slot->device->device->in_place && sink != NULL) {
         void *place = gp_sink_place(sink, slot->first * gpuproc_dtype_bytes(out->dtype));
         if (place != NULL) return place;
     }
-    return staging(slot, slot->slot->output ? slot->slot->output[o] : NULL, &slot->out_staging[o],
-                   out->dtype);
+    return gp_pass_staging(slot->slot->output ? slot->slot->output[work] : NULL, &slot->out_staging[o],
+                           p->chunk_elements, out->dtype);
+}
+
+/* Finds the places of all outputs; false when out of memory. */
+static bool place_outputs(gp_pass_slot *slot)
+{
+    const gp_pass_run *p = slot->pass;
+    for (size_t o = 0, work = 0; o < p->pass->outputs; o++) {
+        size_t i = p->input_of[o];
+        if (i != SIZE_MAX) {
+            /* It is only read: by writes, and by folds that keep it. */
+            slot->output[o] = (void *)(uintptr_t)slot->input[i];
+            continue;
+        }
+        slot->output[o] = slot->work_output[work] = output_place(slot, o, work);
+        if (slot->output[o] == NULL) return false;
+        work++;
+    }
+    return true;
 }
 
 static gpuproc_status submit(gp_pass_slot *slot, gp_device *device, gp_slot *where,
@@ -211,27 +147,12 @@ static gpuproc_status submit(gp_pass_slot *slot, gp_device *device, gp_slot *whe
     gp_pass_run *p = slot->pass;
     gp_chunk *chunk = &slot->compute.chunk;
     *chunk = (gp_chunk){.first = slot->first, .count = slot->count, .input = slot->input,
-                        .key = p->key, .keep = p->keep, .output = slot->output,
+                        .key = p->key, .keep = p->keep, .output = slot->work_output,
                         .uniform = p->uniform, .done = compute_done, .ctx = &slot->compute};
     pthread_mutex_lock(p->run->device_lock);
     gpuproc_status st = device->api->submit(where, chunk, err);
     pthread_mutex_unlock(p->run->device_lock);
     return st;
-}
-
-/* Reads what only the device that failed has; gp_pass_compute_on_cpu follows. False: it
- * was there already, or failed (slot->failed). */
-static bool read_held(gp_pass_slot *slot)
-{
-    slot->pending = 0;
-    slot->failed = false;
-    for (size_t i = 0; i < slot->pass->pass->inputs; i++) {
-        bool missing = slot->pass->pass->input[i].streamed && slot->input[i] == NULL;
-        if (missing && !read_input(slot, i)) break;
-    }
-    slot->for_cpu = slot->pending > 0;
-    if (!slot->for_cpu) slot->pending = 1; /* the computation itself, still */
-    return slot->for_cpu;
 }
 
 bool gp_pass_compute_on_cpu(gp_pass_slot *slot)
@@ -240,7 +161,7 @@ bool gp_pass_compute_on_cpu(gp_pass_slot *slot)
     slot->for_cpu = false;
     slot->pending = 1;
     slot->on_cpu = submit(slot, slot->pass->run->cpu, slot->cpu_slot, &err) == GPUPROC_OK;
-    if (!slot->on_cpu) keep_error(slot->pass, &err);
+    if (!slot->on_cpu) gp_pass_keep_error(slot->pass, &err);
     return slot->on_cpu;
 }
 
@@ -252,11 +173,11 @@ static bool start_on_cpu(gp_pass_slot *slot, const gpuproc_error *why)
     gpuproc_status st = GPUPROC_OK;
     gpuproc_error err = *why;
     if (slot->device->device == run->cpu || run->no_fallback || slot->on_cpu) {
-        keep_error(p, why);
+        gp_pass_keep_error(p, why);
         return false;
     }
     pthread_mutex_lock(run->device_lock);
-    if (p->cpu_program == NULL) st = run->cpu->api->program_new(run->cpu, p->pass, &p->cpu_program, &err);
+    if (p->cpu_program == NULL) st = run->cpu->api->program_new(run->cpu, p->work, &p->cpu_program, &err);
     if (st == GPUPROC_OK && slot->cpu_slot == NULL) {
         bool *none = gp_calloc(p->pass->inputs + p->pass->outputs, sizeof *none);
         st = none == NULL ? gp_fail(&err, GPUPROC_NO_MEMORY, "out of memory for a slot")
@@ -266,10 +187,10 @@ static bool start_on_cpu(gp_pass_slot *slot, const gpuproc_error *why)
     }
     pthread_mutex_unlock(run->device_lock);
     if (st != GPUPROC_OK) {
-        keep_error(p, &err);
+        gp_pass_keep_error(p, &err);
         return false;
     }
-    if (!read_held(slot) && (slot->failed || !gp_pass_compute_on_cpu(slot))) return false;
+    if (!gp_pass_read_held(slot) && (slot->failed || !gp_pass_compute_on_cpu(slot))) return false;
     if (run->counters.fallbacks++ == 0)
         gp_run_log(run, GPUPROC_LOG_WARNING, "%s failed (%s): its chunks are done again on the CPU",
                    slot->device->device->info.name, why->message);
@@ -284,13 +205,12 @@ static gp_step start_compute(void *ctx, unsigned index, uint64_t chunk)
     gpuproc_error err = {0};
     slot->failed = false;
     slot->pending = 1;
-    for (size_t o = 0; o < p->pass->outputs; o++) {
-        slot->output[o] = output_place(slot, o);
-        if (slot->output[o] != NULL) continue;
+    if (!place_outputs(slot)) {
         gp_fail(&err, GPUPROC_NO_MEMORY, "out of memory for staging");
-        keep_error(p, &err);
+        gp_pass_keep_error(p, &err);
         return GP_STEP_FAILED;
     }
+    if (p->copies) return GP_STEP_DONE;
     /* A device that has failed gets no more work in this pass. */
     bool broken = slot->cpu_slot != NULL;
     if (broken) slot->on_cpu = submit(slot, p->run->cpu, slot->cpu_slot, &err) == GPUPROC_OK;
@@ -322,40 +242,61 @@ bool gp_pass_compute_ended(gp_pass_slot *slot)
     c->kernel_ns += span_ns(&chunk->kernel);
     c->download_ns += span_ns(&chunk->download);
     if (chunk->status != GPUPROC_OK) {
-        keep_error(p, &chunk->error);
+        gp_pass_keep_error(p, &chunk->error);
         return false;
     }
     gp_run_warn_flags(p->run, chunk->flags);
-    if (chunk->flags & GP_FLAG_NEG_POWER) {
-        gpuproc_error err;
-        gp_fail(&err, GPUPROC_DOMAIN, "integers to negative integer powers are not allowed");
-        keep_error(p, &err);
-        return false;
-    }
-    return true;
+    gpuproc_error err;
+    if (gp_run_check_flags(chunk->flags, &err) == GPUPROC_OK) return true;
+    gp_pass_keep_error(p, &err);
+    return false;
 }
 
 /* ---- Write --------------------------------------------------------------- */
 
-/* A 0-d target without a destination: its one element becomes a value. */
-static void keep_value(gp_pass_run *p, size_t o, const void *element)
+static void start_one_write(gp_pass_slot *slot, gp_operation *op, gp_sink *sink, uint64_t offset,
+                            const void *data, size_t bytes)
 {
+    slot->pending++;
+    op->write = (gp_write){.sink = sink, .offset = offset, .data = data, .bytes = bytes,
+                           .done = write_done, .ctx = op};
+    gp_sink_write(&op->write);
+}
+
+static void write_output(gp_pass_slot *slot, size_t o)
+{
+    gp_pass_run *p = slot->pass;
     const gp_pass_output *out = &p->pass->output[o];
-    gpuproc_scalar *value = &p->run->value[out->node];
-    value->dtype = out->dtype;
-    switch (out->dtype) {
-#define X(name, type, kind)                                                      \
-    case GPUPROC_##name: {                                                       \
-        type v;                                                                  \
-        memcpy(&v, element, sizeof v);                                           \
-        if (GP_KIND_##kind == GP_KIND_FLOAT) value->value.f = (double)v;         \
-        else if (GP_KIND_##kind == GP_KIND_INT) value->value.i = (int64_t)v;     \
-        else value->value.u = (uint64_t)v;                                       \
-        break;                                                                   \
+    size_t item = gpuproc_dtype_bytes(out->dtype), bytes = slot->count * item;
+    size_t target = p->plan_pass->output_target[o];
+    if (target == SIZE_MAX) return;
+    gp_sink *sink = p->run->sink[target];
+    p->run->counters.bytes_written += bytes;
+    if (sink == NULL) {
+        /* A 0-d target without a destination: its one element becomes a value. */
+        gp_run_keep_value(p->run, out->node, out->dtype, slot->output[o]);
+        return;
     }
-        GP_DTYPES(X)
-#undef X
-    default: break;
+    if (slot->output[o] == gp_sink_place(sink, slot->first * item)) return; /* is there */
+    start_one_write(slot, &slot->write[o], sink, slot->first * item, slot->output[o], bytes);
+}
+
+static void write_folded(gp_pass_slot *slot, size_t f)
+{
+    gp_pass_run *p = slot->pass;
+    const gp_pass_fold *fold = &p->fold[f];
+    const gp_fold_piece *piece = &slot->piece[f];
+    size_t item = gpuproc_dtype_bytes(fold->plan->spec.dtype);
+    uint64_t offset = (fold->plan->first + piece->out_first) * item;
+    if (piece->out_count == 0) return;
+    if (fold->plan->spec.result.ndim == 0)
+        gp_run_keep_value(p->run, fold->plan->node, fold->plan->spec.dtype, piece->out);
+    for (size_t k = 0; k < 2; k++) {
+        if (fold->sink[k] == NULL || offset >= fold->room[k]) continue;
+        size_t bytes = gp_min_u64(piece->out_count * item, fold->room[k] - offset);
+        if (k == 0) p->run->counters.bytes_written += bytes;
+        start_one_write(slot, &slot->write[p->pass->outputs + 2 * f + k], fold->sink[k], offset, piece->out,
+                        bytes);
     }
 }
 
@@ -366,29 +307,15 @@ static gp_step start_write(void *ctx, unsigned index, uint64_t chunk)
     gp_pass_slot *slot = &p->slot[index];
     slot->pending = 0;
     slot->failed = false;
-    for (size_t o = 0; o < p->pass->outputs; o++) {
-        size_t item = gpuproc_dtype_bytes(p->pass->output[o].dtype);
-        size_t bytes = slot->count * item;
-        gp_sink *sink = p->run->sink[p->plan_pass->output_target[o]];
-        p->run->counters.bytes_written += bytes;
-        if (sink == NULL) {
-            keep_value(p, o, slot->output[o]);
-            continue;
-        }
-        if (slot->output[o] == gp_sink_place(sink, slot->first * item)) continue; /* is there */
-        slot->pending++;
-        slot->write[o].write = (gp_write){.sink = sink, .offset = slot->first * item,
-                                          .data = slot->output[o], .bytes = bytes,
-                                          .done = write_done, .ctx = &slot->write[o]};
-        gp_sink_write(&slot->write[o].write);
-    }
+    for (size_t o = 0; p->round == 0 && o < p->pass->outputs; o++) write_output(slot, o);
+    for (size_t f = 0; f < p->folds; f++) write_folded(slot, f);
     return slot->pending > 0 ? GP_STEP_STARTED : GP_STEP_DONE;
 }
 
 bool gp_pass_write_ended(gp_pass_slot *slot, gp_operation *op)
 {
     slot->pass->run->counters.write_ns += op->write.end_ns - op->write.begin_ns;
-    if (op->write.status != GPUPROC_OK) keep_error(slot->pass, &op->write.error);
+    if (op->write.status != GPUPROC_OK) gp_pass_keep_error(slot->pass, &op->write.error);
     return op->write.status == GPUPROC_OK;
 }
 
@@ -400,26 +327,28 @@ static void retire(void *ctx, unsigned index, uint64_t chunk, bool ok)
     gp_pass_run *p = ctx;
     gp_pass_slot *slot = &p->slot[index];
     const gp_slot *done_by = slot->on_cpu ? slot->cpu_slot : slot->slot;
-    for (size_t r = 0; ok && r < p->pass->reduces; r++) {
+    for (size_t r = 0; ok && p->round == 0 && r < p->pass->reduces; r++) {
         gpuproc_error err = {0};
         const gp_pass_reduce *reduce = &p->pass->reduce[r];
         bool ordered = gp_reduce_ordered((gp_reduce_kind)reduce->kind, reduce->operand);
         size_t partials = ordered ? (size_t)gp_ceil_div(slot->count, GP_BLOCK) : done_by->partials;
         if (gp_reduce_merge(p->state[r], done_by->partial[r], partials, slot->first, slot->count,
                             &err) != GPUPROC_OK) {
-            keep_error(p, &err);
+            gp_pass_keep_error(p, &err);
             gp_sched_stop(&p->sched);
         }
     }
+    gp_pass_unview(slot);
     uint64_t bytes = 0;
     for (size_t i = 0; i < p->pass->inputs; i++) {
         if (p->pass->input[i].streamed) bytes += slot->count * gpuproc_dtype_bytes(p->pass->input[i].dtype);
-        if (!slot->viewed[i]) continue;
-        gp_source_unview(p->run->source[p->pass->input[i].input], &slot->view[i]);
-        slot->viewed[i] = false;
     }
-    for (size_t o = 0; o < p->pass->outputs; o++)
-        bytes += slot->count * gpuproc_dtype_bytes(p->pass->output[o].dtype);
+    for (size_t o = 0; p->round == 0 && o < p->pass->outputs; o++) {
+        if (p->plan_pass->output_target[o] != SIZE_MAX)
+            bytes += slot->count * gpuproc_dtype_bytes(p->pass->output[o].dtype);
+    }
+    for (size_t f = 0; f < p->folds; f++)
+        bytes += slot->piece[f].out_count * gpuproc_dtype_bytes(p->fold[f].plan->spec.dtype);
     if (!ok) return;
     atomic_fetch_add(&p->run->counters.bytes_done, bytes);
     bool by_cpu = slot->on_cpu || slot->device->device == p->run->cpu;
@@ -431,4 +360,4 @@ static void retire(void *ctx, unsigned index, uint64_t chunk, bool ok)
 }
 
 const gp_sched_actions gp_pass_actions = {
-    .read = start_read, .compute = start_compute, .write = start_write, .retire = retire};
+    .read = gp_pass_start_read, .compute = start_compute, .fold = gp_pass_start_fold, .write = start_write, .retire = retire};

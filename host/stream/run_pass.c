@@ -6,48 +6,50 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* ---- Resident operands: broadcast ones, whole for the length of the pass ---- */
-
-static void resident_read_done(gp_read *read)
+uint64_t gp_pass_budget(const gp_pass_run *p)
 {
-    gp_operation *op = read->ctx;
-    gp_mailbox_post(&op->pass->run->box, &op->mail);
+    uint64_t budget = gp_run_budget(p->run), taken = p->resident_bytes + p->fold_bytes;
+    return budget - gp_min_u64(budget, taken);
 }
+
+/* ---- Resident operands: broadcast ones and tables, there for the length of the pass ---- */
 
 static gpuproc_status load_resident(gp_pass_run *p, size_t i, gpuproc_error *err)
 {
     const gp_pass_input *in = &p->pass->input[i];
     gp_resident *r = &p->resident[i];
     gp_source *source = p->run->source[in->input];
+    /* Walked as it lies in storage; a table is in C order, whatever its file is in. */
+    bool stored_order = gp_source_is_fortran(source) && !in->table;
+    gp_walk walk = {.shape = {1, {(int64_t)in->count}}, .offset = (int64_t)in->first, .stride = {1}};
     uint64_t bytes = in->count * gpuproc_dtype_bytes(in->dtype);
-    if (bytes > p->run->host_budget - p->resident_bytes)
-        return gp_fail(err, GPUPROC_BUDGET,
-                       "input '%s' is broadcast and so kept in memory, but its %" PRIu64
-                       " bytes do not fit into the memory budget",
-                       p->run->plan->program->input[in->input].name, bytes);
-    p->resident_bytes += bytes;
     p->run->counters.bytes_read += bytes;
     atomic_fetch_add(&p->run->counters.bytes_done, bytes);
-    if (gp_source_view(source, 0, in->count, &r->view)) {
+    if (!stored_order && gp_source_view(source, in->first, in->count, &r->view)) {
         r->viewed = true;
         p->run->counters.bytes_viewed += bytes;
         r->data = r->view.data;
-        return GPUPROC_OK;
+        if (r->view.map == NULL) return GPUPROC_OK; /* memory that somebody has anyway */
     }
+    if (bytes > gp_pass_budget(p)) {
+        size_t inputs = p->run->plan->program->inputs;
+        return gp_fail(err, GPUPROC_BUDGET,
+                       "%s%s%s is broadcast and so kept in memory, but its %" PRIu64
+                       " bytes do not fit into the memory budget",
+                       (size_t)in->input < inputs ? "input '" : "an array between two passes",
+                       (size_t)in->input < inputs ? p->run->plan->program->input[in->input].name : "",
+                       (size_t)in->input < inputs ? "'" : "", bytes);
+    }
+    p->resident_bytes += bytes;
+    if (r->viewed) return GPUPROC_OK;
     r->page_bytes = bytes + GP_STAGING_SLACK;
     r->pages = gp_pages_alloc(r->page_bytes);
     if (r->pages == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a broadcast operand");
-    gp_operation op = {.pass = p, .kind = GP_OPERATION_RESIDENT};
-    op.read = (gp_read){.source = source, .count = in->count, .buffer = r->pages,
-                        .done = resident_read_done, .ctx = &op};
-    gp_source_read(&op.read);
-    /* Nothing else is under way yet: the only mail is this one; the rest are wakes. */
-    do {
-        if (atomic_load(&p->run->cancelled)) gp_source_cancel(source);
-    } while (gp_mailbox_take(&p->run->box) == NULL);
-    if (op.read.status != GPUPROC_OK && err != NULL) *err = op.read.error;
-    r->data = op.read.data;
-    return op.read.status;
+    gp_read read = {.source = source, .walk = stored_order ? &walk : NULL,
+                    .first = stored_order ? 0 : in->first, .count = in->count, .buffer = r->pages};
+    gpuproc_status st = gp_run_read(p->run, &read, err);
+    r->data = read.data;
+    return st;
 }
 
 static gpuproc_status load_residents(gp_pass_run *p, gpuproc_error *err)
@@ -66,7 +68,14 @@ out:
 static void slot_bytes(void *ctx, uint64_t elements, uint64_t *host, uint64_t *device)
 {
     const gp_pass_device *d = ctx;
-    d->device->api->slot_bytes(d->program, elements, host, device);
+    const gp_pass *pass = d->pass->pass;
+    *host = *device = 0;
+    if (d->program != NULL) d->device->api->slot_bytes(d->program, elements, host, device);
+    for (size_t i = 0; d->program == NULL && i < pass->inputs; i++) {
+        if (pass->input[i].streamed)
+            *host += elements * gpuproc_dtype_bytes(pass->input[i].dtype) + GP_STAGING_SLACK;
+    }
+    *host += gp_pass_fold_room(d->pass, elements);
 }
 
 static size_t widest_of(const gp_pass *pass)
@@ -103,7 +112,7 @@ static gpuproc_status prepare_device(gp_pass_run *p, gp_device *device, gpuproc_
     gp_pass_device *d = &p->device[p->devices];
     *d = (gp_pass_device){.pass = p, .device = device};
     pthread_mutex_lock(p->run->device_lock);
-    gpuproc_status st = device->api->program_new(device, p->pass, &d->program, err);
+    gpuproc_status st = device->api->program_new(device, p->work, &d->program, err);
     p->run->counters.program_ns += device->program_ns;
     if (device != p->run->cpu) p->run->counters.program_cached = device->program_cached;
     pthread_mutex_unlock(p->run->device_lock);
@@ -115,6 +124,10 @@ static gpuproc_status prepare_device(gp_pass_run *p, gp_device *device, gpuproc_
 static gpuproc_status prepare_devices(gp_pass_run *p, gpuproc_error *err)
 {
     gp_run *run = p->run;
+    if (p->copies) {
+        p->device[p->devices++] = (gp_pass_device){.pass = p, .device = run->cpu};
+        return GPUPROC_OK;
+    }
     for (size_t i = 0; i < run->devices; i++) {
         gp_device *device = run->device[i];
         gpuproc_error why = {0};
@@ -143,6 +156,7 @@ static gpuproc_status make_slots(gp_pass_run *p, const gp_chunking *chunking, gp
 {
     gpuproc_status st = GPUPROC_OK;
     for (size_t d = 0; d < p->devices; d++) {
+        GP_TRY(gp_pass_reads_make(p, &p->device[d], err));
         for (unsigned k = 0; k < chunking->slots; k++) {
             GP_TRY(gp_pass_slot_new(p, &p->device[d], p->slots, &p->slot[p->slots], err));
             p->slots++;
@@ -164,7 +178,7 @@ static gpuproc_status choose_for_all(gp_pass_run *p, uint64_t chunk_bytes, gp_ch
             .count = p->pass->count, .widest_bytes = widest(p), .chunk_bytes = chunk_bytes,
             .slots = p->run->slots, .sync = p->run->sync,
             .transfers = !p->device[d].device->in_place,
-            .host_budget = (p->run->host_budget - p->resident_bytes) / p->devices,
+            .host_budget = gp_pass_budget(p) / p->devices,
             .device_budget = p->device[d].device->memory_budget, .slot_bytes = slot_bytes,
             .ctx = &p->device[d]};
         GP_TRY(gp_chunking_choose(&request, &own, err));
@@ -229,7 +243,8 @@ static gpuproc_status prepare_slots(gp_pass_run *p, gpuproc_error *err)
         chunk_bytes = run->chunk_bytes;
     }
     run->counters.memory_bytes =
-        gp_max_u64(run->counters.memory_bytes, chunking.host_bytes + p->resident_bytes);
+        gp_max_u64(run->counters.memory_bytes, chunking.host_bytes + p->resident_bytes +
+                                                   run->stored_bytes + p->fold_bytes);
     run->counters.slots = p->slots;
     run->counters.chunk_elements = p->chunk_elements;
     gp_kept_begin(p);
@@ -250,7 +265,7 @@ static void handle(gp_pass_run *p, gp_operation *op)
         if (gp_pass_compute_again(slot)) return; /* under way on the CPU now */
         ok = gp_pass_compute_ended(slot);
         break;
-    case GP_OPERATION_RESIDENT: return;
+    case GP_OPERATION_FOLD: ok = gp_pass_fold_ended(slot, op); break;
     }
     if (!ok) slot->failed = true;
     if (--slot->pending > 0) return;
@@ -259,6 +274,11 @@ static void handle(gp_pass_run *p, gp_operation *op)
         slot->failed = true;
     }
     gp_sched_ended(&p->sched, slot->index, !slot->failed);
+}
+
+static gp_sink *sink_of(const gp_pass_run *p, size_t target)
+{
+    return target != SIZE_MAX ? p->run->sink[target] : NULL;
 }
 
 /* A pipe may have nothing to give, and nobody to take, for ever: what waits for one
@@ -271,28 +291,47 @@ static void leave_streams(gp_pass_run *p)
         if (source != NULL) gp_source_cancel(source);
     }
     for (size_t o = 0; o < p->pass->outputs; o++) {
-        gp_sink *sink = run->sink[p->plan_pass->output_target[o]];
+        gp_sink *sink = sink_of(p, p->plan_pass->output_target[o]);
+        if (sink != NULL) gp_sink_cancel(sink);
+    }
+    for (size_t f = 0; f < p->folds; f++) {
+        gp_sink *sink = sink_of(p, p->fold[f].plan->target);
         if (sink != NULL) gp_sink_cancel(sink);
     }
 }
 
+/* Chunks must be read, or written, in order where a stream is among what they go through. */
+static bool reads_in_order(const gp_pass_run *p)
+{
+    for (size_t i = 0; i < p->pass->inputs; i++) {
+        const gp_pass_input *in = &p->pass->input[i];
+        if (in->streamed && gp_source_is_stream(p->run->source[in->input])) return true;
+    }
+    return false;
+}
+
+static bool writes_in_order(const gp_pass_run *p)
+{
+    for (size_t o = 0; o < p->pass->outputs; o++) {
+        gp_sink *sink = sink_of(p, p->plan_pass->output_target[o]);
+        if (sink != NULL && gp_sink_is_stream(sink)) return true;
+    }
+    for (size_t f = 0; f < p->folds; f++) {
+        gp_sink *sink = sink_of(p, p->fold[f].plan->target);
+        if (sink != NULL && gp_sink_is_stream(sink)) return true;
+    }
+    return false;
+}
+
+/* All chunks, once. */
 static gpuproc_status drive(gp_pass_run *p, gpuproc_error *err)
 {
     gp_run *run = p->run;
     gp_sched_slot *states = gp_calloc(p->slots, sizeof *states);
     if (states == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for the scheduler");
     uint64_t chunks = gp_ceil_div(p->pass->count, p->chunk_elements);
-    bool ordered_reads = false, ordered_writes = false;
-    for (size_t i = 0; i < p->pass->inputs; i++) {
-        const gp_pass_input *in = &p->pass->input[i];
-        ordered_reads = ordered_reads || (in->streamed && gp_source_is_stream(run->source[in->input]));
-    }
-    for (size_t o = 0; o < p->pass->outputs; o++) {
-        gp_sink *sink = run->sink[p->plan_pass->output_target[o]];
-        ordered_writes = ordered_writes || (sink != NULL && gp_sink_is_stream(sink));
-    }
-    gp_sched_init(&p->sched, &gp_pass_actions, p, states, p->slots, chunks, ordered_reads,
-                  ordered_writes);
+    gp_sched_init(&p->sched, &gp_pass_actions, p, states, p->slots, chunks, reads_in_order(p), p->folds > 0,
+                  writes_in_order(p));
     bool streams_told = false;
     for (;;) {
         if (atomic_load(&run->cancelled)) gp_sched_stop(&p->sched);
@@ -313,6 +352,20 @@ static gpuproc_status drive(gp_pass_run *p, gpuproc_error *err)
     }
     if (atomic_load(&run->cancelled)) return gp_fail(err, GPUPROC_CANCELLED, "cancelled");
     return GPUPROC_OK;
+}
+
+/* All chunks, and again as long as folds want them. */
+static gpuproc_status drive_rounds(gp_pass_run *p, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    bool again = true;
+    for (p->round = 0; again; p->round++) {
+        if (p->pass->count > 0) GP_TRY(drive(p, err));
+        GP_TRY(gp_pass_folds_end(p, &again, err));
+    }
+    GP_TRY(gp_pass_folds_finish(p, err));
+out:
+    return st;
 }
 
 /* The reductions' values from what was merged. */
@@ -357,18 +410,23 @@ gpuproc_status gp_run_pass(gp_run *run, const gp_plan_pass *plan_pass, gpuproc_e
     for (size_t u = 0; u < p.pass->uniforms; u++)
         p.uniform[u] = gp_run_uniform_bits(&run->value[p.pass->uniform[u]]);
     GP_TRY(make_states(&p, err));
+    GP_TRY(gp_pass_find_copies(&p, err));
+    if (p.pass->count > 0) GP_TRY(load_residents(&p, err));
+    GP_TRY(gp_pass_folds_make(&p, err));
     if (p.pass->count > 0) {
-        GP_TRY(load_residents(&p, err));
         GP_TRY(gp_kept_prepare(&p, err));
         GP_TRY(prepare_devices(&p, err));
         GP_TRY(prepare_slots(&p, err));
-        GP_TRY(drive(&p, err));
     }
+    GP_TRY(drive_rounds(&p, err));
     GP_TRY(finish_reductions(&p, err));
 out:
     drop_slots(&p);
     free(p.slot);
     if (p.device != NULL) gp_pass_devices_free(&p);
+    gp_pass_folds_free(&p);
+    free(p.less.output);
+    free(p.input_of);
     for (size_t r = 0; p.state != NULL && r < p.pass->reduces; r++) gp_reduce_state_free(p.state[r]);
     for (size_t i = 0; p.resident != NULL && i < p.pass->inputs; i++) {
         gp_resident *r = &p.resident[i];

@@ -1,5 +1,5 @@
-/* The parts of one running pass, shared by run_pass.c (the loop) and pass_slot.c
- * (the stages of one slot). Private to stream/. */
+/* The parts of one running pass, shared by run_pass.c (the loop), pass_slot.c (the stages of one
+ * slot), pass_read.c (what a chunk reads) and pass_fold.c. Private to stream/. */
 #ifndef GP_STREAM_RUN_PASS_H
 #define GP_STREAM_RUN_PASS_H
 
@@ -13,8 +13,8 @@ typedef struct gp_pass_slot gp_pass_slot;
 typedef enum gp_operation_kind {
     GP_OPERATION_READ,
     GP_OPERATION_COMPUTE,
+    GP_OPERATION_FOLD,
     GP_OPERATION_WRITE,
-    GP_OPERATION_RESIDENT,
 } gp_operation_kind;
 
 /* Something under way that ends with a mail. */
@@ -23,19 +23,57 @@ typedef struct gp_operation {
     gp_operation_kind kind;
     gp_pass_run *pass;
     gp_pass_slot *slot;
-    size_t index; /* of the input or output */
+    size_t index; /* READ: of the read */
     union {
         gp_read read;
         gp_write write;
         gp_chunk chunk;
+        gpuproc_error folded; /* status OK where it went well */
     };
 } gp_operation;
+
+/* What a chunk reads at once: for one streamed input, or for several that go through one array in
+ * its order, a little apart (pass_read.c). */
+typedef struct gp_pass_read {
+    int array;
+    gp_dtype dtype;
+    const gp_walk *walk;  /* NULL: in the array's order, from element `from` on, `more` than the chunk */
+    uint64_t from, more;
+    size_t input;         /* the first that it is for; the others follow in gp_read_place.next */
+} gp_pass_read;
+
+typedef struct gp_read_place {
+    uint64_t lag; /* elements from the read's first to the input's */
+    size_t next;  /* input of the same read; SIZE_MAX: none */
+} gp_read_place;
 
 typedef struct gp_pass_device {
     gp_pass_run *pass;
     gp_device *device;
-    gp_device_program *program;
+    gp_device_program *program; /* NULL: there is nothing to compute */
+    gp_pass_read *read;
+    size_t reads;
+    gp_read_place *place; /* per input */
 } gp_pass_device;
+
+/* A fold of the pass. */
+typedef struct gp_pass_fold {
+    const gp_plan_fold *plan;
+    gp_fold *fold;
+    bool fed;      /* it wants the pieces of this round */
+    bool in_place; /* its results may stand where its operand stands */
+    gp_sink *sink[2]; /* the target's, the stored array's; NULL: none */
+    uint64_t room[2]; /* bytes that they take */
+} gp_pass_fold;
+
+/* The thread that folds. */
+typedef struct gp_folder {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    gp_pass_slot *slot; /* to be folded */
+    bool made, stop;
+} gp_folder;
 
 /* Host memory for one input or output of a slot, taken when it is first needed. */
 typedef struct gp_staging {
@@ -56,12 +94,16 @@ struct gp_pass_slot {
     uint64_t first, count; /* of the present chunk */
     unsigned pending;      /* operations under way */
     bool failed;
-    gp_staging *in_staging, *out_staging;
-    gp_view *view;
+    gp_staging *in_staging; /* per read */
+    gp_staging *out_staging;
+    gp_view *view; /* per read */
     bool *viewed;
     const void **input;
     void **output;
-    gp_operation *read, *write, compute;
+    void **work_output; /* per output of pass->work */
+    gp_staging *fold_out; /* per fold */
+    gp_fold_piece *piece;
+    gp_operation *read, *write, compute, fold;
 };
 
 /* A broadcast operand, whole in memory. */
@@ -77,6 +119,12 @@ struct gp_pass_run {
     gp_run *run;
     const gp_plan_pass *plan_pass;
     const gp_pass *pass;
+    /* What devices are given: without the outputs that are inputs as they are, where those need not be
+     * copied. */
+    const gp_pass *work;
+    gp_pass less;
+    size_t *input_of; /* per output: the streamed input that it is; SIZE_MAX: none, or it is copied */
+    bool copies;      /* nothing is left to compute */
     gp_pass_device *device;
     size_t devices;
     gp_device_program *cpu_program; /* for fallbacks; made when needed */
@@ -91,9 +139,46 @@ struct gp_pass_run {
     gp_pass_slot *slot;
     unsigned slots;
     gp_reduce_state **state;
+    gp_pass_fold *fold;
+    size_t folds;
+    gp_folder folder;
+    gp_workers workers;
+    uint64_t fold_bytes;
+    unsigned round; /* folds may want all chunks again: only they get something then */
     gp_sched sched;
     gpuproc_error first_error;
 };
+
+/* Beside what is stored, resident, and taken by folds. */
+uint64_t gp_pass_budget(const gp_pass_run *pass);
+void gp_pass_keep_error(gp_pass_run *pass, const gpuproc_error *err);
+
+/* Which outputs are inputs as they are (pass_read.c). */
+gpuproc_status gp_pass_find_copies(gp_pass_run *pass, gpuproc_error *err);
+/* The reads of a device's chunks, once the chunk size is chosen. */
+gpuproc_status gp_pass_reads_make(gp_pass_run *pass, gp_pass_device *device, gpuproc_error *err);
+void gp_pass_reads_free(gp_pass_device *device);
+gp_step gp_pass_start_read(void *ctx, unsigned slot, uint64_t chunk);
+bool gp_pass_read_ended(gp_pass_slot *slot, gp_operation *op);
+/* Reads what only the device that failed has; gp_pass_compute_on_cpu follows. False: it
+ * was there already, or failed (slot->failed). */
+bool gp_pass_read_held(gp_pass_slot *slot);
+void gp_pass_unview(gp_pass_slot *slot);
+/* The device's staging, or our own, taken on first use (untouched pages cost nothing
+ * until then). NULL when out of memory. */
+void *gp_pass_staging(void *device_staging, gp_staging *own, uint64_t elements, gp_dtype dtype);
+
+/* Folds (pass_fold.c). */
+gpuproc_status gp_pass_folds_make(gp_pass_run *pass, gpuproc_error *err);
+void gp_pass_folds_free(gp_pass_run *pass);
+/* The most bytes that a slot of so many elements takes for their results. */
+uint64_t gp_pass_fold_room(const gp_pass_run *pass, uint64_t elements);
+gp_step gp_pass_start_fold(void *ctx, unsigned slot, uint64_t chunk);
+bool gp_pass_fold_ended(gp_pass_slot *slot, gp_operation *op);
+/* The pieces are through; *again: some want them once more. */
+gpuproc_status gp_pass_folds_end(gp_pass_run *pass, bool *again, gpuproc_error *err);
+/* What is left of the results. */
+gpuproc_status gp_pass_folds_finish(gp_pass_run *pass, gpuproc_error *err);
 
 /* What devices keep from pass to pass (kept.c). */
 gpuproc_status gp_kept_prepare(gp_pass_run *pass, gpuproc_error *err);
@@ -111,7 +196,6 @@ void gp_pass_devices_free(gp_pass_run *pass);
 
 /* What an ended operation means for its slot; false: the chunk has failed and
  * pass->first_error says why. */
-bool gp_pass_read_ended(gp_pass_slot *slot, gp_operation *op);
 bool gp_pass_write_ended(gp_pass_slot *slot, gp_operation *op);
 bool gp_pass_compute_ended(gp_pass_slot *slot);
 /* The device failed and the CPU has begun the chunk anew, or its bytes are read for that. */

@@ -4,11 +4,11 @@
 
 void gp_sched_init(gp_sched *sched, const gp_sched_actions *actions, void *ctx,
                    gp_sched_slot *slot, unsigned slots, uint64_t chunks, bool ordered_reads,
-                   bool ordered_writes)
+                   bool folds, bool ordered_writes)
 {
     *sched = (gp_sched){.actions = actions, .ctx = ctx, .slot = slot, .slots = slots,
                         .chunks = chunks, .ordered_reads = ordered_reads,
-                        .ordered_writes = ordered_writes};
+                        .folds = folds, .ordered_writes = ordered_writes};
     memset(slot, 0, slots * sizeof *slot);
 }
 
@@ -27,6 +27,10 @@ static void settle(gp_sched *sched, unsigned slot, bool ok)
     gp_sched_slot *s = &sched->slot[slot];
     switch (s->state) {
     case GP_SLOT_READING: sched->reading = false; break;
+    case GP_SLOT_FOLDING:
+        sched->folding = false;
+        if (ok) sched->next_fold++;
+        break;
     case GP_SLOT_WRITING:
         sched->writing = false;
         if (ok) sched->next_write++;
@@ -40,7 +44,8 @@ static void settle(gp_sched *sched, unsigned slot, bool ok)
     }
     switch (s->state) {
     case GP_SLOT_READING: s->state = GP_SLOT_READY; break;
-    case GP_SLOT_COMPUTING: s->state = GP_SLOT_COMPUTED; break;
+    case GP_SLOT_COMPUTING: s->state = sched->folds ? GP_SLOT_COMPUTED : GP_SLOT_FOLDED; break;
+    case GP_SLOT_FOLDING: s->state = GP_SLOT_FOLDED; break;
     case GP_SLOT_WRITING: retire(sched, slot, true); break;
     default: break;
     }
@@ -66,6 +71,12 @@ static bool advance_slot(gp_sched *sched, unsigned slot)
         action = sched->actions->compute;
         break;
     case GP_SLOT_COMPUTED:
+        if (sched->folding || s->chunk != sched->next_fold) return false;
+        s->state = GP_SLOT_FOLDING;
+        sched->folding = true;
+        action = sched->actions->fold;
+        break;
+    case GP_SLOT_FOLDED:
         if (sched->ordered_writes && (sched->writing || s->chunk != sched->next_write)) return false;
         s->state = GP_SLOT_WRITING;
         sched->writing = true;
@@ -84,7 +95,7 @@ void gp_sched_advance(gp_sched *sched)
     while (changed && !sched->stopping) {
         changed = false;
         /* Chunks that are further on go first: they free their slot the sooner. */
-        for (int state = GP_SLOT_COMPUTED; state >= GP_SLOT_FREE; state--) {
+        for (int state = GP_SLOT_FOLDED; state >= GP_SLOT_FREE; state--) {
             for (unsigned i = 0; i < sched->slots && !sched->stopping; i++) {
                 if ((int)sched->slot[i].state == state && advance_slot(sched, i)) changed = true;
             }
@@ -94,7 +105,8 @@ void gp_sched_advance(gp_sched *sched)
     /* Stopped: chunks that wait for their next stage are given up. */
     for (unsigned i = 0; i < sched->slots; i++) {
         gp_slot_state state = sched->slot[i].state;
-        if (state == GP_SLOT_READY || state == GP_SLOT_COMPUTED) retire(sched, i, false);
+        if (state == GP_SLOT_READY || state == GP_SLOT_COMPUTED || state == GP_SLOT_FOLDED)
+            retire(sched, i, false);
     }
 }
 

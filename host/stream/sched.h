@@ -2,9 +2,10 @@
  * and without a clock. The loop tells it what ended; it answers by calling the
  * actions, which start the next thing. It can so be run in virtual time.
  *
- *   FREE -> READING -> READY -> COMPUTING -> COMPUTED -> WRITING -> FREE
+ *   FREE -> READING -> READY -> COMPUTING -> COMPUTED -> FOLDING -> FOLDED -> WRITING -> FREE
  *
- * A slot belongs to a device; a free slot pulls the next chunk, so that devices of
+ * Folding takes the chunks in order, one at a time; where there is nothing to fold, a computed chunk
+ * counts as folded at once. A slot belongs to a device; a free slot pulls the next chunk, so that devices of
  * different speed share the work by themselves. Any action may end at once: it then returns
  * GP_STEP_DONE and no event follows. */
 #ifndef GP_STREAM_SCHED_H
@@ -18,6 +19,8 @@ typedef enum gp_slot_state {
     GP_SLOT_READY,
     GP_SLOT_COMPUTING,
     GP_SLOT_COMPUTED,
+    GP_SLOT_FOLDING,
+    GP_SLOT_FOLDED,
     GP_SLOT_WRITING,
 } gp_slot_state;
 
@@ -30,6 +33,7 @@ typedef enum gp_step {
 typedef struct gp_sched_actions {
     gp_step (*read)(void *ctx, unsigned slot, uint64_t chunk);
     gp_step (*compute)(void *ctx, unsigned slot, uint64_t chunk);
+    gp_step (*fold)(void *ctx, unsigned slot, uint64_t chunk); /* NULL where gp_sched_init's folds is false */
     gp_step (*write)(void *ctx, unsigned slot, uint64_t chunk);
     /* The chunk is complete: its partials may be merged, its views given back. After a
      * failure too (ok false), for every chunk that was begun. */
@@ -49,9 +53,10 @@ typedef struct gp_sched {
     uint64_t chunks, next_chunk, retired;
     /* Streams go in order, one chunk at a time. */
     bool ordered_reads, ordered_writes;
-    uint64_t next_write;
+    bool folds; /* in order and one at a time, always */
+    uint64_t next_fold, next_write;
     bool reading; /* ordered_reads: one is under way */
-    bool writing;
+    bool folding, writing;
     bool stopping; /* failed or cancelled: nothing new is begun */
     unsigned busy;
 } gp_sched;
@@ -59,7 +64,7 @@ typedef struct gp_sched {
 /* `slot` has room for `slots` entries and is the caller's. */
 void gp_sched_init(gp_sched *sched, const gp_sched_actions *actions, void *ctx,
                    gp_sched_slot *slot, unsigned slots, uint64_t chunks, bool ordered_reads,
-                   bool ordered_writes);
+                   bool folds, bool ordered_writes);
 
 /* Starts whatever can be started. Call once at the beginning and after each event. */
 void gp_sched_advance(gp_sched *sched);

@@ -113,7 +113,7 @@ typedef struct gpuproc_error {
 
 /* ---- Dtypes and scalars ------------------------------------------------- */
 
-/* Values are pinned. FLOAT16 and the complex ones are named, not built yet. */
+/* Values are pinned. FLOAT16 is computed in float32 and rounded after every operation. */
 typedef enum gpuproc_dtype {
     GPUPROC_BOOL = 0,
     GPUPROC_INT8 = 1,
@@ -149,7 +149,7 @@ GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_dtype_parse(const char *text,
 #define GPUPROC_MAX_NDIM 32
 
 /* One value with its dtype. `u` holds bool and unsigned, `i` signed, `f` the
- * floats (a float32 is held exactly as a double). */
+ * floats (float16 and float32 are held exactly as a double), `c` the parts of complex numbers. */
 typedef struct gpuproc_scalar {
     gpuproc_dtype dtype;
     union {
@@ -338,7 +338,9 @@ typedef struct gpuproc_output {
     /* MEMORY: aligned to the dtype, C order, apart from the data of inputs and other outputs;
      * borrowed until the job ends */
     void *data;
-    uint64_t bytes;   /* MEMORY: its capacity */
+    /* MEMORY: its capacity. Where the result's length depends on the data, a buffer that is too
+     * small for it ends the job with INVALID_ARGUMENT; nothing is written beyond it. */
+    uint64_t bytes;
 } gpuproc_output;
 
 #define GPUPROC_JOB_SYNC 1u         /* one chunk, one stage at a time */
@@ -413,7 +415,8 @@ typedef struct gpuproc_result {
 GPUPROC_API size_t gpuproc_job_result_count(const gpuproc_job *job);
 
 /* Result `index` in the order of the expression; result->struct_size is set by the
- * caller. Dtype and shape are known from submission on; the scalar is there when the job has
+ * caller. Dtype and shape are known from submission on, but of a result whose length depends on the
+ * data (x[x > 0]) the shape is the most that it can be until the job has ended well; the scalar is there when the job has
  * ended well. Ownership: strings are the job's. Threads: any. Errors: INVALID_ARGUMENT. */
 GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_job_result(const gpuproc_job *job, size_t index,
                                                             gpuproc_result *result,

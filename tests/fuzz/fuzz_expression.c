@@ -11,10 +11,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const gp_input inputs[] = {
-        {"x", GPUPROC_FLOAT32, {1, {4}}}, {"y", GPUPROC_FLOAT64, {2, {3, 1}}},
-        {"i", GPUPROC_INT8, {1, {4}}},    {"u", GPUPROC_UINT64, {0, {0}}},
-        {"b", GPUPROC_BOOL, {1, {4}}},    {"z", GPUPROC_INT32, {1, {0}}},
-        {"h", GPUPROC_FLOAT16, {1, {4}}},
+        {.name = "x", .dtype = GPUPROC_FLOAT32, .shape = {1, {4}}}, {.name = "y", .dtype = GPUPROC_FLOAT64, .shape = {2, {3, 1}}},
+        {.name = "i", .dtype = GPUPROC_INT8, .shape = {1, {4}}},    {.name = "u", .dtype = GPUPROC_UINT64, .shape = {0, {0}}},
+        {.name = "b", .dtype = GPUPROC_BOOL, .shape = {1, {4}}},    {.name = "z", .dtype = GPUPROC_INT32, .shape = {1, {0}}},
+        {.name = "h", .dtype = GPUPROC_FLOAT16, .shape = {1, {4}}},
     };
     char *text = malloc(size + 1);
     if (text == NULL) return 0;

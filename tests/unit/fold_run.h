@@ -1,116 +1,202 @@
-/* For the tests of folds: runs one over operands in memory, cut at random, with threads for workers. */
-#ifndef TEST_FOLD_RUN_H
-#define TEST_FOLD_RUN_H
+/* Runs a fold over an array in memory, cut into pieces, with threads; for the tests of folds. */
+#ifndef TESTS_UNIT_FOLD_RUN_H
+#define TESTS_UNIT_FOLD_RUN_H
 
-#include "base/memory.h"
-#include "fold/fold.h"
-
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
 
-static inline uint64_t fold_random(uint64_t *state)
+#include "fold/fold.h"
+
+typedef struct random_state {
+    uint64_t s;
+} random_state;
+
+static inline uint64_t random_bits(random_state *r)
 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state * UINT64_C(2685821657736338717);
+    uint64_t z = (r->s += 0x9e3779b97f4a7c15u);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
 }
 
-typedef struct fold_thread {
+static inline uint64_t random_below(random_state *r, uint64_t n) { return random_bits(r) % n; }
+
+/* ---- Threads: each takes unit after unit ---- */
+
+typedef struct crew {
+    uint64_t units, next;
+    pthread_mutex_t lock;
     void (*run)(void *arg, unsigned worker, uint64_t from, uint64_t to);
     void *arg;
+} crew;
+
+typedef struct member {
+    crew *c;
     unsigned worker;
-    uint64_t from, to;
-} fold_thread;
+    pthread_t thread;
+} member;
 
-static inline void *fold_thread_main(void *arg)
+static inline void *member_main(void *arg)
 {
-    fold_thread *t = arg;
-    if (t->from < t->to) t->run(t->arg, t->worker, t->from, t->to);
-    return NULL;
-}
-
-static inline void fold_each(const gp_workers *workers, uint64_t units,
-                             void (*run)(void *arg, unsigned worker, uint64_t from, uint64_t to), void *arg)
-{
-    pthread_t thread[16];
-    fold_thread t[16];
-    unsigned n = workers->count;
-    for (unsigned i = 0; i < n; i++) {
-        t[i] = (fold_thread){run, arg, i, units * i / n, units * (i + 1) / n};
-        if (i > 0) assert_int_equal(pthread_create(&thread[i], NULL, fold_thread_main, &t[i]), 0);
+    member *m = arg;
+    for (;;) {
+        pthread_mutex_lock(&m->c->lock);
+        uint64_t unit = m->c->next++;
+        pthread_mutex_unlock(&m->c->lock);
+        if (unit >= m->c->units) return NULL;
+        m->c->run(m->c->arg, m->worker, unit, unit + 1);
     }
-    fold_thread_main(&t[0]);
-    for (unsigned i = 1; i < n; i++) pthread_join(thread[i], NULL);
 }
 
-typedef struct fold_ran {
-    gpuproc_status status;
-    gpuproc_error err;
-    unsigned char *data; /* free it */
-    uint64_t count;      /* elements of the result */
-    unsigned passes;
-    const char *warning;
-} fold_ran;
-
-/* most: elements of a piece at most; pieces have 1 to `most`. */
-static inline fold_ran fold_run(const gp_fold_spec *spec, const void *a, const void *b, uint64_t budget,
-                                unsigned threads, uint64_t most, uint64_t *random)
+static inline void each_threads(const gp_workers *workers, uint64_t units,
+                                void (*run)(void *arg, unsigned worker, uint64_t from, uint64_t to), void *arg)
 {
-    gp_workers workers = {threads, fold_each, NULL};
-    fold_ran ran = {0};
+    member m[8];
+    crew c = {.units = units, .run = run, .arg = arg};
+    if (units == 0) return;
+    if (workers->count == 1) {
+        run(arg, 0, 0, units);
+        return;
+    }
+    pthread_mutex_init(&c.lock, NULL);
+    for (unsigned i = 0; i < workers->count; i++) {
+        m[i] = (member){.c = &c, .worker = i};
+        if (i > 0 && pthread_create(&m[i].thread, NULL, member_main, &m[i]) != 0) abort();
+    }
+    member_main(&m[0]);
+    for (unsigned i = 1; i < workers->count; i++) pthread_join(m[i].thread, NULL);
+    pthread_mutex_destroy(&c.lock);
+}
+
+/* ---- A fold ---- */
+
+static inline void *exactly(size_t bytes)
+{
+    void *p = NULL;
+    if (posix_memalign(&p, 64, bytes == 0 ? 1 : bytes) != 0) abort();
+    return p;
+}
+
+/* How long the next piece is: `style` 0: everything, 1: one element, 2: a few, 3: any. */
+static inline uint64_t cut(random_state *r, int style, uint64_t left, uint64_t count)
+{
+    uint64_t n = style == 0 ? left : style == 1 ? 1 : style == 2 ? 1 + random_below(r, 40 + count / 300) : 1 + random_below(r, 1 + count / 2);
+    return n < left ? n : left;
+}
+
+/* The result, malloced; `in_place`: where the fold allows it. */
+static inline void *fold_run(const gp_fold_spec *spec, const void *data, random_state *r, int style, unsigned threads,
+                             bool in_place, const char **warning, gpuproc_status *status)
+{
+    gp_workers workers = {.count = threads, .each = each_threads};
     gp_fold *fold = NULL;
-    uint64_t total = gp_shape_size(&spec->shape);
-    size_t wide = gpuproc_dtype_bytes(spec->dtype), element[2] = {gpuproc_dtype_bytes(spec->operand[0]),
-                                                                 gpuproc_dtype_bytes(spec->operand[1])};
-    ran.status = gp_fold_new(spec, budget, &workers, &fold, &ran.err);
-    if (ran.status != GPUPROC_OK) return ran;
-    bool again = true;
-    while (again && ran.status == GPUPROC_OK) {
-        ran.passes++;
-        for (uint64_t at = 0; at < total && ran.status == GPUPROC_OK;) {
-            uint64_t n = gp_min_u64(1 + fold_random(random) % most, total - at);
-            uint64_t room = gp_fold_room(fold, n);
-            /* Copies of the exact size, so that reading or writing beyond them is seen. */
-            void *in = malloc(n * element[0]), *in2 = malloc(n * element[1]);
-            unsigned char *out = malloc(room * wide + 1);
-            memcpy(in, (const char *)a + at * element[0], n * element[0]);
-            if (spec->operands == 2) memcpy(in2, (const char *)b + at * element[1], n * element[1]);
-            gp_fold_piece piece = {.first = at, .count = n, .operand = {in, spec->operands == 2 ? in2 : NULL}, .out = out};
-            ran.status = gp_fold_take(fold, &piece, &ran.err);
-            if (ran.status == GPUPROC_OK) {
-                assert_true(piece.out_count <= room);
-                assert_int_equal(piece.out_first, ran.count);
-                ran.data = realloc(ran.data, (ran.count + piece.out_count) * wide + 1);
-                memcpy(ran.data + ran.count * wide, out, piece.out_count * wide);
-                ran.count += piece.out_count;
-            }
-            free(in);
-            free(in2);
-            free(out);
-            at += n;
+    gpuproc_error err;
+    size_t size = gpuproc_dtype_bytes(spec->dtype), item = gpuproc_dtype_bytes(spec->operand[0]);
+    uint64_t count = gp_shape_size(&spec->shape), results = gp_shape_size(&spec->result), given = 0;
+    char *result = exactly(results * size);
+    assert_int_equal(gp_fold_new(spec, gp_fold_bytes(spec), &workers, &fold, &err), GPUPROC_OK);
+    for (uint64_t first = 0; first < count;) {
+        uint64_t n = cut(r, style, count - first, count);
+        uint64_t room = gp_fold_room(fold, n);
+        gp_fold_piece piece = {.first = first, .count = n};
+        /* Neither more nor less than what it may touch, and aligned as little as it may be. */
+        bool same = in_place && gp_fold_in_place(fold);
+        size_t bytes = same && room * size > n * item ? room * size : n * item;
+        char *x = exactly(bytes + (same ? 0 : item)), *out = same ? x : exactly(room * size);
+        char *at = same ? x : x + item;
+        memcpy(at, (const char *)data + first * item, n * item);
+        piece.operand[0] = at;
+        piece.out = out;
+        assert_int_equal(gp_fold_take(fold, &piece, &err), GPUPROC_OK);
+        assert_true(piece.out_count <= room);
+        assert_int_equal(piece.out_first, given);
+        assert_true(given + piece.out_count <= results);
+        memcpy(result + given * size, out, piece.out_count * size);
+        given += piece.out_count;
+        if (!same) free(out);
+        free(x);
+        first += n;
+    }
+    bool again = false;
+    *status = gp_fold_end(fold, &again, &err);
+    assert_false(again);
+    if (*status == GPUPROC_OK) {
+        const void *rest;
+        uint64_t first, n;
+        gp_fold_rest(fold, &rest, &first, &n);
+        if (n > 0) {
+            assert_int_equal(first, given);
+            assert_true(given + n <= results);
+            memcpy(result + given * size, rest, n * size);
+            given += n;
         }
-        if (ran.status == GPUPROC_OK) ran.status = gp_fold_end(fold, &again, &ran.err);
+        assert_int_equal(given, results);
     }
-    if (ran.status == GPUPROC_OK) {
-        const void *data;
-        uint64_t first, count;
-        gp_fold_rest(fold, &data, &first, &count);
-        assert_int_equal(first, ran.count);
-        ran.data = realloc(ran.data, (first + count) * wide + 1);
-        if (count > 0) memcpy(ran.data + first * wide, data, count * wide);
-        ran.count += count;
-        ran.warning = gp_fold_warning(fold);
-    }
+    if (warning != NULL) *warning = gp_fold_warning(fold);
     gp_fold_free(fold);
-    return ran;
+    return result;
+}
+
+/* ---- Elements ---- */
+
+static inline long double element(gp_dtype dtype, const void *data, uint64_t i)
+{
+    switch (dtype) {
+#define X(name, type, kind) \
+    case GPUPROC_##name: return (long double)((const type *)data)[i];
+        GP_DTYPES(X)
+#undef X
+    default: return 0;
+    }
+}
+
+/* Modulo 2^64. */
+static inline uint64_t element_word(gp_dtype dtype, const void *data, uint64_t i)
+{
+    switch (dtype) {
+#define X(name, type, kind) \
+    case GPUPROC_##name: return (uint64_t)((const type *)data)[i];
+        GP_DTYPES_BOOL(X)
+        GP_DTYPES_INTEGER(X)
+#undef X
+    default: return 0;
+    }
+}
+
+/* Elements of any value; `wild`: also NaN, infinities, zeros of both signs and repeated values. */
+static inline void *random_elements(random_state *r, gp_dtype dtype, uint64_t n, bool wild)
+{
+    size_t size = gpuproc_dtype_bytes(dtype);
+    char *data = exactly(n * size);
+    static const double strange[] = {(double)NAN, -(double)NAN, (double)INFINITY, -(double)INFINITY, 0.0, -0.0, 1, 1e30, 1e-30, -1e30};
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t bits = random_bits(r);
+        if (gp_dtype_is_float(dtype)) {
+            double x = ((double)(bits >> 12) * 0x1p-52 - 0.5) * (bits & 1 ? 100 : 1);
+            if (wild) x = bits % 3 ? (double)(int64_t)(bits >> 5 & 7) - 3 : strange[4 + (bits >> 5) % 6];
+            if (wild && bits % 97 == 0) x = strange[(bits >> 9) % 10];
+            if (dtype == GPUPROC_FLOAT32)
+                ((float *)(void *)data)[i] = (float)x;
+            else
+                ((double *)(void *)data)[i] = x;
+        } else if (dtype == GPUPROC_BOOL) {
+            data[i] = (char)(wild ? bits % 50 != 0 : bits & 1);
+        } else {
+            if (wild) bits %= 5;
+            memcpy(data + i * size, &bits, size);
+        }
+    }
+    return data;
 }
 
 #endif

@@ -1,5 +1,5 @@
 /* BINCOUNT against plain loops; sums of weights against exact ones and against each other. */
-#include "fold_run.h"
+#include "fold_pieces.h"
 
 #include "emit/reduce.h"
 

@@ -1,6 +1,6 @@
 /* Quantiles: against NumPy (golden/quantiles.txt), against sorting where the data is narrowed down to in several
  * passes, and of cells. */
-#include "fold_run.h"
+#include "fold_pieces.h"
 
 #include "fold/quantile_method.h"
 

@@ -1,5 +1,5 @@
 /* SELECT against a plain loop, for every dtype, and how elements are cut. */
-#include "fold_run.h"
+#include "fold_pieces.h"
 
 static void compacts(void **unused)
 {

@@ -1,5 +1,5 @@
 /* UNIQUE and UNIQUE_COUNTS against sorting, for every dtype, with memory that is just enough or too little. */
-#include "fold_run.h"
+#include "fold_pieces.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -41,9 +41,9 @@ typedef struct planned {
 } planned;
 
 static const gp_input inputs[] = {
-    {"x", GPUPROC_FLOAT32, {2, {30, 40}}}, {"y", GPUPROC_FLOAT64, {2, {30, 40}}},
-    {"r", GPUPROC_FLOAT64, {1, {40}}},     {"s", GPUPROC_FLOAT64, {0, {0}}},
-    {"e", GPUPROC_FLOAT64, {2, {0, 40}}},
+    {.name = "x", .dtype = GPUPROC_FLOAT32, .shape = {2, {30, 40}}}, {.name = "y", .dtype = GPUPROC_FLOAT64, .shape = {2, {30, 40}}},
+    {.name = "r", .dtype = GPUPROC_FLOAT64, .shape = {1, {40}}},     {.name = "s", .dtype = GPUPROC_FLOAT64, .shape = {0, {0}}},
+    {.name = "e", .dtype = GPUPROC_FLOAT64, .shape = {2, {0, 40}}},
 };
 enum { X, Y, R, S, E, INPUTS };
 
@@ -55,7 +55,7 @@ static gpuproc_status try_plan(planned *p, const char *text, gpuproc_error *err)
     assert_in_range(p->program.results, 1, MOST_TARGETS);
     for (size_t i = 0; i < p->program.results; i++) {
         int node = p->program.result[i].node;
-        p->target[i] = (gp_plan_target){node, p->program.node[node].uniform};
+        p->target[i] = (gp_plan_target){.node = node, .scalar = p->program.node[node].uniform};
     }
     allocations = 0;
     return gp_plan_make(&p->program, p->target, p->program.results, UINT64_C(1) << 30, &p->plan, err);
@@ -232,7 +232,7 @@ static void values_and_elements(void **state)
         assert_int_equal(gp_compile("a = mean(x) * 2; b = a", inputs, INPUTS, &program, NULL), GPUPROC_OK);
         int node = program.result[0].node;
         assert_int_equal(program.result[1].node, node);
-        const gp_plan_target target[2] = {{node, first == 0}, {node, first == 1}};
+        const gp_plan_target target[2] = {{.node = node, .scalar = first == 0}, {.node = node, .scalar = first == 1}};
         allocations = 0;
         assert_int_equal(gp_plan_make(&program, target, 2, UINT64_C(1) << 30, &plan, NULL), GPUPROC_OK);
         bool computed = false;
@@ -251,11 +251,33 @@ static void values_and_elements(void **state)
     gp_program program = {0};
     gp_plan plan;
     assert_int_equal(gp_compile("2.5", inputs, INPUTS, &program, NULL), GPUPROC_OK);
-    const gp_plan_target target = {program.result[0].node, false};
+    const gp_plan_target target = {.node = program.result[0].node};
     assert_int_equal(gp_plan_make(&program, &target, 1, UINT64_C(1) << 30, &plan, NULL), GPUPROC_OK);
     assert_int_equal(plan.passes, 1);
     assert_int_equal(plan.pass[0].pass.outputs, 1);
     assert_int_equal(plan.pass[0].pass.uniforms, 0);
+    gp_plan_free(&plan);
+    gp_program_free(&program);
+}
+
+/* Complex values that are the same everywhere come into a pass as their parts. */
+static void complex_values(void **state)
+{
+    (void)state;
+    gp_program program = {0};
+    gp_plan plan;
+    const gp_shape shape = {1, {3000}};
+    int x = gp_ir_input(&program, "x", GPUPROC_FLOAT64, &shape);
+    int mean = gp_ir_reduce(&program, GP_OP_MEAN, GPUPROC_FLOAT64, x, 0);
+    int filled = gp_ir_fill(&program, mean, &shape);
+    int packed = gp_ir_op(&program, GP_OP_PACK, GPUPROC_COMPLEX128, filled, mean, -1);
+    assert_true(program.node[packed].uniform);
+    assert_true(gp_ir_result(&program, "z", true, packed));
+    const gp_plan_target target = {.node = packed};
+    assert_int_equal(gp_plan_make(&program, &target, 1, UINT64_C(1) << 30, &plan, NULL), GPUPROC_OK);
+    assert_int_equal(plan.passes, 2);
+    assert_int_equal(plan.pass[1].pass.uniforms, 1);
+    assert_int_equal(plan.pass[1].pass.uniform[0], mean);
     gp_plan_free(&plan);
     gp_program_free(&program);
 }
@@ -272,7 +294,8 @@ static void every_allocation(void **state)
         assert_int_equal(gp_compile("n = (x - mean(x)) / std(x); sum(n); mean(r)", inputs, INPUTS, &once, NULL), GPUPROC_OK);
         p = (planned){.program = once};
         for (size_t i = 0; i < once.results; i++)
-            p.target[i] = (gp_plan_target){once.result[i].node, once.node[once.result[i].node].uniform};
+            p.target[i] = (gp_plan_target){.node = once.result[i].node,
+                                            .scalar = once.node[once.result[i].node].uniform};
         allocations = 0;
         failing = wanted;
         gpuproc_status st = gp_plan_make(&p.program, p.target, once.results, UINT64_C(1) << 30, &p.plan, &err);
@@ -291,7 +314,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_of_passes), cmocka_unit_test(shared_accumulators),
         cmocka_unit_test(operands),          cmocka_unit_test(values_and_elements),
-        cmocka_unit_test(every_allocation),
+        cmocka_unit_test(complex_values),    cmocka_unit_test(every_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

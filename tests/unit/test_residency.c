@@ -249,7 +249,7 @@ typedef struct setting {
 static outcome run_on(world *w, gp_device *device, const setting *s)
 {
     outcome o = {.y = malloc(COUNT * sizeof *o.y)};
-    gp_input bound = {"x", GPUPROC_FLOAT32, {1, {COUNT}}};
+    gp_input bound = {.name = "x", .dtype = GPUPROC_FLOAT32, .shape = {1, {COUNT}}};
     gp_program program = {0};
     gp_plan plan = {0};
     generator g = {.x = w->x, .left = s->reads ? s->reads : SIZE_MAX};
@@ -263,7 +263,7 @@ static outcome run_on(world *w, gp_device *device, const setting *s)
     assert_int_equal(gp_source_open(&origin, w->engine, false, &source, NULL), GPUPROC_OK);
     assert_int_equal(gp_compile(s->text, &bound, 1, &program, &o.error), GPUPROC_OK);
     assert_int_equal(program.results, 1);
-    gp_plan_target target = {program.result[0].node, false};
+    gp_plan_target target = {.node = program.result[0].node};
     assert_int_equal(gp_sink_open(&to, COUNT * sizeof *o.y, w->engine, &sink, NULL), GPUPROC_OK);
     assert_int_equal(gp_plan_make(&program, &target, 1, UINT64_C(1) << 30, &plan, NULL), GPUPROC_OK);
     gp_run run = {.plan = &plan, .engine = w->engine, .cpu = w->cpu, .device = &device,

@@ -222,6 +222,8 @@ static void fake_close(fake *f)
 static const char text[] = "m = mean(x); s = sum(x * t); p = prod(x / x); k = argmax(x)\n"
                            "y = (x - m) * t; z = x > m; q = std(x - m)";
 enum { RESULTS = 7 };
+/* And two that are folded: f, y as it was stored, and g, the differences of its neighbours. */
+enum { STORED = RESULTS, DIFFERENCES, TARGETS };
 
 typedef struct world {
     gp_io_engine *engine;
@@ -233,7 +235,7 @@ typedef struct world {
 typedef struct outcome {
     gpuproc_status status;
     gpuproc_error error;
-    double *y;
+    double *y, *f, *g;
     bool *z;
     gpuproc_scalar value[RESULTS];
     uint64_t fallbacks;
@@ -242,6 +244,8 @@ typedef struct outcome {
 static void outcome_free(outcome *o)
 {
     free(o->y);
+    free(o->f);
+    free(o->g);
     free(o->z);
 }
 
@@ -255,33 +259,57 @@ static gp_source *source_of(world *w, gp_dtype dtype, const gp_shape *shape, uin
     return source;
 }
 
+/* The targets that the text cannot name. */
+static void add_folded(gp_program *program, int y, gp_plan_target *target)
+{
+    const gp_shape shape = program->node[y].shape;
+    int f = gp_ir_fold(program, GP_OP_STORE, GPUPROC_FLOAT64, y, -1, 0, 0, &shape, false), v[2];
+    for (int k = 0; k < 2; k++) {
+        gp_walk walk = {.shape = {1, {COUNT - 1}}, .offset = k, .stride = {1}};
+        v[k] = gp_ir_view(program, f, &walk);
+    }
+    target[STORED] = (gp_plan_target){.node = f};
+    target[DIFFERENCES] =
+        (gp_plan_target){.node = gp_ir_op(program, GP_OP_SUB, GPUPROC_FLOAT64, v[1], v[0], -1)};
+}
+
 static outcome run_on(world *w, gp_device *const *device, size_t devices, bool no_fallback,
                       unsigned slots, uint64_t chunk_bytes)
 {
-    outcome o = {.y = malloc(COUNT * sizeof *o.y), .z = malloc(COUNT)};
-    gp_input bound[2] = {{"x", GPUPROC_FLOAT64, {1, {COUNT}}}, {"t", GPUPROC_FLOAT64, {1, {1}}}};
+    outcome o = {.y = malloc(COUNT * sizeof *o.y), .f = malloc(COUNT * sizeof *o.f),
+                 .g = malloc(COUNT * sizeof *o.g), .z = malloc(COUNT)};
+    gp_input bound[2] = {{.name = "x", .dtype = GPUPROC_FLOAT64, .shape = {1, {COUNT}}},
+                         {.name = "t", .dtype = GPUPROC_FLOAT64, .shape = {1, {1}}}};
     gp_program program = {0};
     gp_plan plan = {0};
-    gp_plan_target target[RESULTS];
-    gp_source *source[2] = {source_of(w, GPUPROC_FLOAT64, &bound[0].shape, COUNT, w->x),
+    gp_plan_target target[TARGETS];
+    gp_source *source[3] = {source_of(w, GPUPROC_FLOAT64, &bound[0].shape, COUNT, w->x),
                             source_of(w, GPUPROC_FLOAT64, &bound[1].shape, 1, w->t)};
-    gp_sink *sink[RESULTS] = {0};
+    gp_sink *sink[TARGETS] = {0};
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     memset(o.y, 0xee, COUNT * sizeof *o.y);
+    memset(o.f, 0xee, COUNT * sizeof *o.f);
+    memset(o.g, 0xee, COUNT * sizeof *o.g);
     memset(o.z, 0xee, COUNT);
     assert_int_equal(gp_compile(text, bound, 2, &program, &o.error), GPUPROC_OK);
     assert_int_equal(program.results, RESULTS);
     for (size_t i = 0; i < RESULTS; i++) {
         const gp_node *node = &program.node[program.result[i].node];
-        target[i] = (gp_plan_target){program.result[i].node, node->shape.ndim == 0};
-        if (node->shape.ndim == 0) continue;
+        target[i] = (gp_plan_target){.node = program.result[i].node, .scalar = node->shape.ndim == 0};
+        if (strcmp(program.result[i].name, "y") == 0) add_folded(&program, program.result[i].node, target);
+    }
+    for (size_t i = 0; i < TARGETS; i++) {
+        const gp_node *node = &program.node[target[i].node];
+        double *array = i == STORED ? o.f : i == DIFFERENCES ? o.g : o.y;
+        if (target[i].scalar) continue;
         gp_target to = {.kind = GP_TARGET_MEMORY, .fd = -1,
-                        .data = node->dtype == GPUPROC_BOOL ? (void *)o.z : (void *)o.y};
-        assert_int_equal(gp_sink_open(&to, COUNT * gpuproc_dtype_bytes(node->dtype), w->engine,
-                                      &sink[i], NULL),
+                        .data = node->dtype == GPUPROC_BOOL ? (void *)o.z : (void *)array};
+        assert_int_equal(gp_sink_open(&to, gp_shape_size(&node->shape) * gpuproc_dtype_bytes(node->dtype),
+                                      w->engine, &sink[i], NULL),
                          GPUPROC_OK);
     }
-    assert_int_equal(gp_plan_make(&program, target, RESULTS, UINT64_C(1) << 30, &plan, NULL), GPUPROC_OK);
+    assert_int_equal(gp_plan_make(&program, target, TARGETS, UINT64_C(1) << 30, &plan, NULL), GPUPROC_OK);
+    assert_int_equal(plan.storeds, 1);
     gp_run run = {.plan = &plan, .engine = w->engine, .cpu = w->cpu, .device = device,
                   .devices = devices, .device_lock = &lock, .source = source, .sink = sink,
                   .host_budget = 1u << 28, .chunk_bytes = chunk_bytes, .slots = slots,
@@ -298,7 +326,8 @@ static outcome run_on(world *w, gp_device *const *device, size_t devices, bool n
     free(run.value);
     gp_plan_free(&plan);
     gp_program_free(&program);
-    for (size_t i = 0; i < RESULTS; i++) gp_sink_close(sink[i]);
+    for (size_t i = 0; i < TARGETS; i++) gp_sink_close(sink[i]);
+    assert_null(source[2]); /* the stored array's */
     gp_source_close(source[0]);
     gp_source_close(source[1]);
     pthread_mutex_destroy(&lock);
@@ -310,6 +339,9 @@ static void assert_same(const outcome *a, const outcome *b)
     assert_int_equal(a->status, GPUPROC_OK);
     assert_memory_equal(a->y, b->y, COUNT * sizeof *a->y);
     assert_memory_equal(a->z, b->z, COUNT);
+    assert_memory_equal(a->f, a->y, COUNT * sizeof *a->f);
+    assert_memory_equal(a->g, b->g, COUNT * sizeof *a->g);
+    for (size_t i = 0; i + 1 < COUNT; i++) assert_true(a->g[i] == a->y[i + 1] - a->y[i]);
     for (size_t i = 0; i < RESULTS; i++) {
         assert_int_equal(a->value[i].dtype, b->value[i].dtype);
         assert_true(a->value[i].value.u == b->value[i].value.u);

@@ -2,6 +2,7 @@
 #ifndef GP_DEVICE_CPU_DEVICE_H
 #define GP_DEVICE_CPU_DEVICE_H
 
+#include "base/workers.h"
 #include "device/cpu/cpu_ops.h"
 #include "device/device.h"
 
@@ -18,6 +19,10 @@ gpuproc_status gp_cpu_device_new_with(const gp_cpu_ops *ops, const gp_cpu_reduce
 
 /* Workers of the pool. */
 unsigned gp_cpu_device_threads(const gp_device *device);
+
+/* The pool's workers, for work on the host that is no pass; it goes before chunks that wait. `each` blocks:
+ * never call it on a worker. The device must outlive them. */
+void gp_cpu_device_workers(gp_device *device, gp_workers *workers);
 
 /* Evaluates a pass of one element (shape ()), which has uniforms, constants and outputs only, on the
  * calling thread: value[i] receives pass->output[i]. For scalars between passes. `flags` may be NULL. */

@@ -82,7 +82,7 @@ static uint64_t take_units(gp_cpu_pool *pool, gp_cpu_task *task)
 {
     uint64_t left = task->units - task->taken;
     uint64_t n = left / (4 * (uint64_t)pool->started);
-    n = gp_min_u64(left, gp_min_u64(MOST, gp_max_u64(LEAST, n)));
+    n = gp_min_u64(left, gp_min_u64(MOST, gp_max_u64(task->least ? task->least : LEAST, n)));
     task->taken += n;
     if (task->taken == task->units) {
         pool->head = task->next;
@@ -189,12 +189,15 @@ gpuproc_status gp_cpu_pool_submit(gp_cpu_pool *pool, gp_cpu_task *task, gpuproc_
     pthread_mutex_lock(&pool->lock);
     if (pool->started == 0) st = start(pool, err);
     if (st == GPUPROC_OK) {
-        if (pool->tail != NULL) {
+        if (task->next_up) {
+            task->next = pool->head;
+            pool->head = task;
+        } else if (pool->tail != NULL) {
             pool->tail->next = task;
         } else {
             pool->head = task;
         }
-        pool->tail = task;
+        if (task->next == NULL) pool->tail = task;
         atomic_store_explicit(&pool->open, true, memory_order_relaxed);
     }
     bool wake = pool->asleep > 0;

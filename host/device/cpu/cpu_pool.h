@@ -10,6 +10,8 @@ typedef struct gp_cpu_task gp_cpu_task;
 /* Owned by the submitter; must stay in place until finish was called. */
 struct gp_cpu_task {
     uint64_t units; /* of work; 0 is legal */
+    uint64_t least; /* units that a worker takes at a time, at least; 0: the pool's choice */
+    bool next_up;   /* before those that wait */
     /* Does units from to to-1. Called on several workers at once. */
     void (*run)(gp_cpu_task *task, unsigned worker, uint64_t from, uint64_t to);
     /* Called on one worker when all units are done; the pool does not touch the task after. */

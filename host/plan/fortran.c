@@ -1,0 +1,107 @@
+/* Arrays in Fortran order stream in their own order where the pass may walk its axes backwards. */
+#include "plan/planner.h"
+
+static void reverse_walk(gp_walk *walk)
+{
+    gp_walk w = *walk;
+    int n = walk->shape.ndim;
+    for (int d = 0; d < n; d++) {
+        walk->shape.dim[d] = w.shape.dim[n - 1 - d];
+        walk->stride[d] = w.stride[n - 1 - d];
+        walk->lo[d] = w.lo[n - 1 - d];
+        walk->hi[d] = w.hi[n - 1 - d];
+    }
+}
+
+static void reverse(int64_t *value, int n)
+{
+    for (int d = 0; d < n / 2; d++) {
+        int64_t other = value[n - 1 - d];
+        value[n - 1 - d] = value[d];
+        value[d] = other;
+    }
+}
+
+static int axes_of(uint32_t mask) { return __builtin_popcount(mask); }
+
+/* Whether a fold's result is the same, but in Fortran order, where its operand comes so. */
+static bool fold_allows(const gp_planner *p, const gp_plan_fold *fold)
+{
+    gp_op op = fold->spec.op;
+    if (fold->array >= 0) return false; /* views of it count on C order */
+    if (fold->target != SIZE_MAX && p->plan->target[fold->target].c_order) return false;
+    switch (op) {
+    case GP_OP_ARGMIN:
+    case GP_OP_ARGMAX: return axes_of(fold->spec.axes) == 1;
+    case GP_OP_SELECT:
+    case GP_OP_STORE: return false;
+    case GP_OP_QUANTILE:
+    case GP_OP_NANQUANTILE: return fold->spec.axes == 0;
+    default: return true;
+    }
+}
+
+static bool allows(const gp_planner *p, const gp_plan_pass *out)
+{
+    const gp_pass *pass = &out->pass;
+    for (size_t o = 0; o < pass->outputs; o++) {
+        size_t target = out->output_target[o];
+        if (target != SIZE_MAX && p->plan->target[target].c_order) return false;
+    }
+    for (size_t r = 0; r < pass->reduces; r++) {
+        if (pass->reduce[r].kind == GP_REDUCE_ARGMIN || pass->reduce[r].kind == GP_REDUCE_ARGMAX) return false;
+    }
+    for (size_t f = 0; f < out->folds; f++) {
+        if (!fold_allows(p, &out->fold[f])) return false;
+    }
+    return true;
+}
+
+static bool helps(const gp_pass *pass)
+{
+    bool any = false;
+    for (size_t i = 0; i < pass->inputs; i++) {
+        const gp_pass_input *in = &pass->input[i];
+        if (!in->streamed) continue;
+        gp_walk reversed = in->walk;
+        reverse_walk(&reversed);
+        if (!gp_walk_contiguous(&reversed)) return false;
+        any = any || !gp_walk_contiguous(&in->walk);
+    }
+    return any;
+}
+
+static void reverse_fold(gp_plan *plan, gp_plan_fold *fold)
+{
+    gp_fold_spec *spec = &fold->spec;
+    uint32_t axes = 0;
+    int n = spec->shape.ndim;
+    for (int d = 0; d < n; d++) {
+        if (spec->axes >> d & 1) axes |= (uint32_t)1 << (n - 1 - d);
+    }
+    spec->axes = axes;
+    reverse(spec->shape.dim, n);
+    if (spec->op == GP_OP_BINCOUNT || spec->op == GP_OP_UNIQUE || spec->op == GP_OP_UNIQUE_COUNTS ||
+        spec->op == GP_OP_QUANTILE || spec->op == GP_OP_NANQUANTILE)
+        return;
+    reverse(spec->result.dim, spec->result.ndim);
+    if (fold->target != SIZE_MAX) plan->target_fortran[fold->target] = spec->result.ndim > 1;
+}
+
+void gp_planner_try_fortran(gp_planner *p, gp_plan_pass *out)
+{
+    gp_pass *pass = &out->pass;
+    int n = pass->shape.ndim;
+    if (n < 2 || pass->count == 0 || !helps(pass) || !allows(p, out)) return;
+    out->fortran = true;
+    reverse(pass->shape.dim, n);
+    for (size_t i = 0; i < pass->inputs; i++) {
+        if (!pass->input[i].table) reverse_walk(&pass->input[i].walk);
+        reverse(pass->input[i].stride, n);
+    }
+    for (size_t i = 0; i < pass->indices; i++) reverse(pass->index[i].stride, n);
+    for (size_t o = 0; o < pass->outputs; o++) {
+        if (out->output_target[o] != SIZE_MAX) p->plan->target_fortran[out->output_target[o]] = true;
+    }
+    for (size_t f = 0; f < out->folds; f++) reverse_fold(p->plan, &out->fold[f]);
+}

@@ -1,0 +1,72 @@
+/* What the files of plan/ share. Private to plan/. */
+#ifndef GP_PLAN_PLANNER_H
+#define GP_PLAN_PLANNER_H
+
+#include "plan/plan.h"
+
+/* One root of a pass: something that needs a node's elements. */
+typedef struct gp_root {
+    int operand;   /* the node whose elements are needed */
+    int reduction; /* a whole reduction over it, or -1 */
+    int fold;      /* the stored node that is made from it, or -1 */
+    size_t target; /* index of the target that it is, or (fold) that the stored node is; SIZE_MAX: none */
+    int level;
+    bool taken;
+} gp_root;
+
+typedef struct gp_planner {
+    const gp_program *program;
+    gp_plan *plan;
+    size_t pass_capacity, stored_capacity;
+    uint64_t memory;
+    gp_root *root;
+    size_t roots;
+    bool *needed;  /* per node: something wants its value */
+    bool *mark;    /* scratch per node */
+    bool *known;   /* uniform nodes whose value is known by now */
+    int *array_of; /* per stored node: its array's number; -1: no pass reads it */
+} gp_planner;
+
+static inline const gp_node *gp_planner_node(const gp_planner *p, int index)
+{
+    return &p->program->node[index];
+}
+
+/* A value that comes from the table of uniform values: not a constant, not filled anew. */
+bool gp_planner_is_value(const gp_node *node);
+
+/* Marks the nodes that the marked ones are made of in a pass; `through_uniform`: below uniform
+ * ones, too. */
+void gp_planner_mark_operands(const gp_planner *p, bool through_uniform);
+
+/* Fills a pass's inputs, indices and uniforms from the marks (pass_inputs.c). `lo`: where the pass's
+ * shape begins in the operands' shape `whole` (a tile), NULL for all of it; `order`: axis k of the pass is
+ * axis order[k] of that, NULL: the same. */
+typedef struct gp_frame {
+    gp_shape whole;
+    const int64_t *lo;
+    const int *order;
+} gp_frame;
+gpuproc_status gp_planner_fill_inputs(gp_planner *p, gp_pass *pass, const gp_frame *frame,
+                                      gpuproc_error *err);
+
+/* Reverses the axes of a pass where that lets arrays in Fortran order stream in their own order and
+ * nothing in the pass depends on the order (fortran.c). */
+void gp_planner_try_fortran(gp_planner *p, gp_plan_pass *pass);
+
+/* The tiles of a fold that would hold too much at once (tiles.c): the result's elements in runs of C order.
+ * Fills lo and shape (of the operand) and the first element of the result for tile `index`; false behind the last. */
+typedef struct gp_tiling {
+    int64_t run;   /* kept axes: all before `axis` go one by one, `axis` in steps of `run` */
+    int axis;
+    uint64_t count;
+} gp_tiling;
+gpuproc_status gp_planner_tile(const gp_planner *p, const gp_fold_spec *spec, gp_tiling *tiling,
+                               gpuproc_error *err);
+void gp_planner_tile_at(const gp_fold_spec *spec, const gp_tiling *tiling, uint64_t index,
+                        int64_t lo[GPUPROC_MAX_NDIM], gp_shape *shape, uint64_t *first);
+
+/* The scalars before and behind passes (scalars.c). */
+gpuproc_status gp_planner_scalars(gp_planner *p, const bool *wanted, gp_pass *pass, gpuproc_error *err);
+
+#endif
