@@ -19,11 +19,11 @@ static const info table[GP_DTYPE_COUNT] = {
     [GPUPROC_UINT16] = {"uint16", "u2", 2, GP_KIND_UINT, true},
     [GPUPROC_UINT32] = {"uint32", "u4", 4, GP_KIND_UINT, true},
     [GPUPROC_UINT64] = {"uint64", "u8", 8, GP_KIND_UINT, true},
-    [GPUPROC_FLOAT16] = {"float16", "f2", 2, GP_KIND_FLOAT, false},
+    [GPUPROC_FLOAT16] = {"float16", "f2", 2, GP_KIND_FLOAT, true},
     [GPUPROC_FLOAT32] = {"float32", "f4", 4, GP_KIND_FLOAT, true},
     [GPUPROC_FLOAT64] = {"float64", "f8", 8, GP_KIND_FLOAT, true},
-    [GPUPROC_COMPLEX64] = {"complex64", "c8", 8, GP_KIND_COMPLEX, false},
-    [GPUPROC_COMPLEX128] = {"complex128", "c16", 16, GP_KIND_COMPLEX, false},
+    [GPUPROC_COMPLEX64] = {"complex64", "c8", 8, GP_KIND_COMPLEX, true},
+    [GPUPROC_COMPLEX128] = {"complex128", "c16", 16, GP_KIND_COMPLEX, true},
 };
 
 static bool valid(gp_dtype dtype) { return (unsigned)dtype < GP_DTYPE_COUNT; }
@@ -57,7 +57,7 @@ gpuproc_status gpuproc_dtype_parse(const char *text, gpuproc_dtype *dtype, bool 
     }
     return gp_fail(err, GPUPROC_BAD_DTYPE,
                    "'%.40s' is not a dtype that gpuproc knows: expected bool, int8-64, uint8-64, "
-                   "float32 or float64 (or a code such as <f4)",
+                   "float16-64 or complex64/128 (or a code such as <f4)",
                    text);
 }
 

@@ -10,7 +10,7 @@ typedef gpuproc_dtype gp_dtype;
 
 typedef enum gp_kind { GP_KIND_BOOL, GP_KIND_INT, GP_KIND_UINT, GP_KIND_FLOAT, GP_KIND_COMPLEX } gp_kind;
 
-/* The dtypes that the engine computes with today: (NAME, C type, kind). The C
+/* The dtypes that have arithmetic of their own (float16 is computed in float32, complex numbers are pairs of floats): (NAME, C type, kind). The C
  * type of bool is uint8_t holding 0 or 1. One list for tables and kernels. */
 #define GP_DTYPES_BOOL(X) X(BOOL, uint8_t, BOOL)
 #define GP_DTYPES_SIGNED(X) \
@@ -26,7 +26,7 @@ typedef enum gp_kind { GP_KIND_BOOL, GP_KIND_INT, GP_KIND_UINT, GP_KIND_FLOAT, G
 gp_kind gp_dtype_kind(gp_dtype dtype);
 bool gp_dtype_is_float(gp_dtype dtype);   /* float16/32/64 */
 bool gp_dtype_is_integer(gp_dtype dtype); /* signed or unsigned, not bool */
-bool gp_dtype_is_computed(gp_dtype dtype); /* one of GP_DTYPES: the engine can compute with it */
+bool gp_dtype_is_computed(gp_dtype dtype); /* expressions can have it */
 
 /* NumPy's type letter and size as in an .npy descr: "b1", "i4", "f8". */
 const char *gp_dtype_code(gp_dtype dtype);

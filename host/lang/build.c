@@ -32,8 +32,7 @@ bool gp_build_is_const(const gp_builder *b, int node, double *value)
     return true;
 }
 
-/* What every new node goes through: memory, the limit, the place. */
-static int placed(gp_builder *b, int node)
+int gp_build_placed(gp_builder *b, int node)
 {
     if (node < 0) return gp_build_fail(b, GPUPROC_NO_MEMORY, "out of memory");
     if (b->program->nodes > GP_LANG_MAX_NODES)
@@ -63,6 +62,14 @@ static bool shapes_fit(gp_builder *b, const int *arg)
     return true;
 }
 
+/* An operation on float16 that only float32 has. */
+static bool in_float32(const gp_builder *b, gp_op op, const int *arg)
+{
+    const gp_op_info *info = gp_op_info_of(op);
+    int operand = op == GP_OP_WHERE ? 1 : 0;
+    return info->arity > 0 && !(info->kinds & GP_H) && gp_build_dtype(b, arg[operand]) == GPUPROC_FLOAT16;
+}
+
 int gp_build_op(gp_builder *b, gp_op op, gp_dtype dtype, int x, int y, int z)
 {
     int arg[3] = {x, y, z}, arity = gp_op_info_of(op)->arity;
@@ -70,17 +77,18 @@ int gp_build_op(gp_builder *b, gp_op op, gp_dtype dtype, int x, int y, int z)
         if (arg[k] < 0) return -1;
     }
     if (b->st != GPUPROC_OK || !shapes_fit(b, arg)) return -1;
-    return placed(b, gp_ir_op(b->program, op, dtype, x, y, z));
+    if (in_float32(b, op, arg)) return gp_build_half_op(b, op, dtype, arg);
+    return gp_build_placed(b, gp_ir_op(b->program, op, dtype, x, y, z));
 }
 
 int gp_build_reduce(gp_builder *b, gp_op op, gp_dtype dtype, int x, double ddof)
 {
-    return x < 0 ? -1 : placed(b, gp_ir_reduce(b->program, op, dtype, x, ddof));
+    return x < 0 ? -1 : gp_build_placed(b, gp_ir_reduce(b->program, op, dtype, x, ddof));
 }
 
 static int constant(gp_builder *b, gpuproc_scalar value)
 {
-    return b->st != GPUPROC_OK ? -1 : placed(b, gp_ir_const(b->program, value));
+    return b->st != GPUPROC_OK ? -1 : gp_build_placed(b, gp_ir_const(b->program, value));
 }
 
 int gp_build_int(gp_builder *b, gp_dtype dtype, int64_t value)
@@ -93,7 +101,8 @@ int gp_build_int(gp_builder *b, gp_dtype dtype, int64_t value)
 int gp_build_float(gp_builder *b, gp_dtype dtype, double value)
 {
     gpuproc_scalar s = {.dtype = dtype};
-    s.value.f = dtype == GPUPROC_FLOAT32 ? (double)(float)value : value;
+    s.value.f = dtype == GPUPROC_FLOAT32   ? (double)(float)value
+                : dtype == GPUPROC_FLOAT16 ? gp_half_round(value) : value;
     return constant(b, s);
 }
 
@@ -142,6 +151,8 @@ static int cast_constant(gp_builder *b, gpuproc_scalar from, gp_dtype dtype)
     }
     if (dtype == GPUPROC_BOOL) return gp_build_int(b, dtype, from.value.i != 0);
     if (!gp_dtype_is_float(dtype)) return gp_build_int(b, dtype, wrapped(from.value.i, dtype));
+    if (dtype == GPUPROC_FLOAT16)
+        return gp_build_float(b, dtype, kind == GP_KIND_INT ? (double)from.value.i : (double)from.value.u);
     /* Rounded once: an integer goes to float32 directly. */
     gpuproc_scalar to = {.dtype = dtype};
     if (kind == GP_KIND_INT)
@@ -177,7 +188,9 @@ static const char *int_text(__int128 i, char buf[48])
 int gp_build_as(gp_builder *b, const gp_value *v, gp_dtype dtype)
 {
     char buf[48];
-    if (v->kind == GP_VAL_NODE) return gp_build_cast(b, v->node, dtype);
+    if (gp_value_is_complex(b, v) && dtype == GPUPROC_BOOL) return gp_complex_truth(b, v);
+    if (v->kind == GP_VAL_NODE) return gp_build_cast(b, gp_build_strong(b, v), dtype);
+    if (!gp_value_is_literal(v)) return gp_build_strong(b, v); /* which tells what is wrong */
     if (dtype == GPUPROC_BOOL) return gp_build_int(b, dtype, gp_literal_truth(v));
     if (gp_dtype_is_float(dtype)) return gp_build_float(b, dtype, gp_literal_double(v));
     if (v->kind == GP_VAL_FLOAT) return gp_build_int(b, dtype, saturated(v->f, dtype));
@@ -190,7 +203,14 @@ int gp_build_as(gp_builder *b, const gp_value *v, gp_dtype dtype)
 int gp_build_strong(gp_builder *b, const gp_value *v)
 {
     switch (v->kind) {
-    case GP_VAL_NODE: return v->node;
+    case GP_VAL_NODE:
+        if (v->complex || gp_dtype_kind(gp_build_dtype(b, v->node)) == GP_KIND_COMPLEX) break;
+        if (v->selected)
+            return gp_build_fail(b, GPUPROC_UNSUPPORTED,
+                                 "how many elements x[mask] has shows only when it runs: it can be a result, be reduced, and be "
+                                 "computed with element by element, but not used here");
+        return v->windowed ? gp_build_window_view(b, v).node : v->node;
+    case GP_VAL_COMPLEX: break;
     case GP_VAL_BOOL: return gp_build_as(b, v, GPUPROC_BOOL);
     case GP_VAL_FLOAT: return gp_build_as(b, v, GPUPROC_FLOAT64);
     case GP_VAL_INT: return gp_build_as(b, v, GPUPROC_INT64);
@@ -198,24 +218,36 @@ int gp_build_strong(gp_builder *b, const gp_value *v)
     case GP_VAL_DTYPE: return gp_build_fail(b, GPUPROC_TYPE, "the dtype %s is not a value: to convert, write %s(x)",
                                             gpuproc_dtype_name(v->dtype), gpuproc_dtype_name(v->dtype));
     case GP_VAL_STRING: return gp_build_fail(b, GPUPROC_TYPE, "a string can only name a dtype, as in x.astype('f4')");
-    default: gp_build_fail(b, GPUPROC_TYPE, "expected an array or a number here");
+    case GP_VAL_TUPLE: return gp_argument_array(b, NULL, v);
+    default: return gp_build_fail(b, GPUPROC_TYPE, "expected an array or a number here");
     }
-    return -1;
+    return gp_build_fail(b, GPUPROC_TYPE, "complex numbers are not possible here");
+}
+
+gp_dtype gp_value_dtype(const gp_builder *b, const gp_value *v)
+{
+    gp_dtype own = gp_build_dtype(b, v->node);
+    if (!v->complex) return own;
+    return own == GPUPROC_FLOAT32 ? GPUPROC_COMPLEX64 : GPUPROC_COMPLEX128;
 }
 
 gp_dtype gp_build_common(const gp_builder *b, const gp_value *v, int count)
 {
-    bool strong = false, weak_int = false, weak_float = false;
+    bool strong = false, weak_int = false, weak_float = false, weak_complex = false;
     gp_dtype dtype = GPUPROC_BOOL;
     for (int k = 0; k < count; k++) {
         if (v[k].kind == GP_VAL_NODE) {
-            gp_dtype own = gp_build_dtype(b, v[k].node);
+            gp_dtype own = gp_value_dtype(b, &v[k]);
             dtype = strong ? gp_dtype_promote(dtype, own) : own;
             strong = true;
         }
         weak_int = weak_int || v[k].kind == GP_VAL_INT;
         weak_float = weak_float || v[k].kind == GP_VAL_FLOAT;
+        weak_complex = weak_complex || v[k].kind == GP_VAL_COMPLEX;
     }
+    if (gp_dtype_kind(dtype) == GP_KIND_COMPLEX) return dtype;
+    if (weak_complex)
+        return dtype == GPUPROC_FLOAT16 || dtype == GPUPROC_FLOAT32 ? GPUPROC_COMPLEX64 : GPUPROC_COMPLEX128;
     if (gp_dtype_is_float(dtype)) return dtype;
     if (weak_float) return GPUPROC_FLOAT64;
     return weak_int && dtype == GPUPROC_BOOL ? GPUPROC_INT64 : dtype;
@@ -246,14 +278,4 @@ gp_dtype gp_build_float_common(const gp_builder *b, const gp_value *v, int count
         if (v[k].kind == GP_VAL_INT && common == GPUPROC_INT64) return GPUPROC_FLOAT64;
     }
     return dtype;
-}
-
-bool gp_build_no_float16(gp_builder *b, gp_dtype dtype, const char *function)
-{
-    if (dtype != GPUPROC_FLOAT16) return true;
-    gp_build_fail(b, GPUPROC_TYPE,
-                  "NumPy gives float16 for %s() of bool or 8-bit integers, which gpuproc does not have: "
-                  "write %s(float32(x))",
-                  function, function);
-    return false;
 }

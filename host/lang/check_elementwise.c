@@ -55,7 +55,6 @@ static int divide(gp_builder *b, const gp_value *v)
 static int float2(gp_builder *b, const gp_function *fn, const gp_value *v)
 {
     gp_dtype dtype = gp_build_float_common(b, v, 2);
-    if (!gp_build_no_float16(b, dtype, fn->name)) return -1;
     return binary(b, fn->op, dtype, dtype, v);
 }
 
@@ -166,27 +165,30 @@ static int logic2(gp_builder *b, gp_op op, const gp_value *v)
 }
 
 /* One operand as floats of at least its precision. */
-static int as_float(gp_builder *b, const gp_function *fn, int x)
+static int as_float(gp_builder *b, int x)
 {
     gp_value v = of(x);
-    gp_dtype dtype = gp_build_float_common(b, &v, 1);
-    return gp_build_no_float16(b, dtype, fn->name) ? gp_build_cast(b, x, dtype) : -1;
+    return gp_build_cast(b, x, gp_build_float_common(b, &v, 1));
 }
 
 static int float1(gp_builder *b, const gp_function *fn, int x)
 {
-    x = as_float(b, fn, x);
+    x = as_float(b, x);
     return x < 0 ? -1 : unary(b, fn->op, gp_build_dtype(b, x), x);
 }
 
 static int angle(gp_builder *b, const gp_function *fn, int x)
 {
-    x = as_float(b, fn, x);
+    x = as_float(b, x);
     if (x < 0) return -1;
     gp_dtype dtype = gp_build_dtype(b, x);
     bool to_radians = fn->op == GP_OP_MUL;
     double factor = to_radians ? M_PI / 180.0 : 180.0 / M_PI;
-    /* As NumPy: the factor itself is computed in the dtype. */
+    /* As NumPy: the factor itself is computed in the dtype, float16's in float32. */
+    if (dtype == GPUPROC_FLOAT16) {
+        x = gp_build_cast(b, x, GPUPROC_FLOAT32);
+        return gp_build_cast(b, angle(b, fn, x), dtype);
+    }
     if (dtype == GPUPROC_FLOAT32) {
         float pi = (float)M_PI;
         factor = to_radians ? pi / 180.0f : 180.0f / pi;
@@ -201,7 +203,7 @@ static int sinc(gp_builder *b, int x)
     int y = arithmetic(b, gp_function_by_id(GP_FN_multiply), factors);
     if (y < 0) return -1;
     gp_dtype dtype = gp_build_dtype(b, y);
-    int tiny = gp_build_float(b, dtype, dtype == GPUPROC_FLOAT32 ? 0x1p-23 : 0x1p-52);
+    int tiny = gp_build_float(b, dtype, dtype == GPUPROC_FLOAT16 ? 0x1p-10 : dtype == GPUPROC_FLOAT32 ? 0x1p-23 : 0x1p-52);
     y = gp_build_op(b, GP_OP_WHERE, dtype, gp_build_cast(b, y, GPUPROC_BOOL), y, tiny);
     return gp_build_op(b, GP_OP_DIV, dtype, unary(b, GP_OP_SIN, dtype, y), y, -1);
 }
@@ -255,8 +257,8 @@ static int one_operand(gp_builder *b, const gp_function *fn, int x)
         if (is_bool(dtype)) x = gp_build_cast(b, x, GPUPROC_UINT8);
         return unary(b, GP_OP_BITCOUNT, GPUPROC_UINT8, x);
     case GP_RULE_FLOAT1: return float1(b, fn, x);
-    case GP_RULE_ERF: /* SciPy's: integers in float64 */
-        if (!gp_dtype_is_float(dtype)) dtype = GPUPROC_FLOAT64;
+    case GP_RULE_ERF: /* SciPy's: integers and float16 in float64 */
+        if (!gp_dtype_is_float(dtype) || dtype == GPUPROC_FLOAT16) dtype = GPUPROC_FLOAT64;
         return unary(b, GP_OP_ERF, dtype, gp_build_cast(b, x, dtype));
     case GP_RULE_KEEP1: return gp_dtype_is_float(dtype) ? unary(b, fn->op, dtype, x) : x;
     case GP_RULE_CLASSIFY:
@@ -293,31 +295,47 @@ static int two_operands(gp_builder *b, const gp_function *fn, const gp_value *v)
     }
 }
 
+/* A number; tells what is wrong otherwise. */
 static bool is_number(gp_builder *b, const gp_value *v)
 {
     if (v->kind == GP_VAL_NODE) return v->node >= 0;
-    return gp_value_is_literal(v) || gp_build_strong(b, v) >= 0; /* which tells what is wrong */
+    return gp_value_is_literal(v) || v->kind == GP_VAL_COMPLEX || v->kind == GP_VAL_TUPLE || gp_build_strong(b, v) >= 0;
 }
 
 gp_value gp_check_elementwise(gp_builder *b, const gp_function *fn, const gp_value *v)
 {
     int count = strchr(fn->parameters, ' ') == NULL ? 1 : 2;
+    gp_value plain[2], selection, result;
+    bool complex = false;
     for (int k = 0; k < count; k++) {
         if (!is_number(b, &v[k])) return of(-1);
+        plain[k] = v[k].kind == GP_VAL_TUPLE ? of(gp_build_strong(b, &v[k])) : v[k]; /* a list is an array */
+        complex = complex || gp_value_is_complex(b, &v[k]);
     }
-    if (count == 2) return of(two_operands(b, fn, v));
-    int x = gp_build_strong(b, v);
-    return of(x < 0 ? -1 : one_operand(b, fn, x));
+    if (!gp_selection_take(b, plain, count, &selection)) return of(-1);
+    if (complex) {
+        result = gp_check_complex(b, fn, plain, count);
+    } else if (count == 2) {
+        result = of(two_operands(b, fn, plain));
+    } else {
+        int x = gp_build_strong(b, plain);
+        result = of(x < 0 ? -1 : one_operand(b, fn, x));
+    }
+    return gp_selection_apply(b, result, &selection);
 }
 
 gp_value gp_check_operator(gp_builder *b, gp_function_id id, const gp_value *v, int count)
 {
-    bool literals = true;
-    for (int k = 0; k < count; k++) literals = literals && gp_value_is_literal(&v[k]);
+    bool literals = true, complex = false;
+    for (int k = 0; k < count; k++) {
+        complex = complex || v[k].kind == GP_VAL_COMPLEX;
+        literals = literals && (gp_value_is_literal(&v[k]) || v[k].kind == GP_VAL_COMPLEX);
+    }
     /* The operator, unlike power(), has a way of its own for squares. */
     if (id == GP_FN_power && v[0].kind == GP_VAL_NODE && v[1].kind == GP_VAL_INT && v[1].i == 2)
         return gp_check_elementwise(b, gp_function_by_id(GP_FN_square), v);
     if (!literals) return gp_check_elementwise(b, gp_function_by_id(id), v);
+    if (complex) return gp_check_complex_literal(b, id, v, count);
     gp_value result;
     const char *problem = "";
     gpuproc_status st = count == 2 ? gp_literal_binary(id, &v[0], &v[1], &result, &problem)

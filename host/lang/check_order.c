@@ -1,8 +1,171 @@
-#include "lang/build.h"
+/* Order statistics: medians and quantiles as folds; and sorting, which is refused. */
+#include "lang/operand.h"
+
+#include "base/memory.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+static gp_value failed(void) { return gp_value_node(-1); }
+
+/* In the order of gp_quantile_method. */
+static const char *const methods[GP_QUANTILE_METHODS] = {
+    "linear", "lower", "higher", "midpoint", "nearest", "inverted_cdf", "averaged_inverted_cdf", "closest_observation",
+    "interpolated_inverted_cdf", "hazen", "weibull", "median_unbiased", "normal_unbiased",
+};
+
+static bool take_method(gp_builder *b, const gp_function *fn, const gp_value *v, gp_quantile_method *method)
+{
+    *method = GP_QUANTILE_LINEAR;
+    if (v->kind == GP_VAL_NONE) return true;
+    size_t n;
+    const char *text = gp_argument_string(b, fn, v, &n);
+    for (int k = 0; text != NULL && k < GP_QUANTILE_METHODS; k++) {
+        if (strlen(methods[k]) != n || memcmp(methods[k], text, n) != 0) continue;
+        *method = (gp_quantile_method)k;
+        return true;
+    }
+    if (text != NULL)
+        gp_build_fail(b, GPUPROC_VALUE, "'%.*s' is not a valid method of %s(): linear, lower, higher, midpoint, nearest, inverted_cdf, "
+                      "averaged_inverted_cdf, closest_observation, interpolated_inverted_cdf, hazen, weibull, median_unbiased or "
+                      "normal_unbiased", n > 40 ? 40 : (int)n, text, fn->name);
+    return false;
+}
+
+/* Whether the method gives an element as it is. */
+static bool takes_elements(gp_quantile_method method)
+{
+    return method == GP_QUANTILE_LOWER || method == GP_QUANTILE_HIGHER || method == GP_QUANTILE_NEAREST ||
+           method == GP_QUANTILE_INVERTED_CDF || method == GP_QUANTILE_CLOSEST_OBSERVATION;
+}
+
+typedef struct wanted {
+    gp_quantile_method method;
+    int count;     /* of q's; -1: one, not in a list */
+    bool integers; /* all of them are */
+    int node;      /* the constant INPUT */
+} wanted;
+
+static bool take_q(gp_builder *b, const gp_function *fn, const gp_value *v, wanted *w)
+{
+    bool percent = strstr(fn->name, "percentile") != NULL, list = v->kind == GP_VAL_TUPLE, ok = false;
+    size_t count = list ? (size_t)v->items : 1;
+    double *q = gp_calloc(count + 1, sizeof *q);
+    if (q == NULL) gp_build_fail(b, GPUPROC_NO_MEMORY, "out of memory");
+    w->integers = !percent;
+    for (size_t k = 0; q != NULL && k < count; k++) {
+        const gp_value *one = list ? gp_build_item(b, v, (int)k) : v;
+        if (one->kind == GP_VAL_TUPLE) {
+            gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() takes one number or a list of numbers as q", fn->name);
+            goto out;
+        }
+        if (!gp_argument_number(b, fn, "q", one, &q[k])) goto out;
+        if (one->kind != GP_VAL_INT && one->kind != GP_VAL_BOOL) w->integers = false;
+        if (percent) q[k] /= 100;
+        if (q[k] >= 0 && q[k] <= 1) continue;
+        gp_build_fail(b, GPUPROC_VALUE, percent ? "Percentiles must be in the range [0, 100]" : "Quantiles must be in the range [0, 1]");
+        goto out;
+    }
+    w->count = list ? (int)count : -1;
+    if (q != NULL) {
+        gp_shape shape = {list ? 1 : 0, {(int64_t)count}};
+        w->node = gp_build_array(b, GPUPROC_FLOAT64, &shape, q);
+        ok = w->node >= 0;
+    }
+out:
+    free(q);
+    return ok;
+}
+
+/* The fold, without the axes of keepdims. */
+static int quantiles(gp_builder *b, const gp_operand *x, const wanted *w, bool nan, gp_dtype work)
+{
+    gp_shape shape = {0}, kept = gp_operand_kept(x);
+    if (w->count >= 0) shape.dim[shape.ndim++] = w->count;
+    if (shape.ndim + kept.ndim > GPUPROC_MAX_NDIM) return gp_build_fail(b, GPUPROC_LIMIT, "an array has at most %d dimensions", GPUPROC_MAX_NDIM);
+    for (int d = 0; d < kept.ndim; d++) shape.dim[shape.ndim++] = kept.dim[d];
+    int node = gp_build_cast(b, x->re, work), missing = gp_build_float(b, work, NAN);
+    if (x->mask < 0)
+        return gp_operand_fold(b, nan ? GP_OP_NANQUANTILE : GP_OP_QUANTILE, work, node, w->node, x->whole ? 0 : x->axes,
+                               w->method, &shape, false);
+    /* Of x[mask] only how many there are is not known: what is left out becomes NaN and does not count.
+     * A NaN among what is selected must then be looked for. */
+    int found = gp_operand_fold(b, GP_OP_NANQUANTILE, work, gp_operand_masked(b, x, node, missing), w->node, 0, w->method, &shape, false);
+    if (nan || found < 0) return found;
+    int bad = gp_operand_nan(b, x);
+    if (bad < 0) return found;
+    bad = gp_build_binary(b, GP_OP_BITAND, GPUPROC_BOOL, bad, x->mask);
+    bad = gp_operand_reduce(b, x, GP_OP_ANY, GPUPROC_BOOL, bad, 0);
+    return gp_build_op(b, GP_OP_WHERE, work, bad, missing, found);
+}
+
+static gp_value quantile(gp_builder *b, const gp_function *fn, const gp_value *args)
+{
+    bool nan = strncmp(fn->name, "nan", 3) == 0, median = strstr(fn->name, "median") != NULL;
+    gp_operand x;
+    wanted w = {.method = (gp_quantile_method)GP_QUANTILE_MEDIAN, .count = -1};
+    if (!gp_argument_refuse(b, fn, args, "out") || !gp_argument_refuse(b, fn, args, "weights") ||
+        !gp_argument_refuse(b, fn, args, "interpolation") || !gp_operand_take(b, fn, &args[0], &x) ||
+        !gp_operand_axes(b, fn, gp_argument_named(fn, args, "axis"), false, &x) ||
+        !gp_operand_keepdims(b, fn, gp_argument_named(fn, args, "keepdims"), &x) || !gp_operand_no_complex(b, fn, &x))
+        return failed();
+    if (median) {
+        w.node = gp_build_array(b, GPUPROC_FLOAT64, &(gp_shape){0}, &(double){0.5});
+        if (w.node < 0) return failed();
+    } else if (!take_method(b, fn, gp_argument_named(fn, args, "method"), &w.method) ||
+               !take_q(b, fn, gp_argument_named(fn, args, "q"), &w)) {
+        return failed();
+    }
+    bool floats = gp_dtype_is_float(x.dtype), element = !median && takes_elements(w.method);
+    if (!median && x.dtype == GPUPROC_BOOL && !element && !(w.integers && w.method == GP_QUANTILE_LINEAR))
+        return gp_value_node(gp_build_fail(b, GPUPROC_TYPE, "%s() of bools has nothing between two of them: choose a method such as 'lower'", fn->name));
+    if (!median && !nan && gp_operand_length(&x) == 0)
+        return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "%s() of an empty array", fn->name));
+    /* What interpolates gives floats: the array's own where q is one number, else q's float64. An integer q
+     * (0 or 1) of NumPy's default method takes an element as it is. */
+    gp_dtype dtype = x.dtype;
+    bool own = element || (w.integers && w.method == GP_QUANTILE_LINEAR && !median);
+    if (!own) dtype = floats && w.count < 0 ? x.dtype : GPUPROC_FLOAT64;
+    gp_dtype work = gp_dtype_is_float(dtype) ? gp_dtype_worked(dtype) : GPUPROC_FLOAT64;
+    int node = quantiles(b, &x, &w, nan, work);
+    if (w.count < 0) return gp_operand_value(b, &x, node, -1, dtype);
+    if (x.selected && x.keepdims && node >= 0) node = gp_build_insert_axis(b, node, 1);
+    for (int d = 0; d < x.shape.ndim && node >= 0 && x.keepdims && !x.extra && !x.selected; d++) {
+        if (x.axes >> d & 1) node = gp_build_insert_axis(b, node, d + 1); /* behind q's axis */
+    }
+    return gp_value_of_parts(b, node, -1, dtype);
+}
+
+/* What needs all elements at once. */
+static gp_value refused(gp_builder *b, const gp_function *fn, const gp_value *args)
+{
+    gp_operand x;
+    if (!gp_operand_take(b, fn, &args[0], &x)) return failed();
+    uint64_t count = gp_shape_size(&x.shape);
+    size_t each = gpuproc_dtype_bytes(x.dtype);
+    if (strncmp(fn->name, "arg", 3) == 0 || fn->id == GP_FN_lexsort) each += sizeof(int64_t); /* and the indices */
+    return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED,
+                                       "%s() of %" PRIu64 " elements would need all of them in memory at once, %" PRIu64
+                                       " bytes: median, quantile, histogram and unique do with less",
+                                       fn->name, count, count * each));
+}
 
 gp_value gp_check_order(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given)
 {
-    (void)args;
     (void)given;
-    return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() is not built yet", fn->name));
+    switch (fn->id) {
+    case GP_FN_median:
+    case GP_FN_nanmedian:
+    case GP_FN_quantile:
+    case GP_FN_nanquantile:
+    case GP_FN_percentile:
+    case GP_FN_nanpercentile: return quantile(b, fn, args);
+    case GP_FN_sort:
+    case GP_FN_argsort:
+    case GP_FN_partition:
+    case GP_FN_argpartition:
+    case GP_FN_lexsort: return refused(b, fn, args);
+    default: return gp_check_count(b, fn, args);
+    }
 }

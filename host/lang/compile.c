@@ -13,7 +13,10 @@ gpuproc_status gp_compile(const char *text, const gp_input *inputs, size_t input
     GP_TRY(gp_lex(text, &tokens, err));
     GP_TRY(gp_parse(&tokens, &ast, err));
     for (size_t i = 0; i < input_count; i++) {
-        if (gp_ir_declare(&made, inputs[i].name, inputs[i].dtype, &inputs[i].shape) >= 0) continue;
+        if (gp_ir_declare(&made, inputs[i].name, inputs[i].dtype, &inputs[i].shape) >= 0) {
+            made.input[i].fortran = inputs[i].fortran;
+            continue;
+        }
         st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory");
         goto out;
     }

@@ -66,8 +66,11 @@ static bool equal(const char *known, const char *name, size_t length)
 
 const gp_function *gp_function_find(const char *name, size_t length)
 {
+    char flat[64];
+    if (length >= sizeof flat) return NULL;
+    for (size_t i = 0; i < length; i++) flat[i] = name[i] == '.' ? '_' : name[i];
     for (size_t i = 0; i < LENGTH(functions); i++) {
-        if (equal(functions[i].name, name, length)) return &functions[i];
+        if (equal(functions[i].name, flat, length)) return &functions[i];
     }
     for (size_t i = 0; i < LENGTH(aliases); i++) {
         if (equal(aliases[i].other, name, length)) return &functions[aliases[i].id];

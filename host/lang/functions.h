@@ -46,12 +46,14 @@ typedef enum gp_rule {
     GP_RULE_EXTREME,
     GP_RULE_ARGUMENT,
     GP_RULE_TRUTH,
+    GP_RULE_PTP,
     GP_RULE_STRUCTURE,  /* from here on: gp_check_structure and so on (build.h) */
     GP_RULE_STATISTICS,
     GP_RULE_ORDER,
     GP_RULE_SCAN,
     GP_RULE_SELECTION,
     GP_RULE_GENERATOR,
+    GP_RULE_COMPLEX,
 } gp_rule;
 
 typedef enum gp_function_id {
@@ -77,7 +79,8 @@ typedef struct gp_function {
 
 #define GP_MAX_PARAMETERS 12
 
-/* By name or alias, `length` bytes; NULL where there is none. */
+/* By name or alias, `length` bytes; NULL where there is none. A submodule's function is found
+ * by its name with the dots, linalg.norm, which stand as underscores in the list. */
 const gp_function *gp_function_find(const char *name, size_t length);
 
 const gp_function *gp_function_by_id(gp_function_id id);

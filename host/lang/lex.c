@@ -15,7 +15,7 @@ typedef struct lexer {
     int line;
     int line_start;  /* the byte at which `column` was last known */
     int column;      /* of line_start */
-    int depth;       /* of open parentheses */
+    int depth;       /* of open parentheses and brackets */
     locale_t c_locale;
     gp_tokens *out;
     gpuproc_error *err;
@@ -214,7 +214,7 @@ static int digits_end(const lexer *lx, int at, int base, bool *bad)
     return at;
 }
 
-static gpuproc_status real(lexer *lx, int start, int end)
+static gpuproc_status real(lexer *lx, gp_token_kind kind, int start, int end)
 {
     int n = 0;
     char stack[64], *digits = stack;
@@ -226,10 +226,10 @@ static gpuproc_status real(lexer *lx, int start, int end)
         if (lx->text[i] != '_') digits[n++] = lx->text[i];
     }
     digits[n] = '\0';
-    gp_token token = {.kind = GP_TOK_FLOAT, .start = start, .end = end};
+    gp_token token = {.kind = kind, .start = start, .end = kind == GP_TOK_IMAGINARY ? end + 1 : end};
     token.value.real = strtod_l(digits, NULL, lx->c_locale);
     if (digits != stack) free(digits);
-    lx->at = end;
+    lx->at = token.end;
     return add(lx, token);
 }
 
@@ -260,15 +260,15 @@ static gpuproc_status number(lexer *lx)
         }
     }
     int tail = is_digit(t[at]) ? 1 : name_bytes(lx, at);
-    if (tail == 1 && (t[at] == 'j' || t[at] == 'J') && base == 10)
-        return FAIL(lx, GPUPROC_UNSUPPORTED, start, at + 1, "complex numbers are not there yet");
+    if (tail == 1 && (t[at] == 'j' || t[at] == 'J') && base == 10 && !bad)
+        return real(lx, GP_TOK_IMAGINARY, start, at);
     if (tail > 0 && base == 10 && !bad)
         return FAIL(lx, GPUPROC_SYNTAX, start, at + tail,
                     "a name cannot follow a number directly: to multiply, write %.*s*%.*s",
                     at - start > 40 ? 40 : at - start, t + start, tail > 40 ? 40 : tail, t + at);
     if (bad || tail > 0)
         return FAIL(lx, GPUPROC_SYNTAX, start, at + tail, "malformed number");
-    if (is_real) return real(lx, start, at);
+    if (is_real) return real(lx, GP_TOK_FLOAT, start, at);
     if (base == 10 && t[start] == '0') {
         for (int i = start; i < at; i++) {
             if (t[i] != '0' && t[i] != '_')
@@ -350,8 +350,8 @@ static gpuproc_status next(lexer *lx)
     if (bytes > 0) return add_here(lx, GP_TOK_NAME, bytes);
     bytes = punct_bytes(t);
     if (bytes == 0) return odd_character(lx);
-    if (*t == '(') lx->depth++;
-    if (*t == ')' && lx->depth > 0) lx->depth--;
+    if (*t == '(' || *t == '[') lx->depth++;
+    if ((*t == ')' || *t == ']') && lx->depth > 0) lx->depth--;
     return add_here(lx, GP_TOK_PUNCT, bytes);
 }
 

@@ -9,6 +9,7 @@ typedef enum gp_token_kind {
     GP_TOK_BREAK,   /* ';' or a newline outside parentheses */
     GP_TOK_INT,
     GP_TOK_FLOAT,
+    GP_TOK_IMAGINARY, /* 2j */
     GP_TOK_NAME,
     GP_TOK_STRING,
     GP_TOK_PUNCT,   /* an operator, a parenthesis, a comma, ... */
@@ -20,7 +21,7 @@ typedef struct gp_token {
     int line, column;        /* of start, from 1, in characters */
     union {
         __int128 integer;    /* INT */
-        double real;         /* FLOAT */
+        double real;         /* FLOAT, IMAGINARY */
     } value;
 } gp_token;
 

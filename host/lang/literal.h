@@ -33,6 +33,9 @@ typedef struct gp_value {
      * reductions take only those elements. */
     bool selected;
     int mask;
+    /* How many leading axes the mask goes along. Where those are fewer than node has, mask has length 1 on the
+     * others (so it broadcasts), and what is selected keeps them: (N, ...). */
+    int mask_axes;
     /* NODE, a window: sliding_window_view(x, width, axis). `node` is x itself, the axis of the windows is
      * behind all others; anything but a reduction along it takes it as a real view first. */
     bool windowed;

@@ -2,11 +2,12 @@
 
 #include "base/memory.h"
 #include "lang/compile.h"
+#include "lang/functions.h"
 
 #include <string.h>
 
 typedef struct parser {
-    const gp_tokens *in;
+    gp_tokens *in;
     size_t at;
     int depth;
     gp_ast *out;
@@ -51,11 +52,10 @@ static const struct {
     {"lambda", "'lambda' is not possible here: write the expression itself"},
     {"<>", "'<>' is not an operator: write !="},
     {"@", "'@' (the matrix product) is not built yet"},
-    {"[", "square brackets are not possible here: subscripts and lists are not built yet"},
     {"{", "braces are not possible here"},
     {":=", "':=' is not possible here: write a statement of its own, name = value"},
     {"->", "'->' is not an operator"},
-    {"...", "'...' is not possible here"},
+    {"...", "'...' is possible only between square brackets, as in x[..., 0]"},
 };
 
 static const char *const keywords[] = {"as", "assert", "async", "await", "break", "class", "continue",
@@ -108,13 +108,15 @@ static int unexpected(parser *p, const char *expected)
         return FAIL(p, GPUPROC_SYNTAX, t, "the statement ends where %s was expected", expected);
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
         if (!is(p, t, foreign[i].sign)) continue;
-        bool later = *foreign[i].sign == '@' || *foreign[i].sign == '[';
+        bool later = *foreign[i].sign == '@';
         return FAIL(p, later ? GPUPROC_UNSUPPORTED : GPUPROC_SYNTAX, t, "%s", foreign[i].advice);
     }
     if (is_keyword(p, t))
         return FAIL(p, GPUPROC_SYNTAX, t,
                     "'%.*s' is a word of Python that cannot be used here: expected %s", n, text, expected);
     if (is(p, t, ")")) return FAIL(p, GPUPROC_SYNTAX, t, "')' without a '(' before it, or too early: expected %s", expected);
+    if (is(p, t, "]")) return FAIL(p, GPUPROC_SYNTAX, t, "']' without a '[' before it, or too early: expected %s", expected);
+    if (is(p, t, ":")) return FAIL(p, GPUPROC_SYNTAX, t, "':' is possible only between square brackets, as in x[1:3]: expected %s", expected);
     if (is(p, t, "=")) return FAIL(p, GPUPROC_SYNTAX, t, "'=' cannot stand inside an expression: to compare, write ==");
     if (n > 1 && text[n - 1] == '=' && t->kind == GP_TOK_PUNCT && !is(p, t, "==") && !is(p, t, "!=") &&
         !is(p, t, "<=") && !is(p, t, ">="))
@@ -213,31 +215,160 @@ static int call(parser *p, gp_ast_kind kind, size_t name, bool module, int objec
     return node;
 }
 
+/* A tuple or list of the nodes linked from `first`, which began at token `open`. */
+static int tuple(parser *p, const gp_token *open, int first, int last, bool list)
+{
+    int node = append(p, GP_AST_TUPLE, p->at - 1, open->start, open->line, open->column);
+    if (node < 0) return -1;
+    p->out->node[node].list = list;
+    p->out->node[node].first = first;
+    p->out->node[node].last = last;
+    return node;
+}
+
+/* Between the brackets of a list, a tuple or a subscript: items with commas, up to `close`, which
+ * is passed. *first: -1 for none. Returns how many; -1 after a failure. *comma: one was there. */
+static int items(parser *p, const gp_token *open, const char *close, int (*item)(parser *), const char *expected,
+                 int *first, int *last, bool *comma)
+{
+    int count = 0;
+    *first = *last = -1;
+    *comma = false;
+    while (!here(p, close)) {
+        int node = item(p);
+        if (node < 0) return -1;
+        if (*last < 0) *first = node;
+        else p->out->node[*last].next = node;
+        *last = node;
+        count++;
+        if (here(p, ",")) {
+            *comma = true;
+            p->at++;
+        } else if (!here(p, close)) {
+            gp_token_kind kind = peek(p, 0)->kind;
+            if (kind == GP_TOK_END || kind == GP_TOK_BREAK)
+                return FAIL(p, GPUPROC_SYNTAX, open, "this '%c' is never closed", p->in->text[open->start]);
+            return unexpected(p, expected);
+        }
+    }
+    p->at++;
+    return count;
+}
+
+static int value(parser *p) { return expression(p, PREC_COMPARE); }
+
+/* (a), or a tuple. */
 static int parenthesised(parser *p)
 {
     const gp_token *open = peek(p, 0);
+    int first, last;
+    bool comma;
     p->at++;
     if (!deeper(p)) return -1;
-    if (here(p, ")")) return FAIL(p, GPUPROC_SYNTAX, open, "empty parentheses: expected a value between them");
-    int node = expression(p, PREC_COMPARE);
-    if (node < 0) return -1;
-    const gp_token *t = peek(p, 0);
-    if (!here(p, ")")) {
-        if (t->kind == GP_TOK_END || t->kind == GP_TOK_BREAK)
-            return FAIL(p, GPUPROC_SYNTAX, open, "this '(' is never closed");
-        if (here(p, ","))
-            return FAIL(p, GPUPROC_SYNTAX, t, "several values (a, b) can only be a whole statement");
-        return unexpected(p, "an operator or ')'");
-    }
-    p->at++;
+    int count = items(p, open, ")", value, "an operator or ')'", &first, &last, &comma);
+    if (count < 0) return -1;
     p->depth--;
-    gp_ast_node *inner = &p->out->node[node];
+    if (count != 1 || comma) return tuple(p, open, first, last, false);
+    gp_ast_node *inner = &p->out->node[first];
     /* What is underlined in a message has its parentheses. */
     inner->start = open->start;
     inner->end = p->in->token[p->at - 1].end;
     inner->line = open->line;
     inner->column = open->column;
+    return first;
+}
+
+static int list(parser *p)
+{
+    const gp_token *open = peek(p, 0);
+    int first, last;
+    bool comma;
+    p->at++;
+    if (!deeper(p) || items(p, open, "]", value, "',' or ']'", &first, &last, &comma) < 0) return -1;
+    p->depth--;
+    return tuple(p, open, first, last, true);
+}
+
+/* The None of what is left out. */
+static int left_out(parser *p)
+{
+    const gp_token *t = peek(p, 0);
+    int node = append(p, GP_AST_NAME, p->at, t->start, t->line, t->column);
+    if (node < 0) return -1;
+    p->out->node[node].token = -1;
+    p->out->node[node].end = t->end;
     return node;
+}
+
+/* One part of a:b:c. */
+static int slice_part(parser *p)
+{
+    return here(p, ":") || here(p, ",") || here(p, "]") ? left_out(p) : value(p);
+}
+
+/* What may stand between commas of a subscript: a value, a:b:c, or ... */
+static int subscript_item(parser *p)
+{
+    const gp_token *t = peek(p, 0);
+    if (here(p, "...")) {
+        p->at++;
+        return append(p, GP_AST_ELLIPSIS, p->at - 1, t->start, t->line, t->column);
+    }
+    int part[3] = {slice_part(p), -1, -1};
+    if (part[0] < 0 || !here(p, ":")) return part[0];
+    size_t colon = p->at;
+    for (int k = 1; k < 3; k++) {
+        bool colons = here(p, ":");
+        if (colons) p->at++;
+        part[k] = colons ? slice_part(p) : left_out(p);
+        if (part[k] < 0) return -1;
+    }
+    int node = append(p, GP_AST_SLICE, colon, t->start, t->line, t->column);
+    for (int k = 0; k < 3 && node >= 0; k++) adopt(p, node, part[k]);
+    return node;
+}
+
+static int subscript(parser *p, int object)
+{
+    const gp_token *open = peek(p, 0);
+    int first, last;
+    bool comma;
+    size_t at = p->at++;
+    if (!deeper(p)) return -1;
+    int count = items(p, open, "]", subscript_item, "',' or ']'", &first, &last, &comma);
+    if (count < 0) return -1;
+    if (count == 0) return FAIL(p, GPUPROC_SYNTAX, open, "empty square brackets: expected an index between them");
+    p->depth--;
+    int index = count == 1 && !comma ? first : tuple(p, open, first, last, false);
+    if (index < 0) return -1;
+    const gp_ast_node *o = &p->out->node[object];
+    int node = append(p, GP_AST_INDEX, at, o->start, o->line, o->column);
+    if (node < 0) return -1;
+    adopt(p, node, object);
+    adopt(p, node, index);
+    return node;
+}
+
+/* Where a dotted name that is called, random.normal(, is a function of a submodule, its tokens
+ * become one. Names of np's submodules are taken also where there is no such function: the checker
+ * tells so. */
+static void join_dotted(parser *p, size_t token, bool module)
+{
+    static const char *const submodules[] = {"random", "linalg", "lib", "fft"};
+    gp_token *first = &p->in->token[token];
+    const gp_token *t = first;
+    size_t parts = 1;
+    while (is(p, t + 1, ".") && t[2].kind == GP_TOK_NAME && t[1].start == t->end && t[2].start == t[1].end) {
+        t += 2;
+        parts++;
+    }
+    if (parts == 1 || !is(p, t + 1, "(")) return;
+    bool known = gp_function_find(p->in->text + first->start, (size_t)(t->end - first->start)) != NULL;
+    for (size_t i = 0; i < sizeof submodules / sizeof *submodules && module; i++)
+        known = known || is(p, first, submodules[i]);
+    if (!known) return;
+    first->end = t->end;
+    p->at = token + 2 * (parts - 1);
 }
 
 static int name(parser *p)
@@ -258,6 +389,7 @@ static int name(parser *p)
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign && !module; i++) {
         if (is(p, t, foreign[i].sign)) return unexpected(p, "a value");
     }
+    join_dotted(p, token, module);
     p->at++;
     if (here(p, "(")) return call(p, GP_AST_CALL, token, module, -1, start);
     int node = append(p, GP_AST_NAME, token, start->start, start->line, start->column);
@@ -273,32 +405,37 @@ static int primary(parser *p)
     case GP_TOK_NAME: return name(p);
     case GP_TOK_INT: kind = GP_AST_INT; break;
     case GP_TOK_FLOAT: kind = GP_AST_FLOAT; break;
+    case GP_TOK_IMAGINARY: kind = GP_AST_IMAGINARY; break;
     case GP_TOK_STRING: kind = GP_AST_STRING; break;
-    default: return is(p, t, "(") ? parenthesised(p) : unexpected(p, "a value");
+    default: return is(p, t, "(") ? parenthesised(p) : is(p, t, "[") ? list(p) : unexpected(p, "a value");
     }
     p->at++;
     return append(p, kind, p->at - 1, t->start, t->line, t->column);
+}
+
+static int attribute(parser *p, int object, size_t name)
+{
+    const gp_ast_node *o = &p->out->node[object];
+    int node = append(p, GP_AST_ATTRIBUTE, name, o->start, o->line, o->column);
+    if (node >= 0) adopt(p, node, object);
+    return node;
 }
 
 static int postfix(parser *p)
 {
     int node = primary(p);
     while (node >= 0) {
-        if (here(p, "[")) return unexpected(p, "an operator");
-        if (here(p, "("))
-            return FAIL(p, GPUPROC_SYNTAX, peek(p, 0), "a value cannot be called: to multiply, write *");
+        if (here(p, "(")) return FAIL(p, GPUPROC_SYNTAX, peek(p, 0), "a value cannot be called: to multiply, write *");
+        if (here(p, "[")) {
+            node = subscript(p, node);
+            continue;
+        }
         if (!here(p, ".")) break;
         p->at++;
         if (peek(p, 0)->kind != GP_TOK_NAME) return unexpected(p, "the name of a method");
         size_t method = p->at++;
-        if (!here(p, "(")) {
-            const gp_token *t = &p->in->token[method];
-            int n = t->end - t->start > 40 ? 40 : t->end - t->start;
-            return FAIL(p, GPUPROC_SYNTAX, t,
-                        "attribute '%.*s' is not possible here: only methods such as x.sum() are", n,
-                        p->in->text + t->start);
-        }
-        node = call(p, GP_AST_METHOD, method, false, node, peek(p, 0));
+        if (here(p, "(")) node = call(p, GP_AST_METHOD, method, false, node, peek(p, 0));
+        else node = attribute(p, node, method);
     }
     return node;
 }
@@ -372,7 +509,7 @@ static bool at_end(const parser *p)
     return kind == GP_TOK_BREAK || kind == GP_TOK_END;
 }
 
-static int add_statement(parser *p, int assigned, size_t first_token, size_t first_node, int root)
+static int add_statement(parser *p, int assigned, int names, size_t first_token, size_t first_node, int root)
 {
     gp_ast *ast = p->out;
     if (!gp_grow(&ast->statement, &ast->statement_capacity, ast->statements + 1, sizeof *ast->statement)) {
@@ -380,7 +517,7 @@ static int add_statement(parser *p, int assigned, size_t first_token, size_t fir
         return -1;
     }
     ast->statement[ast->statements++] =
-        (gp_statement){assigned, 1, (int)first_node, root, p->in->token[first_token].start,
+        (gp_statement){assigned, names, (int)first_node, root, p->in->token[first_token].start,
                        p->in->token[p->at - 1].end};
     return 0;
 }
@@ -389,46 +526,78 @@ static int add_statement(parser *p, int assigned, size_t first_token, size_t fir
  * comma directly inside. */
 static bool is_tuple_in_parentheses(const parser *p)
 {
-    if (!here(p, "(")) return false;
+    if (!here(p, "(") || is(p, peek(p, 1), ")")) return false;
     int depth = 0;
     bool comma = false;
     for (size_t i = 0;; i++) {
         const gp_token *t = peek(p, i);
         if (t->kind == GP_TOK_END || t->kind == GP_TOK_BREAK) return false;
-        if (is(p, t, "(")) depth++;
+        if (is(p, t, "(") || is(p, t, "[")) depth++;
         if (is(p, t, ",") && depth == 1) comma = true;
-        if (is(p, t, ")") && --depth == 0) {
+        if ((is(p, t, ")") || is(p, t, "]")) && --depth == 0) {
             gp_token_kind after = peek(p, i + 1)->kind;
             return comma && (after == GP_TOK_END || after == GP_TOK_BREAK);
         }
     }
 }
 
-static int statement(parser *p)
+/* How many names stand before '=': a, b = ...; 0 where this is no assignment. */
+static int assigned_names(const parser *p)
 {
-    int assigned = -1;
-    if (peek(p, 0)->kind == GP_TOK_NAME && is(p, peek(p, 1), "=")) {
-        static const char *const reserved[] = {"True", "False", "None", "and", "or", "not", "if", "else",
-                                               "is", "in", "lambda"};
+    int names = 0;
+    for (size_t i = 0; peek(p, i)->kind == GP_TOK_NAME; i += 2) {
+        names++;
+        if (is(p, peek(p, i + 1), "=")) return names;
+        if (!is(p, peek(p, i + 1), ",")) break;
+    }
+    return 0;
+}
+
+static int assignment(parser *p, int names)
+{
+    static const char *const reserved[] = {"True", "False", "None", "and", "or", "not", "if", "else",
+                                           "is", "in", "lambda"};
+    int assigned = (int)p->at;
+    for (int k = 0; k < names; k++, p->at += 2) {
         for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
             if (here(p, reserved[i]))
                 return FAIL(p, GPUPROC_SYNTAX, peek(p, 0), "'%s' cannot be assigned to", reserved[i]);
         }
         if (is_keyword(p, peek(p, 0))) return unexpected(p, "a name");
-        assigned = (int)p->at;
-        p->at += 2;
-        if (peek(p, 0)->kind == GP_TOK_NAME && is(p, peek(p, 1), "="))
-            return FAIL(p, GPUPROC_SYNTAX, peek(p, 1), "one statement assigns one name: write a = 1; b = a");
     }
-    bool wrapped = assigned < 0 && is_tuple_in_parentheses(p);
+    if (peek(p, 0)->kind == GP_TOK_NAME && is(p, peek(p, 1), "="))
+        return FAIL(p, GPUPROC_SYNTAX, peek(p, 1), "one statement assigns one name: write a = 1; b = a");
+    size_t first_token = p->at, first_node = p->out->nodes;
+    const gp_token *open = peek(p, 0);
+    int root = value(p), last = root;
+    if (root < 0) return -1;
+    if (here(p, ",")) { /* a tuple without parentheses */
+        int first = root;
+        while (here(p, ",")) {
+            p->at++;
+            if (at_end(p)) break;
+            int node = value(p);
+            if (node < 0) return -1;
+            p->out->node[last].next = node;
+            last = node;
+        }
+        root = tuple(p, open, first, last, false);
+        if (root < 0) return -1;
+    }
+    return add_statement(p, assigned, names, first_token, first_node, root);
+}
+
+static int statement(parser *p)
+{
+    int names = assigned_names(p);
+    bool wrapped = names == 0 && is_tuple_in_parentheses(p);
+    if (names > 0 && assignment(p, names) < 0) return -1;
     if (wrapped) p->at++;
-    for (bool more = true; more;) {
+    for (bool more = names == 0; more;) {
         size_t first_token = p->at, first_node = p->out->nodes;
-        int root = expression(p, PREC_COMPARE);
-        if (root < 0 || add_statement(p, assigned, first_token, first_node, root) < 0) return -1;
+        int root = value(p);
+        if (root < 0 || add_statement(p, -1, 1, first_token, first_node, root) < 0) return -1;
         more = here(p, ",");
-        if (more && assigned >= 0)
-            return FAIL(p, GPUPROC_SYNTAX, peek(p, 0), "a name holds one value: write one assignment for each");
         if (more) {
             p->at++;
             more = !(wrapped ? here(p, ")") : at_end(p));
@@ -436,12 +605,12 @@ static int statement(parser *p)
     }
     if (here(p, "="))
         return FAIL(p, GPUPROC_SYNTAX, peek(p, 0),
-                    "only a single name can stand left of '=' (to compare, write ==)");
+                    "only names can stand left of '=' (to compare, write ==)");
     if (wrapped && here(p, ")")) p->at++;
     return at_end(p) ? 0 : unexpected(p, "an operator or the end of the statement");
 }
 
-gpuproc_status gp_parse(const gp_tokens *tokens, gp_ast *ast, gpuproc_error *err)
+gpuproc_status gp_parse(gp_tokens *tokens, gp_ast *ast, gpuproc_error *err)
 {
     parser p = {.in = tokens, .out = ast, .err = err};
     *ast = (gp_ast){0};

@@ -25,7 +25,7 @@ typedef enum gp_ast_kind {
 
 typedef struct gp_ast_node {
     gp_ast_kind kind;
-    int token;          /* the literal, the name, or the operator */
+    int token;          /* the literal, the name, or the operator; -1: the None of a slice */
     const char *spells; /* UNARY, BINARY: the function that the operator stands for */
     /* NAME, CALL: written with np. or numpy.; a submodule's function has it in its name: np.random.normal
      * is found as "random.normal", np.linalg.norm as "linalg.norm" (functions.def), written without np. too. */
@@ -54,8 +54,9 @@ typedef struct gp_ast {
     size_t statements, statement_capacity;
 } gp_ast;
 
-/* Free with gp_parse_free, also after a failure. */
-gpuproc_status gp_parse(const gp_tokens *tokens, gp_ast *ast, gpuproc_error *err);
+/* The tokens of a dotted function (linalg.norm) become one: the first one grows. Free with
+ * gp_parse_free, also after a failure. */
+gpuproc_status gp_parse(gp_tokens *tokens, gp_ast *ast, gpuproc_error *err);
 void gp_parse_free(gp_ast *ast);
 
 #endif

@@ -113,7 +113,7 @@ typedef struct gpuproc_error {
 
 /* ---- Dtypes and scalars ------------------------------------------------- */
 
-/* Values are pinned. FLOAT16 and the complex ones are named, not built yet. */
+/* Values are pinned. FLOAT16 is computed in float32 and rounded after every operation. */
 typedef enum gpuproc_dtype {
     GPUPROC_BOOL = 0,
     GPUPROC_INT8 = 1,
@@ -149,7 +149,7 @@ GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_dtype_parse(const char *text,
 #define GPUPROC_MAX_NDIM 32
 
 /* One value with its dtype. `u` holds bool and unsigned, `i` signed, `f` the
- * floats (a float32 is held exactly as a double). */
+ * floats (float16 and float32 are held exactly as a double), `c` the parts of complex numbers. */
 typedef struct gpuproc_scalar {
     gpuproc_dtype dtype;
     union {

@@ -1,0 +1,114 @@
+/* Arithmetic and comparisons of complex numbers, by NumPy's formulas. */
+#include "lang/complex_parts.h"
+
+gp_z gp_zadd(const gp_zc *c, gp_z x, gp_z y) { return (gp_z){gp_radd(c, x.re, y.re), gp_radd(c, x.im, y.im)}; }
+gp_z gp_zsub(const gp_zc *c, gp_z x, gp_z y) { return (gp_z){gp_rsub(c, x.re, y.re), gp_rsub(c, x.im, y.im)}; }
+
+gp_z gp_zmul(const gp_zc *c, gp_z x, gp_z y)
+{
+    return (gp_z){gp_rsub(c, gp_rmul(c, x.re, y.re), gp_rmul(c, x.im, y.im)),
+                  gp_radd(c, gp_rmul(c, x.re, y.im), gp_rmul(c, x.im, y.re))};
+}
+
+/* Smith's algorithm. By 0+0j: each part by 0. */
+gp_z gp_zdiv(const gp_zc *c, gp_z x, gp_z y)
+{
+    int size_re = gp_rabs(c, y.re), size_im = gp_rabs(c, y.im), zero = gp_rc(c, 0);
+    int wide = gp_ris(c, GP_OP_GE, size_re, size_im);
+    int large = gp_rif(c, wide, y.re, y.im), small = gp_rif(c, wide, y.im, y.re);
+    int ratio = gp_rdiv(c, small, large);
+    int scale = gp_rdiv(c, gp_rc(c, 1), gp_radd(c, large, gp_rmul(c, small, ratio)));
+    /* Where wide: (re + im*ratio, im - re*ratio), else (re*ratio + im, im*ratio - re). */
+    int re = gp_radd(c, gp_rif(c, wide, x.re, x.im), gp_rmul(c, gp_rif(c, wide, x.im, x.re), ratio));
+    int im_wide = gp_rsub(c, x.im, gp_rmul(c, x.re, ratio));
+    int im_high = gp_rsub(c, gp_rmul(c, x.im, ratio), x.re);
+    gp_z result = {gp_rmul(c, re, scale), gp_rmul(c, gp_rif(c, wide, im_wide, im_high), scale)};
+    int by_zero = gp_rand(c, gp_ris(c, GP_OP_EQ, size_re, zero), gp_ris(c, GP_OP_EQ, size_im, zero));
+    return gp_zif(c, by_zero, (gp_z){gp_rdiv(c, x.re, size_re), gp_rdiv(c, x.im, size_re)}, result);
+}
+
+gp_z gp_zreciprocal(const gp_zc *c, gp_z x)
+{
+    int wide = gp_ris(c, GP_OP_LE, gp_rabs(c, x.im), gp_rabs(c, x.re)), one = gp_rc(c, 1);
+    int large = gp_rif(c, wide, x.re, x.im), small = gp_rif(c, wide, x.im, x.re);
+    int ratio = gp_rdiv(c, small, large);
+    int scale = gp_radd(c, large, gp_rmul(c, small, ratio));
+    return (gp_z){gp_rdiv(c, gp_rif(c, wide, one, ratio), scale),
+                  gp_rdiv(c, gp_rneg(c, gp_rif(c, wide, ratio, one)), scale)};
+}
+
+/* z / |z|; 0 of 0, and for one infinite part that part's direction. */
+gp_z gp_zsign(const gp_zc *c, gp_z x)
+{
+    int size = gp_r2(c, GP_OP_HYPOT, x.re, x.im), zero = gp_rc(c, 0);
+    gp_z unit = {gp_rdiv(c, x.re, size), gp_rdiv(c, x.im, size)};
+    int infinite_re = gp_rtest(c, GP_OP_ISINF, x.re), infinite_im = gp_rtest(c, GP_OP_ISINF, x.im);
+    gp_z direction = {gp_rif(c, infinite_re, gp_r2(c, GP_OP_COPYSIGN, gp_rc(c, 1), x.re), zero),
+                      gp_rif(c, infinite_im, gp_r2(c, GP_OP_COPYSIGN, gp_rc(c, 1), x.im), zero)};
+    unit = gp_zif(c, gp_ris(c, GP_OP_BITXOR, infinite_re, infinite_im), direction, unit);
+    return gp_zif(c, gp_ris(c, GP_OP_EQ, size, zero), (gp_z){zero, zero}, unit);
+}
+
+/* An integer power, 0 < |n| < 100, by squaring. */
+static gp_z whole_power(const gp_zc *c, gp_z x, int n)
+{
+    gp_z result = {-1, -1}, square = x;
+    bool any = false;
+    for (int rest = n < 0 ? -n : n; rest > 0; rest >>= 1) {
+        if (rest & 1) result = any ? gp_zmul(c, result, square) : square;
+        any = any || (rest & 1);
+        if (rest > 1) square = gp_zmul(c, square, square);
+    }
+    if (n > 0) return result;
+    int zero = gp_rc(c, 0), nan = gp_rc(c, __builtin_nan(""));
+    int of_zero = gp_rand(c, gp_ris(c, GP_OP_EQ, x.re, zero), gp_ris(c, GP_OP_EQ, x.im, zero));
+    return gp_zif(c, of_zero, (gp_z){nan, nan}, gp_zdiv(c, (gp_z){gp_rc(c, 1), zero}, result));
+}
+
+gp_z gp_zpower(const gp_zc *c, gp_z x, gp_z y)
+{
+    double re, im;
+    gp_z log, result;
+    int zero = gp_rc(c, 0), one = gp_rc(c, 1), nan = gp_rc(c, __builtin_nan(""));
+    if (gp_build_is_const(c->b, y.re, &re) && gp_build_is_const(c->b, y.im, &im) && im == 0) {
+        if (re == 0.5 && gp_zfunction(c, GP_OP_SQRT, x, &result)) return result;
+        if (re == -1) return gp_zreciprocal(c, x);
+        if (re == 0) { /* in the shape of x */
+            int same = gp_ris(c, GP_OP_EQ, gp_rmul(c, x.re, zero), nan);
+            return (gp_z){gp_rif(c, same, one, one), gp_rif(c, same, zero, zero)};
+        }
+        if (re > -100 && re < 100 && re == (double)(int)re) return whole_power(c, x, (int)re);
+    }
+    gp_zfunction(c, GP_OP_LOG, x, &log);
+    gp_zfunction(c, GP_OP_EXP, gp_zmul(c, y, log), &result);
+    /* 0 ** y is 0 for positive real y, else NaN; x ** 0 is 1. */
+    int real = gp_ris(c, GP_OP_EQ, y.im, zero);
+    int of_zero = gp_rand(c, gp_ris(c, GP_OP_EQ, x.re, zero), gp_ris(c, GP_OP_EQ, x.im, zero));
+    int zero_or_nan = gp_rif(c, gp_rand(c, real, gp_ris(c, GP_OP_GT, y.re, zero)), zero, nan);
+    result = gp_zif(c, of_zero, (gp_z){zero_or_nan, zero_or_nan}, result);
+    return gp_zif(c, gp_rand(c, real, gp_ris(c, GP_OP_EQ, y.re, zero)), (gp_z){one, zero}, result);
+}
+
+/* By the real parts, then by the imaginary ones; NaN anywhere is false but for !=. */
+int gp_zcompare(const gp_zc *c, gp_op op, gp_z x, gp_z y)
+{
+    int im = gp_ris(c, op, x.im, y.im);
+    if (op == GP_OP_EQ) return gp_rand(c, gp_ris(c, op, x.re, y.re), im);
+    if (op == GP_OP_NE) return gp_ror(c, gp_ris(c, op, x.re, y.re), im);
+    gp_op strict = op == GP_OP_LE ? GP_OP_LT : op == GP_OP_GE ? GP_OP_GT : op;
+    int ordered = gp_rnot(c, gp_ror(c, gp_rtest(c, GP_OP_ISNAN, x.im), gp_rtest(c, GP_OP_ISNAN, y.im)));
+    return gp_ror(c, gp_rand(c, gp_ris(c, strict, x.re, y.re), ordered),
+                  gp_rand(c, gp_ris(c, GP_OP_EQ, x.re, y.re), im));
+}
+
+static int is_nan(const gp_zc *c, gp_z x)
+{
+    return gp_ror(c, gp_rtest(c, GP_OP_ISNAN, x.re), gp_rtest(c, GP_OP_ISNAN, x.im));
+}
+
+gp_z gp_zextreme(const gp_zc *c, gp_op op, gp_z x, gp_z y)
+{
+    bool most = op == GP_OP_MAXIMUM || op == GP_OP_FMAX, nan_loses = op == GP_OP_FMAX || op == GP_OP_FMIN;
+    int first = gp_zcompare(c, most ? GP_OP_GE : GP_OP_LE, x, y);
+    return gp_zif(c, gp_ror(c, first, is_nan(c, nan_loses ? y : x)), x, y);
+}
