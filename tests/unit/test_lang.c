@@ -289,7 +289,8 @@ static void syntax_messages(void **state)
     fails("sqrt", syntax, 1, 1, 4, "'sqrt' is a function");
     fails("sqrt()", syntax, 1, 1, 6, "sqrt() needs its argument 'x'");
     fails("sqrt(x, y)", syntax, 1, 9, 1, "sqrt() takes at most 1 argument");
-    fails("sum(x, out=y)", syntax, 1, 8, 3, "sum() has no keyword 'out'");
+    fails("sum(x, out=y)", GPUPROC_UNSUPPORTED, 1, 1, 13, "sum() does not take out=");
+    fails("sum(x, oat=y)", syntax, 1, 8, 3, "sum() has no keyword 'oat'");
     fails("var(x, ddof=1, correction=1)", syntax, 1, 16, 10, "var() got 'correction' twice");
     fails("clip(min=1, x)", syntax, 1, 13, 1, "a positional argument cannot follow");
 }
@@ -316,15 +317,9 @@ static void other_messages(void **state)
     fails("-b", GPUPROC_TYPE, 1, 1, 1, "NumPy has no '-' of a bool");
     fails("x & 1", GPUPROC_TYPE, 1, 3, 1, "bitwise_and needs integers or bools, found float32");
     fails("ul << l", GPUPROC_TYPE, 1, 4, 2, "...between uint64 and a signed integer");
-    fails("sin(u)", GPUPROC_TYPE, 1, 1, 6, "NumPy gives float16 for sin()");
-    fails("h + 1", GPUPROC_TYPE, 1, 1, 1, "'h' is float16");
-    fails("c", GPUPROC_TYPE, 1, 1, 1, "'c' is complex64");
-    fails("x.astype('f2')", GPUPROC_TYPE, 1, 1, 14, "float16 is not built yet");
     fails("x.astype('q9')", GPUPROC_TYPE, 1, 1, 14, "'q9' is not a dtype");
     fails("none.min()", GPUPROC_VALUE, 1, 1, 10, "zero-size array to reduction operation minimum");
-    fails("argmax(none)", GPUPROC_VALUE, 1, 1, 12, "attempt to get argmax of an empty array");
-    fails("sum(m, axis=0)", GPUPROC_UNSUPPORTED, 1, 1, 14, "reductions along an axis");
-    fails("sum(x, keepdims=True)", GPUPROC_UNSUPPORTED, 1, 1, 21, "keepdims=True");
+    fails("argmax(none)", GPUPROC_VALUE, 1, 1, 12, "attempt to get argmax of an empty sequence");
     fails("max(x, y)", GPUPROC_TYPE, 1, 1, 9, "...write maximum(a, b)");
     fails("float(x)", GPUPROC_TYPE, 1, 1, 8, "...write float64(x)");
     fails("float32", GPUPROC_TYPE, 1, 1, 7, "the dtype float32 is not a value");
