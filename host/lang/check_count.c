@@ -20,6 +20,7 @@ typedef struct histogram {
      * works in: float64 where the range is given, else the edges' own. */
     gp_dtype line;
     int first, last, width;
+    bool unsure;      /* floats, whose range the data decide */
     int table, edges; /* edges that are given: as a table, and as they are; else -1 */
 } histogram;
 
@@ -74,6 +75,7 @@ static bool take_range(gp_builder *b, const gp_function *fn, const gp_value *ran
         v.selected = h->x.selected;
         v.mask = h->x.mask;
         gp_value low = gp_value_reduced(b, GP_FN_min, v, NULL, false), high = gp_value_reduced(b, GP_FN_max, v, NULL, false);
+        h->unsure = gp_dtype_is_float(h->x.dtype);
         int half = gp_build_float(b, work, 0.5);
         int first = gp_build_cast(b, low.node, work), last = gp_build_cast(b, high.node, work);
         int same = gp_build_binary(b, GP_OP_EQ, GPUPROC_BOOL, first, last);
@@ -203,6 +205,10 @@ static gp_value count_bins(gp_builder *b, const gp_function *fn, const gp_value 
     if (h.x.mask >= 0) index = gp_operand_masked(b, &h.x, index, gp_build_int(b, i8, -1));
     gp_shape shape = {1, {h.bins}};
     int counts = gp_operand_fold(b, GP_OP_BINCOUNT, weights < 0 ? i8 : f8, index, weights, 0, h.bins, &shape, false);
+    if (h.unsure) { /* a NaN or an infinity in the data: no range can be found */
+        int wide = gp_build_unary(b, GP_OP_ISFINITE, GPUPROC_BOOL, gp_build_binary(b, GP_OP_SUB, h.line, h.last, h.first));
+        counts = gp_operand_guard(b, counts, gp_build_unary(b, GP_OP_INVERT, GPUPROC_BOOL, wide));
+    }
     counts = gp_build_cast(b, counts, dtype);
     if (dense && counts >= 0) {
         gp_value total = gp_value_reduced(b, GP_FN_sum, gp_value_node(counts), NULL, false);

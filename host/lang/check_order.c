@@ -104,7 +104,7 @@ static gp_value quantile(gp_builder *b, const gp_function *fn, const gp_value *a
 {
     bool nan = strncmp(fn->name, "nan", 3) == 0, median = strstr(fn->name, "median") != NULL;
     gp_operand x;
-    wanted w = {.method = GP_QUANTILE_AVERAGED_INVERTED_CDF, .count = -1}; /* at 1/2: the mean of the two middle values */
+    wanted w = {.method = (gp_quantile_method)GP_QUANTILE_MEDIAN, .count = -1};
     if (!gp_argument_refuse(b, fn, args, "out") || !gp_argument_refuse(b, fn, args, "weights") ||
         !gp_argument_refuse(b, fn, args, "interpolation") || !gp_operand_take(b, fn, &args[0], &x) ||
         !gp_operand_axes(b, fn, gp_argument_named(fn, args, "axis"), false, &x) ||

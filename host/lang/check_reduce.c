@@ -255,10 +255,11 @@ static gp_value extreme(gp_builder *b, const reduction *r)
         gp_op combine = is_min ? GP_OP_MINIMUM : GP_OP_MAXIMUM;
         if (r->nan && floats) combine = is_min ? GP_OP_FMIN : GP_OP_FMAX;
         result = with_initial(b, r, combine, false, result);
-    } else if (x->mask >= 0 && floats) {
-        /* Nothing counts: NaN, as NumPy's nanmin has it. */
+    } else if (x->mask >= 0) {
+        /* Nothing counts: NaN, as NumPy's nanmin has it; integers have none, and fail. */
         int some = gp_operand_reduce(b, x, GP_OP_ANY, GPUPROC_BOOL, x->mask, 0);
-        result = gp_build_op(b, GP_OP_WHERE, dtype, some, result, gp_build_float(b, dtype, NAN));
+        if (!floats) result = gp_operand_guard(b, result, gp_build_unary(b, GP_OP_INVERT, GPUPROC_BOOL, some));
+        else result = gp_build_op(b, GP_OP_WHERE, dtype, some, result, gp_build_float(b, dtype, NAN));
     }
     return as_result(b, r, result, -1, x->dtype);
 }
@@ -287,10 +288,14 @@ static gp_value argument(gp_builder *b, const reduction *r)
     if (!gp_operand_no_complex(b, r->fn, x)) return failed();
     if (gp_operand_length(x) == 0)
         return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "attempt to get %s of an empty sequence", is_min ? "argmin" : "argmax"));
-    if (x->selected) return as_result(b, r, selected_place(b, r, is_min), -1, GPUPROC_INT64);
     gp_dtype dtype = gp_build_dtype(b, x->re);
     int place = gp_operand_masked(b, x, x->re, loser(b, is_min, dtype)); /* nanargmin: as NumPy, infinities for NaN */
-    return as_result(b, r, gp_operand_reduce(b, x, r->op, GPUPROC_INT64, place, 0), -1, GPUPROC_INT64);
+    place = x->selected ? selected_place(b, r, is_min) : gp_operand_reduce(b, x, r->op, GPUPROC_INT64, place, 0);
+    if (x->mask >= 0) { /* all are NaN, or nothing is selected: there is no answer */
+        int some = gp_operand_reduce(b, x, GP_OP_ANY, GPUPROC_BOOL, x->mask, 0);
+        place = gp_operand_guard(b, place, gp_build_unary(b, GP_OP_INVERT, GPUPROC_BOOL, some));
+    }
+    return as_result(b, r, place, -1, GPUPROC_INT64);
 }
 
 static gp_value peak_to_peak(gp_builder *b, const reduction *r)
@@ -422,17 +427,14 @@ gp_value gp_check_reduction(gp_builder *b, const gp_function *fn, const gp_value
         return over_windows(b, &r, &args[0], keep.keepdims);
     }
     if (!gp_operand_take(b, fn, &args[0], &r.x) || !gp_operand_where(b, fn, where, &r.x)) return failed();
-    /* What is no ufunc in NumPy knows no axis of a scalar. */
-    bool scalar = gp_operand_ndim(&r.x) == 0 && axis->kind == GP_VAL_INT && (fn->rule == GP_RULE_MEAN || fn->rule == GP_RULE_VARIANCE);
-    int none;
-    if (scalar) {
-        if (gp_argument_axis(b, fn, axis, 0, &none)) gp_build_fail(b, GPUPROC_INTERNAL, "a scalar has an axis");
-        return failed();
-    }
     if (!gp_operand_axes(b, fn, axis, fn->rule == GP_RULE_ARGUMENT, &r.x) || !gp_operand_keepdims(b, fn, keepdims, &r.x)) return failed();
     if (r.nan && !gp_operand_narrow(b, &r.x, gp_operand_nan(b, &r.x) < 0 ? -1
                                     : gp_build_unary(b, GP_OP_INVERT, GPUPROC_BOOL, gp_operand_nan(b, &r.x))))
         return failed();
+    /* NumPy's nanmean and nanvar of floats refuse what mean and var would cut off. */
+    bool cuts = r.nan && r.typed && (fn->rule == GP_RULE_MEAN || fn->rule == GP_RULE_VARIANCE) && gp_dtype_kind(r.dtype) < GP_KIND_FLOAT;
+    if (cuts && gp_operand_nan(b, &r.x) >= 0)
+        return gp_value_node(gp_build_fail(b, GPUPROC_TYPE, "If a is inexact, then dtype must be inexact"));
     switch (fn->rule) {
     case GP_RULE_SUM: return sum(b, &r);
     case GP_RULE_MEAN: return mean(b, &r);

@@ -43,10 +43,6 @@ static bool scan_axis(gp_builder *b, const gp_function *fn, const gp_value *axis
         gp_build_fail(b, GPUPROC_TYPE, "cannot accumulate on a scalar");
         return false;
     }
-    if (array_api && x->shape.ndim == 0) {
-        gp_build_fail(b, GPUPROC_VALUE, "%s() needs an array of at least one dimension", fn->name);
-        return false;
-    }
     if (axis->kind != GP_VAL_NONE) {
         if (x->shape.ndim == 0 && axis->kind == GP_VAL_INT && (axis->i == 0 || axis->i == -1)) return ravel(b, x);
         return gp_argument_axis(b, fn, axis, x->shape.ndim, k);
@@ -178,8 +174,8 @@ static gp_value diff(gp_builder *b, const gp_function *fn, const gp_value *args)
     if (times->kind != GP_VAL_NONE && !gp_argument_int(b, fn, "n", times, &n)) return failed();
     if (n < 0) return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "order must be non-negative but got %" PRId64, n));
     if (n > 64) return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED, "diff() takes n up to 64"));
+    if (n == 0) return args[0];
     if (!take_line(b, fn, &args[0], gp_argument_named(fn, args, "axis"), &v, &axis)) return failed();
-    if (n == 0) return v;
     v = joined(b, fn, v, gp_argument_named(fn, args, "prepend"), axis, true);
     v = joined(b, fn, v, gp_argument_named(fn, args, "append"), axis, false);
     for (; n > 0 && v.node >= 0; n--) v = differences(b, v, axis);

@@ -46,7 +46,7 @@ static gp_value average(gp_builder *b, const gp_function *fn, const gp_value *ar
     if (weights->kind == GP_VAL_NONE) {
         gp_value result = gp_value_reduced(b, GP_FN_mean, args[0], axis, x.keepdims);
         if (!both || result.node < 0) return result;
-        gp_dtype dtype = gp_build_dtype(b, result.node);
+        gp_dtype dtype = x.im >= 0 ? x.dtype : gp_build_dtype(b, result.node);
         int count = gp_operand_filled(b, &x, gp_operand_count(b, &x, gp_dtype_worked(dtype)));
         return gp_build_tuple(b, (gp_value[2]){result, gp_operand_value(b, &x, count, -1, dtype)}, 2);
     }
@@ -85,8 +85,12 @@ static int take_variables(gp_builder *b, const gp_function *fn, const gp_value *
     gp_operand x;
     if (!gp_operand_take(b, fn, v, &x) || !gp_operand_no_complex(b, fn, &x)) return -1;
     if (x.selected) return gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() of a selection is not possible", fn->name);
-    if (x.shape.ndim < 1 || x.shape.ndim > 2)
-        return gp_build_fail(b, GPUPROC_VALUE, "%s() takes arrays of one or two dimensions, found %d", fn->name, x.shape.ndim);
+    if (x.shape.ndim > 2)
+        return gp_build_fail(b, GPUPROC_VALUE, "%s() takes arrays of at most two dimensions, found %d", fn->name, x.shape.ndim);
+    if (x.shape.ndim == 0) {
+        x.shape = (gp_shape){1, {1}};
+        x.re = b->program->node[x.re].uniform ? gp_build_fill(b, x.re, &x.shape) : gp_build_reshape(b, x.re, &x.shape);
+    }
     *along = x.shape.ndim == 1 || rows ? x.shape.ndim - 1 : 0;
     return gp_build_cast(b, x.re, f8);
 }
@@ -122,7 +126,12 @@ static bool take_covariance(gp_builder *b, const gp_function *fn, const gp_value
     if (x >= 0 && y->kind != GP_VAL_NONE) {
         int along = rows ? 1 : 0, other, both[2];
         both[0] = two_axes(b, x, along);
-        both[1] = two_axes(b, take_variables(b, fn, y, rows, &other), along);
+        both[1] = take_variables(b, fn, y, rows, &other);
+        const gp_shape *shape = both[1] < 0 ? NULL : gp_build_shape(b, both[1]);
+        /* As NumPy: a single row of y is a variable, even where the columns are. */
+        if (shape != NULL && !rows && shape->ndim == 2 && shape->dim[0] == 1)
+            both[1] = gp_build_reshape(b, both[1], &(gp_shape){1, {shape->dim[1]}});
+        both[1] = two_axes(b, both[1], along);
         if (both[0] < 0 || both[1] < 0) return false;
         if (gp_build_shape(b, both[0])->dim[along] != gp_build_shape(b, both[1])->dim[along]) {
             gp_build_fail(b, GPUPROC_SHAPE, "%s() needs as many observations in y as in m", fn->name);
@@ -132,7 +141,7 @@ static bool take_covariance(gp_builder *b, const gp_function *fn, const gp_value
         x = gp_build_concatenate(b, both, 2, 1 - along);
     }
     if (x < 0) return false;
-    const gp_shape *shape = gp_build_shape(b, x);
+    const gp_shape *shape = gp_build_shape(b, x); /* nothing is built while it is looked at */
     c->line = shape->ndim == 1;
     c->count = shape->dim[c->along];
     c->variables = c->line ? 1 : shape->dim[1 - c->along];

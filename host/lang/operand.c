@@ -249,6 +249,19 @@ int gp_operand_masked(gp_builder *b, const gp_operand *x, int node, int otherwis
     return gp_build_op(b, GP_OP_WHERE, gp_build_dtype(b, node), x->mask, node, otherwise);
 }
 
+/* Taking element 1 of a table of one element is the one thing that fails when it is computed. */
+int gp_operand_guard(gp_builder *b, int node, int bad)
+{
+    static const int64_t nothing = 0;
+    if (node < 0 || bad < 0) return -1;
+    int zero = gp_build_array(b, GPUPROC_INT64, &(gp_shape){1, {1}}, &nothing);
+    int table = zero < 0 ? -1 : gp_build_placed(b, gp_ir_table(b->program, zero));
+    int taken = gp_build_binary(b, GP_OP_TAKE, GPUPROC_INT64, table, gp_build_cast(b, bad, GPUPROC_INT64));
+    gp_dtype dtype = gp_build_dtype(b, node);
+    if (dtype == GPUPROC_BOOL) return gp_build_binary(b, GP_OP_BITOR, dtype, node, gp_build_cast(b, taken, dtype));
+    return gp_build_binary(b, GP_OP_ADD, dtype, node, gp_build_cast(b, taken, dtype));
+}
+
 int gp_operand_filled(gp_builder *b, const gp_operand *x, int uniform)
 {
     gp_shape kept = gp_operand_kept(x);

@@ -289,8 +289,7 @@ static void syntax_messages(void **state)
     fails("sqrt", syntax, 1, 1, 4, "'sqrt' is a function");
     fails("sqrt()", syntax, 1, 1, 6, "sqrt() needs its argument 'x'");
     fails("sqrt(x, y)", syntax, 1, 9, 1, "sqrt() takes at most 1 argument");
-    fails("sum(x, out=y)", GPUPROC_UNSUPPORTED, 1, 1, 13, "sum() does not take out=");
-    fails("sum(x, oat=y)", syntax, 1, 8, 3, "sum() has no keyword 'oat'");
+    fails("sum(x, into=y)", syntax, 1, 8, 4, "sum() has no keyword 'into'");
     fails("var(x, ddof=1, correction=1)", syntax, 1, 16, 10, "var() got 'correction' twice");
     fails("clip(min=1, x)", syntax, 1, 13, 1, "a positional argument cannot follow");
 }
@@ -320,6 +319,9 @@ static void other_messages(void **state)
     fails("x.astype('q9')", GPUPROC_TYPE, 1, 1, 14, "'q9' is not a dtype");
     fails("none.min()", GPUPROC_VALUE, 1, 1, 10, "zero-size array to reduction operation minimum");
     fails("argmax(none)", GPUPROC_VALUE, 1, 1, 12, "attempt to get argmax of an empty sequence");
+    fails("sum(m, axis=2)", GPUPROC_VALUE, 1, 1, 14, "axis 2 is out of bounds for array of dimension 2");
+    fails("sum(x, out=y)", GPUPROC_UNSUPPORTED, 1, 1, 13, "sum() does not take out= here");
+    fails("sort(m)", GPUPROC_UNSUPPORTED, 1, 1, 7, "sort() of 15 elements would need all of them in memory at once, 60 bytes");
     fails("max(x, y)", GPUPROC_TYPE, 1, 1, 9, "...write maximum(a, b)");
     fails("float(x)", GPUPROC_TYPE, 1, 1, 8, "...write float64(x)");
     fails("float32", GPUPROC_TYPE, 1, 1, 7, "the dtype float32 is not a value");
