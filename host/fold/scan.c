@@ -121,7 +121,7 @@ static void sum_segments(void *arg, unsigned worker, uint64_t from, uint64_t to)
     for (uint64_t i = from * SEGMENTS_UNIT; i < end; i++) {
         segment *g = &s->segment[i];
         gp_line line = g->line;
-        s->ops->line(&line, g->x, NULL, g->n);
+        s->ops->line(&line, NULL, 0, g->x, NULL, g->n);
         memcpy(g->sum, line.local, sizeof g->sum);
     }
 }
@@ -133,7 +133,7 @@ static void write_segments(void *arg, unsigned worker, uint64_t from, uint64_t t
     uint64_t end = gp_min_u64(to * SEGMENTS_UNIT, s->segments);
     for (uint64_t i = from * SEGMENTS_UNIT; i < end; i++) {
         segment *g = &s->segment[i];
-        s->ops->line(&g->line, g->x, g->out, g->n);
+        s->ops->line(&g->line, NULL, 0, g->x, g->out, g->n);
     }
 }
 
@@ -187,7 +187,7 @@ static void take_line(scan *s)
         for (uint64_t i = 0; i < n; i++) {
             segment *g = &s->segment[i];
             if (i > 0 && in != 0) next_block(s, &g->line, &g[-1].line, two ? g[-1].sum : g[-1].line.local);
-            if (!two && s->axes.rows > GP_SCAN_BLOCK) s->ops->line(&g->line, g->x, g->out, g->n);
+            if (!two && s->axes.rows > GP_SCAN_BLOCK) s->ops->line(&g->line, NULL, 0, g->x, g->out, g->n);
             in = (in + g->n) % s->axes.rows;
         }
         if (two || s->axes.rows <= GP_SCAN_BLOCK) s->base.workers->each(s->base.workers, units, write_segments, s);

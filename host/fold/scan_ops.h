@@ -35,10 +35,23 @@ typedef struct gp_scan_ops {
      * value[p * plane + j]. */
     void (*rows)(gp_scan_word *value, uint64_t plane, const void *x, void *out, uint64_t rows, uint64_t width,
                  uint64_t step);
-    /* The next n elements of one block; out may be NULL, where only the block's sum is wanted. NULL: only
-     * the sequence will do (products of floats round, and overflow on the way). */
-    void (*line)(gp_line *line, const void *x, void *out, uint64_t n);
+    /* The next n elements of one block; out may be NULL, where only the block's sum is wanted. Where `after` is not NULL,
+     * element `at` of the block is joined to after[at + 1] in place of line->before. NULL:
+     * only the sequence will do (products of floats round, and overflow on the way). */
+    void (*line)(gp_line *line, const gp_scan_word *after, uint64_t plane, const void *x, void *out, uint64_t n);
     void (*join)(gp_scan_word to[2], const gp_scan_word next[2]);
+
+    /* Windows of w elements are cut at multiples of w from where the line begins: what a window has before the cut
+     * is the end of a block, after[k] = elements k to w-1; what it has behind, the beginning of the next block.
+     * after: fills after[0 .. n-1] of n elements; after[n] is there, the identity. */
+    void (*after)(gp_scan_word *after, uint64_t plane, const void *x, uint64_t n);
+    /* The same for columns: one more row joins the values, whose joins with `after` go out (where out is not
+     * NULL); and all rows from the last, after + r * step being row r. */
+    void (*window_row)(gp_scan_word *value, uint64_t plane, const gp_scan_word *after, uint64_t after_plane,
+                       const void *x, void *out, uint64_t width);
+    void (*after_rows)(gp_scan_word *after, uint64_t plane, const void *x, uint64_t rows, uint64_t width, uint64_t step);
+    /* Small windows: n results, each of `size` elements `step` apart, one after the other. */
+    void (*direct)(const void *x, void *out, uint64_t n, uint64_t size, uint64_t step);
     gp_scan_word identity[2];
 } gp_scan_ops;
 
