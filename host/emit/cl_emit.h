@@ -8,6 +8,8 @@
 typedef enum gp_cl_role {
     GP_CL_UNUSED,
     GP_CL_INPUT,   /* index: into pass->input */
+    GP_CL_TABLE,   /* the same; only TAKE and SEARCH* have it */
+    GP_CL_INDEX,   /* index: into pass->index */
     GP_CL_CONST,
     GP_CL_UNIFORM, /* index: into pass->uniform */
     GP_CL_COMPUTED,
@@ -22,13 +24,17 @@ typedef struct gp_cl_emit {
     const gp_pass *pass;
     gp_cl_node *node; /* per node of the program */
     /* What the pass needs of the device and of kernels/. */
-    bool fp64, float32, divide32, integers, floats, casts;
+    bool fp64, float32, divide32, integers, floats, casts, special;
     gp_text *out;
 } gp_cl_emit;
 
-const char *gp_cl_type(gp_dtype dtype); /* "float" */
+/* "float"; float16 is a ushort with its bits. */
+const char *gp_cl_type(gp_dtype dtype);
 
 /* ---- cl_expr.c: values of nodes ---- */
+
+/* The operands' dtype; WHERE's second and third, a table's element. */
+gp_dtype gp_cl_operand_dtype(const gp_program *program, const gp_node *n);
 
 /* What is the same for every element: "const float n3 = ...;" before the loop. */
 void gp_cl_emit_hoisted(gp_cl_emit *emit);

@@ -21,22 +21,41 @@ _Static_assert(sizeof(gp_partial_prod) == 8, "");
 _Static_assert(sizeof(gp_partial_moments) == 24 && offsetof(gp_partial_moments, m2) == 16, "");
 _Static_assert(GP_LANES == 64 && GP_BLOCK == 1024, "kernels/reductions.cl has them, too");
 _Static_assert(GP_FLAG_DIVIDE == 1 && GP_FLAG_NEG_POWER == 2, "kernels/integers.cl has them, too");
+_Static_assert(GP_FLAG_INDEX == 32, "kernels/special.cl has it, too");
 
 /* What every full-profile device offers: bytes of arguments (1024) and of local memory. */
 #define MAX_POINTERS 120
 #define MAX_LOCAL_BYTES (32u * 1024u)
+/* Operations: compilers take minutes for more. */
+#define MAX_COMPUTED 2000
 
 static void note_dtype(gp_cl_emit *emit, gp_dtype dtype)
 {
-    emit->fp64 = emit->fp64 || dtype == GPUPROC_FLOAT64;
+    emit->fp64 = emit->fp64 || dtype == GPUPROC_FLOAT64 || dtype == GPUPROC_COMPLEX128;
+}
+
+static bool is_special(gp_op op)
+{
+    switch (op) {
+#define X(name, ...) case GP_OP_##name:
+        GP_OPS_SPECIAL(X)
+#undef X
+        return true;
+    default: return false;
+    }
 }
 
 /* What a computed node asks for. */
 static void note_computed(gp_cl_emit *emit, const gp_node *n)
 {
     const gp_program *program = emit->pass->program;
-    const gp_dtype operand = program->node[n->arg[gp_op_info_of(n->op)->arity - 1]].dtype;
+    const gp_dtype operand = gp_cl_operand_dtype(program, n);
     note_dtype(emit, operand);
+    if (n->op == GP_OP_FILL) return;
+    if (is_special(n->op)) {
+        emit->special = true;
+        return; /* what moves float32 computes nothing with it */
+    }
     if (operand == GPUPROC_FLOAT32 || n->dtype == GPUPROC_FLOAT32) emit->float32 = true;
     if (n->op == GP_OP_CAST)
         emit->casts = true;
@@ -75,12 +94,24 @@ static gpuproc_status find_ends(gp_cl_emit *emit, bool *needed, gpuproc_error *e
                            pass->input[k].node, nodes);
         /* Its type is among the kernel's arguments, used or not. */
         note_dtype(emit, pass->input[k].dtype);
-        emit->node[pass->input[k].node] = (gp_cl_node){GP_CL_INPUT, (int)k};
+        emit->node[pass->input[k].node] =
+            (gp_cl_node){pass->input[k].table ? GP_CL_TABLE : GP_CL_INPUT, (int)k};
+    }
+    for (size_t k = 0; k < pass->indices; k++) {
+        if ((size_t)pass->index[k].node >= nodes)
+            return gp_fail(err, GPUPROC_INTERNAL, "index %zu of a pass is node %d of %zu", k,
+                           pass->index[k].node, nodes);
+        emit->node[pass->index[k].node] = (gp_cl_node){GP_CL_INDEX, (int)k};
     }
     for (size_t k = 0; k < pass->uniforms; k++) {
         if ((size_t)pass->uniform[k] >= nodes)
             return gp_fail(err, GPUPROC_INTERNAL, "uniform %zu of a pass is node %d of %zu", k,
                            pass->uniform[k], nodes);
+        const gp_dtype dtype = pass->program->node[pass->uniform[k]].dtype;
+        if (gp_dtype_kind(dtype) == GP_KIND_COMPLEX)
+            return gp_fail(err, GPUPROC_INTERNAL,
+                           "uniform %zu of a pass is complex: its parts were expected", k);
+        if (dtype == GPUPROC_FLOAT16) emit->casts = true;
         emit->node[pass->uniform[k]] = (gp_cl_node){GP_CL_UNIFORM, (int)k};
     }
     return GPUPROC_OK;
@@ -90,6 +121,7 @@ static gpuproc_status find_ends(gp_cl_emit *emit, bool *needed, gpuproc_error *e
 static gpuproc_status analyse(gp_cl_emit *emit, bool *needed, gpuproc_error *err)
 {
     const gp_program *program = emit->pass->program;
+    size_t computed = 0;
     gpuproc_status st = find_ends(emit, needed, err);
     if (st != GPUPROC_OK) return st;
     for (size_t i = program->nodes; i-- > 0;) {
@@ -99,18 +131,19 @@ static gpuproc_status analyse(gp_cl_emit *emit, bool *needed, gpuproc_error *err
             role->role = GP_CL_UNUSED;
             continue;
         }
-        if (gp_cl_type(n->dtype) == NULL)
-            return gp_fail(err, GPUPROC_DEVICE_UNSUPPORTED, "no OpenCL form of dtype %s",
-                           gpuproc_dtype_name(n->dtype));
         note_dtype(emit, n->dtype);
         if (n->op == GP_OP_CONST) role->role = GP_CL_CONST;
         if (role->role != GP_CL_UNUSED) continue;
         const gp_op_info *info = gp_op_info_of(n->op);
-        if (!info->elementwise)
+        if (!info->elementwise && n->op != GP_OP_FILL)
             return gp_fail(err, GPUPROC_INTERNAL, "a pass needs node %zu (%s), which nothing gives",
                            i, info->name);
         role->role = GP_CL_COMPUTED;
         note_computed(emit, n);
+        if (++computed > MAX_COMPUTED)
+            return gp_fail(err, GPUPROC_DEVICE_UNSUPPORTED,
+                           "the pass has more than %d operations, which device compilers take too long for",
+                           MAX_COMPUTED);
         for (int k = 0; k < info->arity; k++) needed[n->arg[k]] = true;
     }
     return GPUPROC_OK;
@@ -165,7 +198,7 @@ static gpuproc_status add_kernel_texts(gp_cl_emit *emit, const gp_cl_caps *caps,
     } text[] = {
         {"uniforms", emit->pass->uniforms > 0}, {"integers", emit->integers},
         {"floats", emit->floats},               {"casts", emit->casts},
-        {"reductions", emit->pass->reduces > 0},
+        {"special", emit->special},             {"reductions", emit->pass->reduces > 0},
     };
     for (size_t k = 0; k < sizeof text / sizeof text[0]; k++)
         if (text[k].wanted && !add_kernel_text(out, text[k].name))

@@ -5,11 +5,12 @@
  *   ulong first      index of the chunk's first element in the pass
  *   ulong count      elements of the chunk
  *   __global const T *  one per pass->input: a streamed one holds the chunk's elements
- *                    from its element 0 on; a resident one holds the whole operand
+ *                    from its element 0 on; a resident one holds the array's elements from `first` on
  *   __global T *     one per pass->output: the chunk's elements from 0 on
  *   __constant ulong *  the uniforms' 64-bit values in pass->uniform order (double bits
  *                    for floats; absent where there are none)
  *   __global uint *  flags: the kernel ORs GP_FLAG_* into it (atomic, rarely)
+ * float16 elements are ushort, complex ones float2 and double2, aligned as those.
  * Work size: any number of groups of `local_size`; work-items stride over the chunk.
  *
  * Kernel "gp_reduce" (a pass with reductions, and possibly outputs): the same

@@ -9,12 +9,13 @@ typedef struct node_info {
     bool needed;
     int uniform; /* index into pass->uniform, or -1 */
     int input;   /* index into pass->input, or -1 */
+    int index;   /* index into pass->index, or -1 */
     int value;   /* index into vec->value, or -1: not there yet */
 } node_info;
 
 static bool is_leaf(const gp_node *node, const node_info *info)
 {
-    return info->uniform >= 0 || node->op == GP_OP_INPUT || node->op == GP_OP_CONST;
+    return info->uniform >= 0 || info->input >= 0 || info->index >= 0 || node->op == GP_OP_CONST;
 }
 
 static gpuproc_status check_node(const gp_pass *pass, int node, const char *what, size_t index,
@@ -38,15 +39,24 @@ static gpuproc_status check_dtype(const gp_pass *pass, int node, gp_dtype dtype,
 static gpuproc_status enter_lists(const gp_pass *pass, node_info *info, gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
-    for (size_t n = 0; n < pass->program->nodes; n++) info[n] = (node_info){false, -1, -1, -1};
+    const gp_program *program = pass->program;
+    for (size_t n = 0; n < program->nodes; n++) info[n] = (node_info){false, -1, -1, -1, -1};
     for (size_t i = 0; i < pass->inputs; i++) {
         const gp_pass_input *in = &pass->input[i];
         GP_TRY(check_node(pass, in->node, "input", i, err));
         GP_TRY(check_dtype(pass, in->node, in->dtype, "input", i, err));
         info[in->node].input = (int)i;
     }
+    for (size_t i = 0; i < pass->indices; i++) {
+        GP_TRY(check_node(pass, pass->index[i].node, "index", i, err));
+        info[pass->index[i].node].index = (int)i;
+    }
     for (size_t i = 0; i < pass->uniforms; i++) {
         GP_TRY(check_node(pass, pass->uniform[i], "uniform", i, err));
+        if (gp_dtype_kind(program->node[pass->uniform[i]].dtype) == GP_KIND_COMPLEX) {
+            st = gp_fail(err, GPUPROC_INTERNAL, "uniform %zu of a pass is complex: its parts were expected", i);
+            goto out;
+        }
         info[pass->uniform[i]].uniform = (int)i;
     }
     for (size_t i = 0; i < pass->outputs; i++) {
@@ -85,31 +95,60 @@ static int add_value(gp_vec_program *vec, gp_vec_kind kind, gp_dtype dtype, int3
     return (int)vec->values++;
 }
 
-static gpuproc_status add_node(const gp_program *program, size_t n, node_info *info,
-                               gp_vec_program *vec, gpuproc_error *err)
+static void add_leaf(const gp_pass *pass, size_t n, node_info *info, gp_vec_program *vec)
 {
-    const gp_node *node = &program->node[n];
+    const gp_node *node = &pass->program->node[n];
     if (info[n].uniform >= 0) {
         info[n].value = add_value(vec, GP_VEC_UNIFORM, node->dtype, info[n].uniform);
-        return GPUPROC_OK;
-    }
-    if (node->op == GP_OP_CONST) {
+    } else if (info[n].input >= 0) {
+        gp_vec_kind kind = pass->input[info[n].input].table ? GP_VEC_TABLE : GP_VEC_INPUT;
+        info[n].value = add_value(vec, kind, node->dtype, info[n].input);
+    } else if (info[n].index >= 0) {
+        info[n].value = add_value(vec, GP_VEC_INDEX, node->dtype, info[n].index);
+    } else {
         info[n].value = add_value(vec, GP_VEC_CONST, node->dtype, (int32_t)vec->constants);
         vec->constant[vec->constants] = node->value;
         vec->constant[vec->constants++].dtype = node->dtype;
+    }
+}
+
+/* TAKE and SEARCH* have a table first; nothing else may see one. */
+static gpuproc_status check_tables(const gp_program *program, size_t n, const node_info *info,
+                                   const gp_vec_program *vec, gpuproc_error *err)
+{
+    const gp_node *node = &program->node[n];
+    bool looks_up = node->op == GP_OP_TAKE || node->op == GP_OP_SEARCHLEFT ||
+                    node->op == GP_OP_SEARCHRIGHT;
+    for (int k = 0; k < 3 && node->arg[k] >= 0; k++) {
+        bool table = vec->value[info[node->arg[k]].value].kind == GP_VEC_TABLE;
+        if (table != (looks_up && k == 0))
+            return gp_fail(err, GPUPROC_INTERNAL, "operand %d of node %zu (%s) is %s table", k, n,
+                           gp_op_info_of(node->op)->name, table ? "a" : "no");
+    }
+    return GPUPROC_OK;
+}
+
+static gpuproc_status add_node(const gp_pass *pass, size_t n, node_info *info, gp_vec_program *vec,
+                               gpuproc_error *err)
+{
+    const gp_program *program = pass->program;
+    const gp_node *node = &program->node[n];
+    if (is_leaf(node, &info[n])) {
+        add_leaf(pass, n, info, vec);
         return GPUPROC_OK;
     }
-    if (node->op == GP_OP_INPUT) {
-        if (info[n].input < 0)
-            return gp_fail(err, GPUPROC_INTERNAL, "node %zu is an input that the pass does not list",
-                           n);
-        info[n].value = add_value(vec, GP_VEC_INPUT, node->dtype, info[n].input);
+    if (node->op == GP_OP_INPUT)
+        return gp_fail(err, GPUPROC_INTERNAL, "node %zu is an input that the pass does not list", n);
+    if (node->op == GP_OP_FILL) {
+        info[n].value = info[node->arg[0]].value;
         return GPUPROC_OK;
     }
     if (!gp_op_info_of(node->op)->elementwise)
         return gp_fail(err, GPUPROC_INTERNAL, "node %zu (%s) is not known before the pass", n,
                        gp_op_info_of(node->op)->name);
 
+    gpuproc_status st = check_tables(program, n, info, vec, err);
+    if (st != GPUPROC_OK) return st;
     int typed = node->op == GP_OP_WHERE ? node->arg[1] : node->arg[0];
     gp_dtype type = program->node[typed].dtype;
     if (node->op == GP_OP_CAST && type == node->dtype) {
@@ -148,6 +187,18 @@ static void find_roots(const gp_pass *pass, const node_info *info, gp_vec_progra
         int32_t v = info[pass->reduce[i].node].value;
         vec->reduce[i] = pass->reduce[i].kind == GP_REDUCE_COUNT ? v : clean_root(vec, v);
     }
+}
+
+/* A table is no array of the pass's shape. */
+static gpuproc_status check_roots(const gp_pass *pass, const gp_vec_program *vec, gpuproc_error *err)
+{
+    size_t tables = 0;
+    for (size_t i = 0; i < pass->outputs; i++)
+        tables += vec->value[vec->output[i]].kind == GP_VEC_TABLE;
+    for (size_t i = 0; i < pass->reduces; i++)
+        tables += vec->value[vec->reduce[i]].kind == GP_VEC_TABLE;
+    if (tables == 0) return GPUPROC_OK;
+    return gp_fail(err, GPUPROC_INTERNAL, "a table is an output of a pass");
 }
 
 /* last[v]: the last instruction that reads value v; SIZE_MAX: it is read behind all of them, or
@@ -199,9 +250,11 @@ static gpuproc_status assign_scratch(const gp_pass *pass, gp_vec_program *vec, g
         goto out;
     }
     find_last_uses(pass, vec, last);
+    vec->slot_bytes = 8;
     for (size_t i = 0; i < vec->instrs; i++) {
         int32_t dst = vec->instr[i].dst;
         size_t bytes = value_bytes(vec, dst);
+        if (bytes > vec->slot_bytes) vec->slot_bytes = bytes;
         spares = release(vec, i, last, bytes, true, spare, spares);
         vec->value[dst].index = spares > 0 ? spare[--spares] : (int32_t)vec->scratch++;
         spares = release(vec, i, last, bytes, false, spare, spares);
@@ -232,9 +285,10 @@ gpuproc_status gp_vec_compile(const gp_pass *pass, gp_vec_program *vec, gpuproc_
         goto no_memory;
 
     for (size_t n = 0; n < program->nodes; n++) {
-        if (info[n].needed) GP_TRY(add_node(program, n, info, vec, err));
+        if (info[n].needed) GP_TRY(add_node(pass, n, info, vec, err));
     }
     find_roots(pass, info, vec);
+    GP_TRY(check_roots(pass, vec, err));
     GP_TRY(assign_scratch(pass, vec, err));
     goto out;
 
@@ -257,11 +311,12 @@ void gp_vec_free(gp_vec_program *vec)
     *vec = (gp_vec_program){0};
 }
 
-/* "i0", "c1", "u0", "t2": where a value lives. */
+/* "i0", "c1", "u0", "t2", "x0" (an index): where a value lives. */
 static void print_value(const gp_vec_program *vec, int32_t v, gp_text *out)
 {
     static const char letter[] = {
-        [GP_VEC_INPUT] = 'i', [GP_VEC_CONST] = 'c', [GP_VEC_UNIFORM] = 'u', [GP_VEC_TEMP] = 't'};
+        [GP_VEC_INPUT] = 'i', [GP_VEC_TABLE] = 'i', [GP_VEC_INDEX] = 'x', [GP_VEC_CONST] = 'c',
+        [GP_VEC_UNIFORM] = 'u', [GP_VEC_TEMP] = 't'};
     gp_text_add(out, "%c%" PRId32, letter[vec->value[v].kind], vec->value[v].index);
 }
 
@@ -280,10 +335,16 @@ static void print_leaf(const gp_pass *pass, const gp_vec_program *vec, int32_t v
     gp_vec_value value = vec->value[v];
     print_value(vec, v, out);
     gp_text_add(out, " = ");
-    if (value.kind == GP_VEC_INPUT) {
+    if (value.kind == GP_VEC_INPUT || value.kind == GP_VEC_TABLE) {
         const gp_pass_input *in = &pass->input[value.index];
-        gp_text_add(out, "%s %s", pass->program->input[in->input].name,
-                    in->streamed ? "streamed" : "resident");
+        const char *how = in->table ? "table" : in->streamed ? "streamed" : "resident";
+        /* Numbers behind the program's inputs are stored arrays, which have no names. */
+        if ((size_t)in->input < pass->program->inputs)
+            gp_text_add(out, "%s %s", pass->program->input[in->input].name, how);
+        else
+            gp_text_add(out, "stored %%%d %s", gp_node_base(pass->program, in->node), how);
+    } else if (value.kind == GP_VEC_INDEX) {
+        gp_text_add(out, "index");
     } else if (value.kind == GP_VEC_UNIFORM) {
         gp_text_add(out, "%%%d", pass->uniform[value.index]);
     } else {

@@ -9,6 +9,8 @@
 
 typedef enum gp_vec_kind {
     GP_VEC_INPUT,   /* index: into pass->input; points at the chunk's bytes, or at a filled scratch */
+    GP_VEC_TABLE,   /* index: into pass->input; the first operand of TAKE and SEARCH* */
+    GP_VEC_INDEX,   /* index: into pass->index; a scratch, filled for each block */
     GP_VEC_CONST,   /* index: into constant[]; a block filled once per worker */
     GP_VEC_UNIFORM, /* index: into pass->uniform; a block filled once per worker and job */
     GP_VEC_TEMP,    /* index: scratch slot, reused when its value is dead */
@@ -22,7 +24,7 @@ typedef struct gp_vec_value {
 
 typedef struct gp_vec_instr {
     gp_op op;          /* element-wise */
-    gp_dtype type;     /* of the operands (WHERE: of the second and third) */
+    gp_dtype type;     /* of the operands (WHERE: of the second and third; TAKE: of the table) */
     gp_dtype to;       /* of the result */
     int32_t dst;       /* value index, a TEMP */
     int32_t arg[3];    /* value indices, -1 where unused */
@@ -35,7 +37,8 @@ typedef struct gp_vec_program {
     size_t instrs;
     gpuproc_scalar *constant;
     size_t constants;
-    size_t scratch;  /* slots of GP_BLOCK * 8 bytes each */
+    size_t scratch;  /* slots of GP_BLOCK * slot_bytes bytes each */
+    size_t slot_bytes; /* of the widest element that they hold: 8 or 16 */
     int32_t *output; /* value index per pass->output (may be an INPUT, CONST or UNIFORM) */
     int32_t *reduce; /* value index per pass->reduce */
 } gp_vec_program;

@@ -231,7 +231,7 @@ void gp_file_plan(gp_read *read)
         cached = gp_resident_percent(s->fd, offset_of(s, low), (high - low + 1) * s->width);
     storage.cold = cached < VIEW_MIN_PERCENT;
     if (cached < CACHED_MIN_PERCENT) storage.direct_fd = s->direct_fd;
-    gp_gather_plan(read->gather, &storage, !storage.cold && s->regular, read->buffer, s->engine);
+    gp_gather_plan(read->gather, &storage, read->buffer, s->engine);
     if (!storage.cold || !gp_gather_shares_pages(read->gather)) return;
     /* Every chunk needs a little of nearly every page. A disk reads all of them in order much
      * sooner than one by one, so the first chunk asks for everything where it fits. */
@@ -239,7 +239,7 @@ void gp_file_plan(gp_read *read)
         atomic_store(&s->load, true);
     storage.cold = !atomic_load(&s->load);
     storage.direct_fd = -1;
-    gp_gather_plan(read->gather, &storage, false, read->buffer, s->engine);
+    gp_gather_plan(read->gather, &storage, read->buffer, s->engine);
 }
 
 static void load(gp_source *s, const gp_gather *gather)

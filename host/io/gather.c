@@ -14,9 +14,6 @@
  * that nobody needs is not as cheap. */
 #define GAP_BYTES 4096
 #define MADE_GAP_BYTES 64
-/* A mapping has no costs for what is not touched, but for the page tables. */
-#define MAP_GAP_BYTES (256 << 10)
-#define MAP_BYTES ((size_t)4 << 20)
 /* Columns farther apart than this, side by side, make rows in memory worth their cache lines. */
 #define FAR_BYTES 4096
 #define TILE_RUNS 64
@@ -30,10 +27,9 @@
 #define AHEAD 16
 
 typedef enum way {
-    WAY_SPAN,   /* one read over all gaps, or the place in memory */
-    WAY_RUNS,   /* one read for each column, which are far apart */
-    WAY_MAPPED, /* one mapping over all gaps */
-    WAY_INTO,   /* one run, read to where it belongs */
+    WAY_SPAN, /* one read over all gaps, or the place in memory */
+    WAY_RUNS, /* one read for each column, which are far apart */
+    WAY_INTO, /* one run, read to where it belongs */
 } way;
 
 typedef struct box {
@@ -189,7 +185,7 @@ static int order_axes(const gp_walk *walk, const box *b, int *order)
 }
 
 /* Takes as many axes into the tile, from the nearest on, as gaps and room allow. */
-static void choose_tile(const gp_gather *g, bool mapped, box *b)
+static void choose_tile(const gp_gather *g, box *b)
 {
     const gp_walk *w = &g->walk;
     const int64_t width = (int64_t)g->storage.width, strip = (int64_t)STRIP_BYTES / width;
@@ -198,18 +194,17 @@ static void choose_tile(const gp_gather *g, bool mapped, box *b)
     bool transposed = axes > 0 && order[0] != last && w->stride[last] != 0;
     /* In memory, rows worth a detour through the strip. */
     bool dense = there && transposed && absolute(w->stride[order[0]]) * width <= NEAR_BYTES;
-    int64_t gap_most = dense ? NEAR_BYTES : there ? INT64_MAX : g->storage.generate != NULL ? MADE_GAP_BYTES
-                       : mapped ? MAP_GAP_BYTES : GAP_BYTES;
-    int64_t span_most = there && !dense ? INT64_MAX : mapped ? (int64_t)MAP_BYTES / width : strip;
+    int64_t gap_most = dense ? NEAR_BYTES : there ? INT64_MAX : g->storage.generate != NULL ? MADE_GAP_BYTES : GAP_BYTES;
+    int64_t span_most = there && !dense ? INT64_MAX : strip;
     int64_t columns = (int64_t)gp_min_u64((uint64_t)b->n[last], TILE_RUNS);
     int64_t span = 1, elements = 1;
-    b->way = mapped ? WAY_MAPPED : WAY_SPAN;
+    b->way = WAY_SPAN;
     for (int d = 0; d <= last; d++) b->tile[d] = 1;
     for (int i = 0; i < axes && full; i++) {
         int a = order[i];
         int64_t step = absolute(w->stride[a]);
         if (step > span && (step - span) > gap_most / width) break;
-        if (a == last && transposed && !mapped && step > FAR_BYTES / width && span < step && (dense || !there)) break;
+        if (a == last && transposed && step > FAR_BYTES / width && span < step && (dense || !there)) break;
         /* Room for columns that are still to come. */
         int64_t keep = a != last && !last_in ? columns : 1;
         int64_t room = (span_most / keep - span) / step + 1;
@@ -241,26 +236,18 @@ static void choose_tile(const gp_gather *g, bool mapped, box *b)
         if (room > most) room = most;
         b->tile[last] = b->n[last] < room ? b->n[last] : room < 1 ? 1 : room;
         b->shares = transposed;
-    } else if (!there && !mapped && elements == b->tile[last] && w->stride[last] == 1) {
+    } else if (!there && elements == b->tile[last] && w->stride[last] == 1) {
         b->way = WAY_INTO;
     }
 }
 
-static bool worth_mapping(const gp_gather *g, const box *b)
-{
-    int64_t below, elements = 1, span = span_of(&g->walk, b->tile, g->walk.shape.ndim, &below);
-    for (int d = 0; d < g->walk.shape.ndim; d++) elements *= b->tile[d];
-    return b->way == WAY_MAPPED && (span - elements) / 4 > elements && elements > 1;
-}
-
-static void plan_box(const gp_gather *g, bool mapped, box *b, uint64_t *units)
+static void plan_box(const gp_gather *g, box *b, uint64_t *units)
 {
     b->first = *units;
     b->units = b->zeros;
     if (!b->empty) {
         uint64_t tiles = 1;
-        choose_tile(g, mapped, b);
-        if (mapped && !worth_mapping(g, b)) choose_tile(g, false, b);
+        choose_tile(g, b);
         for (int d = 0; d < g->walk.shape.ndim; d++)
             tiles *= gp_ceil_div((uint64_t)b->n[d], (uint64_t)b->tile[d]);
         b->units += tiles;
@@ -268,14 +255,14 @@ static void plan_box(const gp_gather *g, bool mapped, box *b, uint64_t *units)
     *units += b->units;
 }
 
-void gp_gather_plan(gp_gather *g, const gp_storage *storage, bool mapped, void *out,
+void gp_gather_plan(gp_gather *g, const gp_storage *storage, void *out,
                     gp_io_engine *engine)
 {
     g->storage = *storage;
     g->out = out;
     g->engine = engine;
     g->units = 0;
-    for (size_t i = 0; i < g->boxes; i++) plan_box(g, mapped, &g->box[i], &g->units);
+    for (size_t i = 0; i < g->boxes; i++) plan_box(g, &g->box[i], &g->units);
 }
 
 const gp_walk *gp_gather_walk(const gp_gather *g) { return &g->walk; }
@@ -316,15 +303,12 @@ static int64_t run_span(const gp_gather *g, const tile *t, void *strip)
     const gp_storage *s = &g->storage;
     int64_t below, span = span_of(&g->walk, t->n, g->walk.shape.ndim, &below), e = 0;
     uint64_t low = (uint64_t)(t->from - below);
-    gp_storage_map map = {0};
     const void *at = NULL;
     if (s->base != NULL) at = (const char *)s->base + low * s->width;
-    else if (t->box->way == WAY_MAPPED) e = gp_storage_map_in(s, low, (uint64_t)span, &map, &at);
     else e = gp_storage_fetch(s, low, (uint64_t)span, strip, &at);
     if (e == 0)
         gp_pick(s->width, g->walk.shape.ndim, t->n, g->out + t->to * s->width, g->out_step,
                 (const char *)at + (size_t)below * s->width, g->walk.stride);
-    gp_storage_map_out(&map);
     return e;
 }
 

@@ -17,10 +17,8 @@ gp_gather *gp_gather_new(const gp_walk *walk, uint64_t first, uint64_t count);
 /* The storage elements [*low, *high] that they lie between; false where all of them are zeros. */
 bool gp_gather_span(const gp_gather *gather, uint64_t *low, uint64_t *high);
 
-/* Plans to bring them from `storage` to `out`. `mapped`: the file has a size and is in the page
- * cache, so that it may be mapped where little of it is needed. `engine` lends the strips. */
-void gp_gather_plan(gp_gather *gather, const gp_storage *storage, bool mapped, void *out,
-                    gp_io_engine *engine);
+/* Plans to bring them from `storage` to `out`. `engine` lends the strips. */
+void gp_gather_plan(gp_gather *gather, const gp_storage *storage, void *out, gp_io_engine *engine);
 void gp_gather_free(gp_gather *gather);
 
 /* The walk that it is part of. */

@@ -122,7 +122,9 @@ static int64_t settle(gp_io_request *request)
         memmove(read->buffer, read->data, bytes);
         read->data = read->buffer;
     }
-    if (s->origin.big_endian) gp_byteswap(read->data, bytes, s->align);
+    /* Complex numbers are swapped part by part. */
+    bool parts = gp_dtype_kind(s->origin.dtype) == GP_KIND_COMPLEX;
+    if (s->origin.big_endian) gp_byteswap(read->data, bytes, parts ? s->width / 2 : s->width);
     return 0;
 }
 
@@ -266,7 +268,7 @@ static void gather(gp_read *read)
     storage.generate = o->kind == GP_ORIGIN_FUNCTION ? o->generate : NULL;
     storage.generate_ctx = o->generate_ctx;
     if (o->kind == GP_ORIGIN_FILE) gp_file_plan(read);
-    else gp_gather_plan(read->gather, &storage, false, read->buffer, s->engine);
+    else gp_gather_plan(read->gather, &storage, read->buffer, s->engine);
     uint64_t units = gp_gather_units(read->gather), bytes = read->count * s->width;
     uint64_t parts = gp_min_u64(gp_min_u64(bytes / PART_MIN_BYTES + 1, PARTS), units);
     read->request = (gp_io_request){.op = GP_IO_CALL,

@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static uint64_t offset_of(const gp_storage *s, uint64_t element)
@@ -64,29 +62,6 @@ int64_t gp_storage_fetch(const gp_storage *s, uint64_t from, uint64_t count, voi
         /* Refused or short: the page cache knows better, and its word is final. */
     }
     return gp_storage_read(s, from, count, strip);
-}
-
-int64_t gp_storage_map_in(const gp_storage *s, uint64_t from, uint64_t count, gp_storage_map *map,
-                          const void **at)
-{
-    struct stat st;
-    uint64_t offset = offset_of(s, from), page = (uint64_t)sysconf(_SC_PAGESIZE);
-    uint64_t low = offset / page * page, end = offset + count * s->width;
-    *map = (gp_storage_map){0};
-    /* A page behind the end of the file would be a SIGBUS. */
-    if (fstat(s->fd, &st) != 0) return -errno;
-    if ((uint64_t)st.st_size < end) return -ENODATA;
-    void *p = mmap(NULL, end - low, PROT_READ, MAP_SHARED, s->fd, (off_t)low);
-    if (p == MAP_FAILED) return -errno;
-    *map = (gp_storage_map){p, end - low};
-    *at = (char *)p + (offset - low);
-    return 0;
-}
-
-void gp_storage_map_out(gp_storage_map *map)
-{
-    if (map->map != NULL) munmap(map->map, map->bytes);
-    *map = (gp_storage_map){0};
 }
 
 void gp_storage_expect(const gp_storage *s, uint64_t from, uint64_t count)

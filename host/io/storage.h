@@ -29,15 +29,6 @@ int64_t gp_storage_read(const gp_storage *storage, uint64_t from, uint64_t count
 int64_t gp_storage_fetch(const gp_storage *storage, uint64_t from, uint64_t count, void *strip,
                          const void **at);
 
-typedef struct gp_storage_map {
-    void *map;
-    size_t bytes;
-} gp_storage_map;
-/* A file's elements where the page cache has them. */
-int64_t gp_storage_map_in(const gp_storage *storage, uint64_t from, uint64_t count,
-                          gp_storage_map *map, const void **at);
-void gp_storage_map_out(gp_storage_map *map);
-
 /* They will be read soon. */
 void gp_storage_expect(const gp_storage *storage, uint64_t from, uint64_t count);
 

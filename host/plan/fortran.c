@@ -57,12 +57,22 @@ static bool allows(const gp_planner *p, const gp_plan_pass *out)
     return true;
 }
 
+/* Every element of the pass is another one of the array. */
+static bool is_full(const gp_walk *walk)
+{
+    for (int d = 0; d < walk->shape.ndim; d++) {
+        if (walk->shape.dim[d] > 1 && walk->stride[d] == 0) return false;
+    }
+    return true;
+}
+
+/* Does not look at the memory budget, so that the order of a result does not depend on it. */
 static bool helps(const gp_pass *pass)
 {
     bool any = false;
     for (size_t i = 0; i < pass->inputs; i++) {
         const gp_pass_input *in = &pass->input[i];
-        if (!in->streamed) continue;
+        if (in->table || !is_full(&in->walk)) continue;
         gp_walk reversed = in->walk;
         reverse_walk(&reversed);
         if (!gp_walk_contiguous(&reversed)) return false;

@@ -10,7 +10,9 @@
 
 bool gp_planner_is_value(const gp_node *n)
 {
-    return n->uniform && n->op != GP_OP_CONST && n->op != GP_OP_FILL;
+    /* A complex one comes in its parts. */
+    return n->uniform && n->op != GP_OP_CONST && n->op != GP_OP_FILL &&
+           gp_dtype_kind(n->dtype) != GP_KIND_COMPLEX;
 }
 
 static bool is_array(const gp_node *n)

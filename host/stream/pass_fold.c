@@ -131,6 +131,7 @@ gpuproc_status gp_pass_folds_make(gp_pass_run *p, gpuproc_error *err)
     for (size_t f = 0; f < folds; f++) {
         if (!gp_add_u64(least, gp_fold_bytes(&p->plan_pass->fold[f].spec), &least)) least = UINT64_MAX;
     }
+    p->fold_least = least;
     /* They share a half, so that chunks have the other one. */
     uint64_t more = left / 2 > least ? (left / 2 - least) / folds : 0;
     gp_cpu_device_workers(p->run->cpu, &p->workers);

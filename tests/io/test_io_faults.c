@@ -16,7 +16,7 @@
     X(malloc) X(calloc) X(realloc) X(open) X(openat) X(pread) X(pwrite) X(pwritev2) X(read)   \
         X(write) X(poll) X(mmap) X(mincore) X(syscall) X(fallocate) X(renameat) X(renameat2)  \
         X(linkat) X(fstat) X(fstatat) X(fdatasync) X(fsync) X(getrandom) X(pthread_create)    \
-        X(posix_fadvise) X(io_uring_queue_init) X(io_uring_submit)
+        X(posix_fadvise) X(ftruncate) X(io_uring_queue_init) X(io_uring_submit)
 
 enum {
 #define X(name) AT_##name,
@@ -96,6 +96,7 @@ WRAP(int, mincore, (void *a, size_t n, unsigned char *v), (a, n, v), -1)
 WRAP(int, fallocate, (int fd, int m, off_t o, off_t n), (fd, m, o, n), -1)
 WRAP(int, renameat, (int a, const char *b, int c, const char *d), (a, b, c, d), -1)
 WRAP(int, renameat2, (int a, const char *b, int c, const char *d, unsigned f), (a, b, c, d, f), -1)
+WRAP(int, ftruncate, (int fd, off_t n), (fd, n), -1)
 WRAP(int, linkat, (int a, const char *b, int c, const char *d, int f), (a, b, c, d, f), -1)
 WRAP(int, fstat, (int fd, struct stat *s), (fd, s), -1)
 WRAP(int, fstatat, (int d, const char *p, struct stat *s, int f), (d, p, s, f), -1)
@@ -241,6 +242,112 @@ static gpuproc_status reads_gathered_cold(const fixture *f, const char *data, bo
     return read_scenario(f, data, right, true, true, true);
 }
 
+/* Along walks that need each way of gathering. */
+static gpuproc_status reads_walks(const fixture *f, const char *data, bool *right)
+{
+    static const gp_walk walks[] = {
+        {.shape = {1, {300000}}, .stride = {-2}, .offset = 700000},
+        {.shape = {2, {120, 3000}}, .stride = {6001, 1}, .offset = 3},
+        {.shape = {2, {2, 100000}}, .stride = {300000, 1}, .offset = 3},
+        {.shape = {2, {200, 300}}, .stride = {1, 2400}},
+        {.shape = {2, {40, 60}}, .stride = {9000, 3000}},
+        {.shape = {2, {5, 70000}}, .stride = {0, 1}, .bounded = true, .lo = {1, 5}, .hi = {4, 60000}},
+    };
+    gpuproc_status st = GPUPROC_NO_MEMORY;
+    gp_io_engine *engine = NULL;
+    gp_source *s = NULL;
+    size_t room = 4 * 400000 + GP_STAGING_SLACK, count = CHUNK * CHUNKS / 4;
+    gp_read r = {.buffer = gp_pages_alloc(room)};
+    gp_origin origin = {.kind = GP_ORIGIN_FILE, .dtype = GPUPROC_UINT32, .count = count, .fd = -1,
+                        .shape = {1, {(int64_t)count}}, .path = (char *)(uintptr_t)path_in(f, "in")};
+    *right = true;
+    if (r.buffer == NULL) goto out;
+    GP_TRY(gp_io_engine_new(8, &engine, NULL));
+    GP_TRY(gp_source_open(&origin, engine, false, &s, NULL));
+    for (size_t i = 0; i < sizeof walks / sizeof *walks; i++) {
+        const gp_walk *w = &walks[i];
+        uint64_t first = 1, n = gp_shape_size(&w->shape) - 2;
+        int64_t columns = w->shape.dim[w->shape.ndim - 1];
+        r.walk = w;
+        read_now(&r, s, first, n);
+        GP_TRY(r.status);
+        for (uint64_t k = 0; k < n; k++) {
+            int64_t e = (int64_t)(first + k), row = e / columns, column = e % columns;
+            int64_t at = w->offset + (w->shape.ndim == 1 ? e * w->stride[0] : row * w->stride[0] + column * w->stride[1]);
+            bool zero = w->bounded && (row < w->lo[0] || row >= w->hi[0] || column < w->lo[1] || column >= w->hi[1]);
+            uint32_t v = 0;
+            if (!zero) memcpy(&v, data + at * 4, 4);
+            *right = *right && ((const uint32_t *)r.data)[k] == v;
+        }
+    }
+out:
+    gp_source_close(s);
+    gp_io_engine_free(engine);
+    gp_pages_free(r.buffer, room);
+    return st;
+}
+
+static gpuproc_status reads_walks_cold(const fixture *f, const char *data, bool *right)
+{
+    make_cold(path_in(f, "in"));
+    return reads_walks(f, data, right);
+}
+
+/* Into a spool and back, and the same into a file whose length is told at the end. */
+static gpuproc_status grow(const fixture *f, const char *data, bool *right, gp_target_kind kind)
+{
+    gpuproc_status st;
+    gp_io_engine *engine = NULL;
+    gp_sink *s = NULL;
+    gp_source *source = NULL;
+    gp_origin origin = {0};
+    gp_read r = {.buffer = gp_pages_alloc(CHUNK + GP_STAGING_SLACK)};
+    gp_target t = {.kind = kind, .path = path_in(f, "out"), .fd = -1, .header = "HEAD", .header_bytes = 4,
+                   .growing = kind == GP_TARGET_FILE};
+    setenv("TMPDIR", f->dir, 1);
+    unlink(t.path);
+    st = GPUPROC_NO_MEMORY;
+    *right = true;
+    if (r.buffer == NULL) goto out;
+    GP_TRY(gp_io_engine_new(8, &engine, NULL));
+    GP_TRY(gp_sink_open(&t, CHUNK, engine, &s, NULL));
+    GP_TRY(write_now(s, 0, data, CHUNK, NULL));
+    if (kind == GP_TARGET_FILE) GP_TRY(gp_sink_set_length(s, CHUNK - 10, "TAIL", NULL));
+    GP_TRY(gp_sink_commit(s, NULL));
+    if (kind == GP_TARGET_FILE) goto out;
+    st = gp_sink_origin(s, GPUPROC_UINT8, &(gp_shape){1, {CHUNK}}, &origin) ? GPUPROC_OK : GPUPROC_NO_MEMORY;
+    if (st == GPUPROC_OK) GP_TRY(gp_source_open(&origin, engine, true, &source, NULL));
+    else goto out;
+    read_now(&r, source, 0, CHUNK);
+    GP_TRY(r.status);
+    *right = memcmp(r.data, data, CHUNK) == 0;
+out:
+    gp_source_close(source);
+    gp_sink_close(s);
+    gp_io_engine_free(engine);
+    gp_pages_free(r.buffer, CHUNK + GP_STAGING_SLACK);
+    free(origin.path);
+    int function = fault.function;
+    fault.function = NONE; /* what follows is the test's own */
+    size_t n = 0;
+    char *now = get_file(path_in(f, "out"), &n);
+    if (kind == GP_TARGET_SPOOL || st != GPUPROC_OK) *right = *right && now == NULL;
+    else *right = now != NULL && n == CHUNK - 6 && memcmp(now, "TAIL", 4) == 0 && memcmp(now + 4, data, n - 4) == 0;
+    *right = *right && count_files(f) == 1 + (now != NULL);
+    free(now);
+    fault.function = function;
+    return st;
+}
+
+static gpuproc_status spools(const fixture *f, const char *data, bool *right)
+{
+    return grow(f, data, right, GP_TARGET_SPOOL);
+}
+static gpuproc_status grows(const fixture *f, const char *data, bool *right)
+{
+    return grow(f, data, right, GP_TARGET_FILE);
+}
+
 /* Through a pipe that has room for all of it. */
 static gpuproc_status streams(const fixture *f, const char *data, bool *right)
 {
@@ -312,7 +419,8 @@ static void torture(fixture *f, const char *name, scenario *run, int function, i
 static void short_of_memory(void **state)
 {
     fixture *f = *state;
-    scenario *all[] = {writes_new, replaces_old, reads_cached, reads_cold, reads_gathered, streams};
+    scenario *all[] = {writes_new, replaces_old, reads_cached, reads_cold, reads_gathered, streams,
+                       reads_walks, spools, grows};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         TORTURE(all[i], malloc, ENOMEM, 1, GPUPROC_NO_MEMORY);
         TORTURE(all[i], calloc, ENOMEM, 1, GPUPROC_NO_MEMORY);
@@ -324,7 +432,7 @@ static void short_of_memory(void **state)
 static void no_more_threads(void **state)
 {
     fixture *f = *state;
-    scenario *all[] = {writes_new, reads_cold, reads_swapped, reads_gathered, streams};
+    scenario *all[] = {writes_new, reads_cold, reads_swapped, reads_gathered, streams, reads_walks, spools};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         TORTURE(all[i], pthread_create, EAGAIN, 1, ANY);
         TORTURE(all[i], pthread_create, EAGAIN, 1000, ANY);
@@ -431,6 +539,39 @@ static void failing_reads(void **state)
     TORTURE(reads_gathered_cold, posix_fadvise, EINVAL, 200, GPUPROC_OK);
 }
 
+static void failing_walks(void **state)
+{
+    fixture *f = *state;
+    scenario *all[] = {reads_walks, reads_walks_cold};
+    for (size_t i = 0; i < 2; i++) {
+        TORTURE(all[i], fstat, EIO, 1, ANY);
+        TORTURE(all[i], syscall, EPERM, 1000, GPUPROC_OK);
+        TORTURE(all[i], pread, EIO, 200, ANY);
+        TORTURE(all[i], pread, EINTR, 200, GPUPROC_OK);
+        TORTURE(all[i], pread, HALF, 200, GPUPROC_OK);
+        TORTURE(all[i], pread, ENDED, 200, ANY);
+    }
+    TORTURE(reads_walks_cold, pread, EINVAL, 1, ANY); /* O_DIRECT is refused */
+    TORTURE(reads_walks_cold, posix_fadvise, EINVAL, 200, GPUPROC_OK);
+}
+
+static void failing_spools(void **state)
+{
+    fixture *f = *state;
+    scenario *both[] = {spools, grows};
+    for (int i = 0; i < 2; i++) {
+        TORTURE(both[i], pwrite, ENOSPC, 1, GPUPROC_IO_NO_SPACE);
+        TORTURE(both[i], pwrite, EIO, 1, GPUPROC_IO_WRITE);
+        TORTURE(both[i], pwrite, HALF, 1, GPUPROC_OK);
+        TORTURE(both[i], fallocate, ENOSPC, 1, GPUPROC_IO_NO_SPACE);
+        TORTURE(both[i], ftruncate, EIO, 1, GPUPROC_IO_WRITE);
+        TORTURE(both[i], ftruncate, EINTR, 1, GPUPROC_OK);
+    }
+    TORTURE(spools, open, EOPNOTSUPP, 1, ANY); /* no O_TMPFILE: a name for a moment */
+    TORTURE(spools, open, EOPNOTSUPP, 2, GPUPROC_IO_OPEN);
+    TORTURE(spools, open, EACCES, 1, GPUPROC_IO_OPEN);
+}
+
 /* O_DIRECT that is accepted at open and refused at the transfer. */
 static void direct_refused(void **state)
 {
@@ -489,6 +630,8 @@ int main(void)
         BOTH(failing_writes),
         BOTH(siblings),
         BOTH(failing_reads),
+        BOTH(failing_walks),
+        BOTH(failing_spools),
         {"direct_refused/threads", direct_refused, with_threads, fixture_close, NULL},
         BOTH(failing_streams),
 #ifdef GP_HAVE_URING

@@ -11,6 +11,7 @@ typedef struct hand_pass {
     gp_program program;
     gp_pass pass;
     gp_pass_input input[PASS_MAX];
+    gp_pass_index index[PASS_MAX];
     gp_pass_output output[PASS_MAX];
     gp_pass_reduce reduce[PASS_MAX];
     int uniform[PASS_MAX];
@@ -21,6 +22,7 @@ static inline void hand_init(hand_pass *h, int ndim, const int64_t *dim)
     *h = (hand_pass){0};
     h->pass.program = &h->program;
     h->pass.input = h->input;
+    h->pass.index = h->index;
     h->pass.output = h->output;
     h->pass.reduce = h->reduce;
     h->pass.uniform = h->uniform;
@@ -55,6 +57,38 @@ static inline int hand_resident(hand_pass *h, gp_dtype dtype, int ndim, const in
     gp_shape_broadcast_strides(&shape, fortran, &h->pass.shape, in->stride);
     h->pass.inputs++;
     return node;
+}
+
+/* The same, walked in any other way: a slice of `count` elements. */
+static inline int hand_walked(hand_pass *h, gp_dtype dtype, uint64_t count, int64_t offset,
+                              const int64_t *stride)
+{
+    gp_pass_input *in = &h->input[h->pass.inputs];
+    const int node = hand_resident(h, dtype, 1, (int64_t[]){1}, false);
+    in->count = count;
+    in->offset = offset;
+    for (int d = 0; d < h->pass.shape.ndim; d++) in->stride[d] = stride[d];
+    return node;
+}
+
+/* A table of `count` elements. */
+static inline int hand_table(hand_pass *h, gp_dtype dtype, uint64_t count)
+{
+    const gp_shape shape = {1, {(int64_t)count}};
+    const int node = gp_ir_table(&h->program, gp_ir_input(&h->program, "t", dtype, &shape));
+    h->input[h->pass.inputs] = (gp_pass_input){.input = (int)h->pass.inputs, .node = node,
+                                               .dtype = dtype, .table = true, .count = count};
+    h->pass.inputs++;
+    return node;
+}
+
+static inline int hand_index(hand_pass *h, int64_t offset, const int64_t *stride)
+{
+    gp_walk walk = {.shape = h->pass.shape, .offset = offset};
+    gp_pass_index *index = &h->index[h->pass.indices++];
+    *index = (gp_pass_index){.offset = offset};
+    for (int d = 0; d < h->pass.shape.ndim; d++) walk.stride[d] = index->stride[d] = stride[d];
+    return index->node = gp_ir_index(&h->program, &walk);
 }
 
 static inline void hand_output(hand_pass *h, int node)

@@ -92,6 +92,24 @@ static void walked(void **state)
     hand_free(&h);
 }
 
+/* A reversed slice, index numbers, a table, float16: take(t, index) + x[::-1] * h. */
+static void sliced(void **state)
+{
+    (void)state;
+    static hand_pass h;
+    hand_init(&h, 2, (int64_t[]){300, 40});
+    const gp_dtype t = GPUPROC_FLOAT32;
+    const int slice = hand_walked(&h, t, 12000, 11999, (int64_t[]){-40, -1});
+    const int table = hand_table(&h, t, 77), half = hand_input(&h, GPUPROC_FLOAT16);
+    const int index = hand_index(&h, -3, (int64_t[]){0, 2});
+    const int taken = gp_ir_op(&h.program, GP_OP_TAKE, t, table, index, -1);
+    const int wide = gp_ir_op(&h.program, GP_OP_CAST, t, half, -1, -1);
+    const int product = gp_ir_op(&h.program, GP_OP_MUL, t, slice, wide, -1);
+    hand_output(&h, gp_ir_op(&h.program, GP_OP_ADD, t, taken, product, -1));
+    compare("cl_sliced", &h.pass, &gpu);
+    hand_free(&h);
+}
+
 /* mean, var, min, argmax of x, count of x > 0, and x > 0 itself. */
 static void make_reduce(hand_pass *h)
 {
@@ -148,6 +166,31 @@ static void what_a_device_lacks(void **state)
     refused(&h.pass, narrow, "float64");
     hand_free(&h);
 
+    /* A normal quantile is made of float64; random bits are not. */
+    hand_init(&h, 1, (int64_t[]){5000});
+    const int bits = hand_input(&h, GPUPROC_UINT64);
+    hand_output(&h, gp_ir_op(&h.program, GP_OP_RANDBITS, GPUPROC_UINT64, bits, bits, -1));
+    assert_int_equal(gp_cl_source_make(&h.pass, &narrow, &source, NULL), GPUPROC_OK);
+    gp_cl_source_free(&source);
+    hand_output(&h, gp_ir_op(&h.program, GP_OP_NORMAL, GPUPROC_FLOAT64, bits, -1, -1));
+    refused(&h.pass, narrow, "float64");
+    hand_free(&h);
+
+    /* More operations than a compiler gets through in a moment. */
+    hand_init(&h, 1, (int64_t[]){5000});
+    int chain = hand_input(&h, GPUPROC_INT32);
+    for (int k = 0; k < 2001; k++) {
+        if (k == 2000) {
+            hand_output(&h, chain);
+            assert_int_equal(gp_cl_source_make(&h.pass, &gpu, &source, NULL), GPUPROC_OK);
+            gp_cl_source_free(&source);
+        }
+        chain = gp_ir_op(&h.program, GP_OP_NEG, GPUPROC_INT32, chain, -1, -1);
+    }
+    h.output[0].node = chain;
+    refused(&h.pass, gpu, "2000 operations");
+    hand_free(&h);
+
     /* More exact sums than local memory holds. */
     hand_init(&h, 1, (int64_t[]){5000});
     const int x = hand_input(&h, GPUPROC_FLOAT32);
@@ -178,6 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(map),    cmocka_unit_test(walked),
+        cmocka_unit_test(sliced),
         cmocka_unit_test(reduce), cmocka_unit_test(what_a_device_lacks),
         cmocka_unit_test(missing_uniform),
     };

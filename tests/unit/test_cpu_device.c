@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "array/half.h"
 #include "base/memory.h"
 #include "device/cpu/cpu_device.h"
 #include "device/cpu/cpu_walk.h"
@@ -506,7 +507,7 @@ static void test_walk(void **state)
         int64_t stride[GPUPROC_MAX_NDIM] = {0};
         gp_shape_broadcast_strides(&from, next(&seed) % 2, &to, stride);
         gp_cpu_walk walk;
-        gp_cpu_walk_init(&walk, &to, stride);
+        gp_cpu_walk_init(&walk, &to, 0, stride);
         size_t bytes = (size_t)1 << next(&seed) % 4;
         uint64_t first = next(&seed) % total;
         size_t n = (size_t)gp_min_u64(total - first, 1 + next(&seed) % GP_BLOCK);
@@ -516,6 +517,172 @@ static void test_walk(void **state)
                                 bytes);
     }
     free(operand);
+}
+
+/* Slices, reversed and transposed ones too: offset and strides as they come, inside 70000 elements;
+ * and the same as numbers. */
+static void test_walk_slices(void **state)
+{
+    (void)state;
+    enum { ROOM = 70000 };
+    unsigned seed = 6;
+    static unsigned char buffer[GP_BLOCK * 16], operand[ROOM * 16];
+    int64_t number[GP_BLOCK];
+    for (size_t i = 0; i < sizeof operand; i++) operand[i] = (unsigned char)(i * 31 + i / 251);
+    for (int round = 0; round < 2000; round++) {
+        static const int64_t lengths[] = {1, 2, 3, 7, 64, 1025};
+        gp_shape to = {1 + (int)(next(&seed) % 5), {0}};
+        int64_t stride[GPUPROC_MAX_NDIM] = {0}, below = 0, above = 0;
+        uint64_t total = 1;
+        for (int d = 0; d < to.ndim; d++) {
+            to.dim[d] = lengths[next(&seed) % 6];
+            if (total * (uint64_t)to.dim[d] > 60000) to.dim[d] = 2;
+            total *= (uint64_t)to.dim[d];
+            stride[d] = (int64_t)(next(&seed) % 13) - 6;
+            if (d > 0 && next(&seed) % 2) stride[d - 1] = stride[d] * to.dim[d]; /* mergeable */
+            if (next(&seed) % 8 == 0) stride[d] = 0;
+        }
+        for (int d = 0; d < to.ndim; d++)
+            *(stride[d] < 0 ? &below : &above) += stride[d] * (to.dim[d] - 1);
+        if (above - below >= ROOM) continue;
+        int64_t offset = -below + (int64_t)(next(&seed) % (unsigned)(ROOM - (above - below)));
+        gp_cpu_walk walk;
+        gp_cpu_walk_init(&walk, &to, offset, stride);
+        size_t bytes = (size_t)1 << next(&seed) % 5;
+        uint64_t first = next(&seed) % total;
+        size_t n = (size_t)gp_min_u64(total - first, 1 + next(&seed) % GP_BLOCK);
+        const unsigned char *got = gp_cpu_walk_get(&walk, operand, bytes, first, n, buffer);
+        gp_cpu_walk_numbers(&walk, first, n, number);
+        for (size_t i = 0; i < n; i++) {
+            uint64_t at = (uint64_t)offset + offset_of(&to, stride, first + i);
+            assert_true(at < ROOM);
+            assert_int_equal(number[i], at);
+            assert_memory_equal(got + i * bytes, operand + at * bytes, bytes);
+        }
+    }
+}
+
+/* Numbers of INDEX nodes may be any int64, and wrap round. */
+static void test_numbers_wrap(void **state)
+{
+    (void)state;
+    const gp_shape to = {2, {3, 5}};
+    const int64_t stride[] = {INT64_MIN, INT64_MAX};
+    int64_t number[15];
+    gp_cpu_walk walk;
+    gp_cpu_walk_init(&walk, &to, INT64_MIN + 1, stride);
+    gp_cpu_walk_numbers(&walk, 0, 15, number);
+    for (uint64_t i = 0; i < 15; i++) {
+        uint64_t want = (uint64_t)INT64_MIN + 1 + i / 5 * (uint64_t)INT64_MIN + i % 5 * (uint64_t)INT64_MAX;
+        assert_true((uint64_t)number[i] == want);
+    }
+}
+
+/* With the real loops: index numbers, a table, a filled uniform, float16 and complex values in
+ * scratch, outputs at odd addresses. */
+static void test_new_nodes(void **state)
+{
+    (void)state;
+    enum { ROWS = 700, COLS = 9, N = ROWS * COLS, TABLE = 101 };
+    fixture f;
+    gp_pass_index index[2];
+    init(&f, &(gp_shape){2, {ROWS, COLS}});
+    gp_walk walk = {.shape = f.pass.shape, .offset = 50, .stride = {0, -3}};
+    gp_walk other = {.shape = f.pass.shape, .offset = -7, .stride = {1, 1000}};
+    int small = gp_ir_index(&f.program, &walk), large = gp_ir_index(&f.program, &other);
+    index[0] = (gp_pass_index){.node = small, .offset = 50, .stride = {0, -3}};
+    index[1] = (gp_pass_index){.node = large, .offset = -7, .stride = {1, 1000}};
+    f.pass.index = index;
+    f.pass.indices = 2;
+
+    int source = gp_ir_input(&f.program, "t", GPUPROC_COMPLEX128, &(gp_shape){1, {TABLE}});
+    int table = gp_ir_table(&f.program, source);
+    f.input[f.pass.inputs++] = (gp_pass_input){.node = table, .dtype = GPUPROC_COMPLEX128,
+                                               .count = TABLE, .table = true};
+    int half = streamed_input(&f, GPUPROC_FLOAT16);
+    int uniform = op(&f, GP_OP_NEG, GPUPROC_FLOAT16, constant(&f, GPUPROC_FLOAT16, 1.5), -1, -1);
+    f.uniform[f.pass.uniforms++] = uniform;
+
+    int taken = op(&f, GP_OP_TAKE, GPUPROC_COMPLEX128, table, small, -1);
+    int re = op(&f, GP_OP_REAL, GPUPROC_FLOAT64, taken, -1, -1);
+    int wide = op(&f, GP_OP_CAST, GPUPROC_FLOAT64, half, -1, -1);
+    int sum = op(&f, GP_OP_ADD, GPUPROC_FLOAT64, re, wide, -1);
+    int filled = gp_ir_fill(&f.program, uniform, &f.pass.shape);
+    int filled_wide = op(&f, GP_OP_CAST, GPUPROC_FLOAT64, filled, -1, -1);
+    output(&f, op(&f, GP_OP_PACK, GPUPROC_COMPLEX128, sum, filled_wide, -1));
+    output(&f, op(&f, GP_OP_CAST, GPUPROC_FLOAT16, sum, -1, -1));
+    output(&f, small);
+    output(&f, filled);
+    output(&f, large);
+    assert_int_equal(gp_cpu_device_new(2, &f.device, NULL), GPUPROC_OK);
+    gpuproc_error err;
+    if (f.device->api->program_new(f.device, &f.pass, &f.ready, &err) != GPUPROC_OK) fail_msg("%s", err.message);
+    gp_slot *slot = new_slot(&f, N, true, true);
+
+    static double elements[2 * TABLE];
+    static uint16_t halves[N];
+    for (int i = 0; i < 2 * TABLE; i++) elements[i] = i * 0.25;
+    for (int i = 0; i < N; i++) halves[i] = gp_half_from_f64(i % 128 - 64);
+    const void *in[] = {elements, halves};
+    unsigned char *packed = guarded(N * 16, 8);
+    void *out[] = {packed, slot->output[1], slot->output[2], slot->output[3], slot->output[4]};
+    double value = -1.5;
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    assert_int_equal(run(&f, slot, GP_BLOCK, N - GP_BLOCK, in, out, &bits).flags, 0);
+    for (int i = 0; i < N - GP_BLOCK; i++) {
+        int64_t at = 50 - 3 * ((i + GP_BLOCK) % COLS);
+        double want[2] = {elements[2 * at] + gp_half_to_f64(halves[i]), -1.5};
+        assert_memory_equal(packed + 16 * i, want, 16);
+        assert_int_equal(((uint16_t *)out[1])[i], gp_half_from_f64(want[0]));
+        assert_int_equal(((int64_t *)out[2])[i], at);
+        assert_int_equal(((uint16_t *)out[3])[i], 0xbe00);
+        assert_int_equal(((int64_t *)out[4])[i], -7 + (i + GP_BLOCK) / COLS + (i + GP_BLOCK) % COLS * 1000);
+    }
+    check_guard(packed, (N - GP_BLOCK) * 16, 8);
+    f.device->api->slot_free(slot);
+    f.device->api->program_free(f.ready);
+
+    /* An index past the end is told. */
+    f.input[0].count = 50;
+    assert_int_equal(f.device->api->program_new(f.device, &f.pass, &f.ready, NULL), GPUPROC_OK);
+    slot = new_slot(&f, N, true, true);
+    void *own[] = {slot->output[0], slot->output[1], slot->output[2], slot->output[3], slot->output[4]};
+    assert_int_equal(run(&f, slot, 0, N, in, own, &bits).flags, GP_FLAG_INDEX);
+    f.device->api->slot_free(slot);
+    f.device->api->program_free(f.ready);
+
+    /* Tables and other operands are not to be mixed up. */
+    f.input[0].table = false;
+    assert_int_equal(f.device->api->program_new(f.device, &f.pass, &f.ready, NULL), GPUPROC_INTERNAL);
+    f.input[0].table = true;
+    f.output[0].node = table;
+    assert_int_equal(f.device->api->program_new(f.device, &f.pass, &f.ready, NULL), GPUPROC_INTERNAL);
+    f.device->api->close(f.device);
+    gp_program_free(&f.program);
+}
+
+/* Values of every new dtype as scalars. */
+static void test_new_scalars(void **state)
+{
+    (void)state;
+    fixture f;
+    gp_device *device;
+    gpuproc_scalar s[3];
+    init(&f, &(gp_shape){0, {0}});
+    int a = constant(&f, GPUPROC_FLOAT64, 0.1), b = constant(&f, GPUPROC_FLOAT64, -3);
+    output(&f, op(&f, GP_OP_PACK, GPUPROC_COMPLEX128, a, b, -1));
+    output(&f, op(&f, GP_OP_CAST, GPUPROC_FLOAT16, a, -1, -1));
+    int narrow_a = op(&f, GP_OP_CAST, GPUPROC_FLOAT32, a, -1, -1);
+    int narrow_b = op(&f, GP_OP_CAST, GPUPROC_FLOAT32, b, -1, -1);
+    output(&f, op(&f, GP_OP_PACK, GPUPROC_COMPLEX64, narrow_a, narrow_b, -1));
+    assert_int_equal(gp_cpu_device_new(1, &device, NULL), GPUPROC_OK);
+    assert_int_equal(gp_cpu_evaluate_scalars(device, &f.pass, NULL, s, NULL, NULL), GPUPROC_OK);
+    assert_true(s[0].value.c[0] == 0.1 && s[0].value.c[1] == -3);
+    assert_true(s[1].value.f == 0x1.998p-4);
+    assert_true(s[2].value.c[0] == (double)0.1f && s[2].value.c[1] == -3);
+    device->api->close(device);
+    gp_program_free(&f.program);
 }
 
 /* x (2^30, 5, 3) + a row + a scalar + a matrix in Fortran order, in a chunk behind 2^31 elements. */
@@ -727,6 +894,8 @@ int main(void)
         cmocka_unit_test(test_hypot),    cmocka_unit_test(test_outputs),
         cmocka_unit_test(test_queue),    cmocka_unit_test(test_ordered),
         cmocka_unit_test(test_stream_stores), cmocka_unit_test(test_walk),
+        cmocka_unit_test(test_walk_slices), cmocka_unit_test(test_numbers_wrap),
+        cmocka_unit_test(test_new_nodes), cmocka_unit_test(test_new_scalars),
         cmocka_unit_test(test_resident), cmocka_unit_test(test_flags),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_device),
         cmocka_unit_test(test_scalars),  cmocka_unit_test(test_lifetimes),

@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 
+#include <time.h>
+
 typedef struct many {
     waiter w;
     _Atomic int under_way, most;
@@ -242,6 +244,51 @@ static void names_what_it_is(void **state)
     else assert_true(strcmp(name, "io_uring") == 0 || strcmp(name, "threads") == 0);
 }
 
+typedef struct parts {
+    _Atomic unsigned done[1000];
+    _Atomic int most, under_way, begun;
+    uint64_t fails_at;
+    gp_io_engine *engine;
+} parts;
+
+static int64_t do_part(gp_io_request *r, uint64_t from, uint64_t to)
+{
+    parts *p = r->call_ctx;
+    int now = ++p->under_way;
+    for (int most = p->most; now > most && !atomic_compare_exchange_weak(&p->most, &most, now);) {
+    }
+    p->begun++;
+    unsigned char *scratch = gp_io_scratch_take(p->engine);
+    if (scratch == NULL) return -ENOMEM;
+    memset(scratch, now, GP_IO_SCRATCH_BYTES);
+    for (int i = 0; from == 0 && p->begun < 2 && i < 10000; i++) /* another one comes meanwhile */
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
+    bool mine = scratch[0] == now && scratch[GP_IO_SCRATCH_BYTES - 1] == now;
+    gp_io_scratch_give(p->engine, scratch);
+    for (uint64_t i = from; i < to; i++) p->done[i]++;
+    p->under_way--;
+    if (!mine) return -EIO;
+    return from <= p->fails_at && p->fails_at < to ? -EDOM : 0;
+}
+
+/* Every unit once, several at the same time; a failure ends it. */
+static void calls_are_done_in_parts(void **state)
+{
+    fixture *f = *state;
+    parts p = {.fails_at = UINT64_MAX, .engine = f->engine};
+    gp_io_request r = {.op = GP_IO_CALL, .part = do_part, .call_ctx = &p, .bytes = 1000, .part_units = 30};
+    run(f, &r);
+    assert_int_equal(r.result, 0);
+    assert_int_equal(p.begun, 34);
+    assert_true(p.most >= 2 && p.most <= 8);
+    for (int i = 0; i < 1000; i++) assert_int_equal(p.done[i], 1);
+    parts bad = {.fails_at = 31, .engine = f->engine};
+    r = (gp_io_request){.op = GP_IO_CALL, .part = do_part, .call_ctx = &bad, .bytes = 1000, .part_units = 10};
+    run(f, &r);
+    assert_int_equal(r.result, -EDOM);
+    assert_true(bad.begun < 100 && bad.under_way == 0);
+}
+
 static void refuses_a_senseless_depth(void **state)
 {
     (void)state;
@@ -263,6 +310,7 @@ int main(void)
         BOTH(streams_are_read_whole),
         BOTH(broken_pipe_is_no_signal),
         BOTH(waiting_streams_can_be_stopped),
+        BOTH(calls_are_done_in_parts),
         BOTH(names_what_it_is),
         cmocka_unit_test(refuses_a_senseless_depth),
     };

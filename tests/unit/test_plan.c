@@ -260,6 +260,28 @@ static void values_and_elements(void **state)
     gp_program_free(&program);
 }
 
+/* Complex values that are the same everywhere come into a pass as their parts. */
+static void complex_values(void **state)
+{
+    (void)state;
+    gp_program program = {0};
+    gp_plan plan;
+    const gp_shape shape = {1, {3000}};
+    int x = gp_ir_input(&program, "x", GPUPROC_FLOAT64, &shape);
+    int mean = gp_ir_reduce(&program, GP_OP_MEAN, GPUPROC_FLOAT64, x, 0);
+    int filled = gp_ir_fill(&program, mean, &shape);
+    int packed = gp_ir_op(&program, GP_OP_PACK, GPUPROC_COMPLEX128, filled, mean, -1);
+    assert_true(program.node[packed].uniform);
+    assert_true(gp_ir_result(&program, "z", true, packed));
+    const gp_plan_target target = {.node = packed};
+    assert_int_equal(gp_plan_make(&program, &target, 1, UINT64_C(1) << 30, &plan, NULL), GPUPROC_OK);
+    assert_int_equal(plan.passes, 2);
+    assert_int_equal(plan.pass[1].pass.uniforms, 1);
+    assert_int_equal(plan.pass[1].pass.uniform[0], mean);
+    gp_plan_free(&plan);
+    gp_program_free(&program);
+}
+
 static void every_allocation(void **state)
 {
     (void)state;
@@ -292,7 +314,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_of_passes), cmocka_unit_test(shared_accumulators),
         cmocka_unit_test(operands),          cmocka_unit_test(values_and_elements),
-        cmocka_unit_test(every_allocation),
+        cmocka_unit_test(complex_values),    cmocka_unit_test(every_allocation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -255,6 +255,182 @@ static void memory_is_a_place(void **state)
     gp_sink_close(s);
 }
 
+/* ---- spool ---- */
+
+/* Descriptors of this process that lead to files without a name. */
+static int nameless_files(void)
+{
+    int n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    for (struct dirent *e; (e = readdir(d)) != NULL;) {
+        struct stat st;
+        n += fstatat(dirfd(d), e->d_name, &st, 0) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 0;
+    }
+    closedir(d);
+    return n;
+}
+
+static void spool_is_read_back(void **state)
+{
+    fixture *f = *state;
+    size_t count = 500000;
+    float *data = malloc(count * 4), *back = gp_pages_alloc(count * 4 + GP_STAGING_SLACK);
+    gp_sink *s = NULL;
+    gp_source *source = NULL;
+    gp_origin origin;
+    gp_view view;
+    int before = nameless_files();
+    for (size_t i = 0; i < count; i++) data[i] = (float)i;
+    setenv("TMPDIR", f->dir, 1);
+    for (int header = 0; header < 2; header++) {
+        gp_target t = {.kind = GP_TARGET_SPOOL, .fd = -1, .header = header ? "HEAD" : NULL, .header_bytes = 4};
+        assert_int_equal(gp_sink_open(&t, count * 4, f->engine, &s, NULL), GPUPROC_OK);
+        assert_int_equal(nameless_files(), before + 1);
+        assert_int_equal(count_files(f), 0);
+        assert_false(gp_sink_is_stream(s));
+        assert_null(gp_sink_place(s, 0));
+        assert_int_equal(write_now(s, 1000000, data + 250000, 1000000, NULL), GPUPROC_OK);
+        assert_int_equal(write_now(s, 0, data, 1000000, NULL), GPUPROC_OK);
+        gp_shape shape = {2, {500, 1000}};
+        assert_true(gp_sink_origin(s, GPUPROC_FLOAT32, &shape, &origin));
+        assert_true(origin.count == count && !origin.fortran && !origin.big_endian);
+        assert_int_equal(gp_source_open(&origin, f->engine, true, &source, NULL), GPUPROC_OK);
+        gp_read r = {.buffer = back};
+        read_now(&r, source, 1, count - 1);
+        assert_int_equal(r.status, GPUPROC_OK);
+        assert_memory_equal(r.data, data + 1, (count - 1) * 4);
+        gp_walk w = {.shape = {2, {1000, 500}}, .stride = {1, 1000}};
+        r.walk = &w;
+        read_now(&r, source, 0, count);
+        assert_int_equal(r.status, GPUPROC_OK);
+        for (size_t i = 0; i < count; i++) assert_true(((float *)r.data)[i] == (float)(i % 500 * 1000 + i / 500));
+        if (gp_source_view(source, 0, count, &view)) { /* as a rule: it was just written */
+            assert_memory_equal(view.data, data, count * 4);
+            gp_source_unview(source, &view);
+        }
+        gp_source_close(source);
+        free(origin.path);
+        assert_int_equal(gp_sink_commit(s, NULL), GPUPROC_OK);
+        gp_sink_close(s);
+        assert_int_equal(nameless_files(), before);
+        assert_int_equal(count_files(f), 0);
+    }
+    unsetenv("TMPDIR");
+    free(data);
+    gp_pages_free(back, count * 4 + GP_STAGING_SLACK);
+}
+
+static void spool_says_what_it_lacks(void **state)
+{
+    fixture *f = *state;
+    gp_sink *s = NULL;
+    gpuproc_error err;
+    gp_target t = {.kind = GP_TARGET_SPOOL, .fd = -1};
+    setenv("TMPDIR", path_in(f, "missing"), 1);
+    assert_int_equal(gp_sink_open(&t, 8, f->engine, &s, &err), GPUPROC_IO_OPEN);
+    assert_non_null(strstr(err.message, "missing (set TMPDIR)"));
+    setenv("TMPDIR", f->dir, 1);
+    gpuproc_status st = gp_sink_open(&t, (uint64_t)1 << 60, f->engine, &s, &err); /* what disk has that? */
+    if (st != GPUPROC_OK) {
+        assert_int_equal(st, GPUPROC_IO_NO_SPACE);
+        assert_non_null(strstr(err.message, "(set TMPDIR)"));
+        assert_non_null(strstr(err.message, f->dir));
+    } else {
+        gp_sink_close(s);
+    }
+    assert_int_equal(gp_sink_open(&t, UINT64_MAX - 1, f->engine, &s, &err), GPUPROC_IO_NO_SPACE);
+    assert_int_equal(count_files(f), 0);
+    unsetenv("TMPDIR");
+}
+
+/* ---- growing ---- */
+
+static void growing_file_ends_where_it_is_told(void **state)
+{
+    fixture *f = *state;
+    const char *path = path_in(f, "out");
+    gp_sink *s = NULL;
+    gpuproc_error err;
+    gp_target t = file_target(path);
+    t.growing = true;
+    struct stat st;
+    /* Far more than any disk has: nothing is reserved. */
+    assert_int_equal(gp_sink_open(&t, (uint64_t)1 << 60, f->engine, &s, NULL), GPUPROC_OK);
+    assert_int_equal(write_now(s, 0, "12345678", 8, NULL), GPUPROC_OK);
+    assert_int_equal(gp_sink_commit(s, &err), GPUPROC_INTERNAL); /* how long is it? */
+    assert_int_equal(gp_sink_set_length(s, 9, "LONG", &err), GPUPROC_INTERNAL);
+    assert_int_equal(gp_sink_set_length(s, 6, "TAIL", &err), GPUPROC_OK);
+    assert_int_equal(write_now(s, 6, "x", 1, NULL), GPUPROC_INTERNAL);
+    assert_int_equal(stat(path, &st), -1);
+    assert_int_equal(gp_sink_commit(s, NULL), GPUPROC_OK);
+    gp_sink_close(s);
+    expect_file(path, "TAIL123456");
+    /* Nothing at all, and no other header. */
+    t.overwrite = true;
+    assert_int_equal(gp_sink_open(&t, 100, f->engine, &s, NULL), GPUPROC_OK);
+    assert_int_equal(gp_sink_set_length(s, 0, NULL, NULL), GPUPROC_OK);
+    assert_int_equal(gp_sink_commit(s, NULL), GPUPROC_OK);
+    gp_sink_close(s);
+    expect_file(path, "HEAD");
+    t.growing = false;
+    assert_int_equal(gp_sink_open(&t, 4, f->engine, &s, NULL), GPUPROC_OK);
+    assert_int_equal(gp_sink_set_length(s, 0, "TAIL", &err), GPUPROC_INTERNAL);
+    gp_sink_close(s);
+    expect_file(path, "HEAD");
+    assert_int_equal(count_files(f), 1);
+}
+
+static void growing_memory_and_spool(void **state)
+{
+    fixture *f = *state;
+    char data[] = "................";
+    gp_sink *s = NULL;
+    gpuproc_error err;
+    gp_origin origin;
+    gp_target t = {.kind = GP_TARGET_MEMORY, .fd = -1, .data = data, .growing = true};
+    assert_int_equal(gp_sink_open(&t, 10, f->engine, &s, NULL), GPUPROC_OK);
+    assert_int_equal(write_now(s, 0, "abcd", 4, NULL), GPUPROC_OK);
+    assert_int_equal(write_now(s, 4, "1234567", 7, &err), GPUPROC_INVALID_ARGUMENT);
+    assert_non_null(strstr(err.message, "at least 11 bytes, found 10"));
+    assert_string_equal(data, "abcd............");
+    assert_int_equal(gp_sink_set_length(s, 4, NULL, NULL), GPUPROC_OK);
+    assert_int_equal(gp_sink_commit(s, NULL), GPUPROC_OK);
+    assert_true(gp_sink_origin(s, GPUPROC_INT16, &(gp_shape){1, {2}}, &origin));
+    assert_true(origin.kind == GP_ORIGIN_MEMORY && origin.data == data && origin.count == 2 && origin.path == NULL);
+    gp_sink_close(s);
+    setenv("TMPDIR", f->dir, 1);
+    t = (gp_target){.kind = GP_TARGET_SPOOL, .fd = -1, .growing = true};
+    assert_int_equal(gp_sink_open(&t, (uint64_t)1 << 60, f->engine, &s, NULL), GPUPROC_OK);
+    assert_int_equal(write_now(s, 0, "abcdefgh", 8, NULL), GPUPROC_OK);
+    assert_int_equal(gp_sink_set_length(s, 6, NULL, NULL), GPUPROC_OK);
+    assert_int_equal(gp_sink_commit(s, NULL), GPUPROC_OK);
+    assert_true(gp_sink_origin(s, GPUPROC_UINT8, &(gp_shape){1, {6}}, &origin));
+    size_t n = 0;
+    char *got = get_file(origin.path, &n);
+    assert_int_equal(n, 6);
+    assert_memory_equal(got, "abcdef", 6);
+    free(got);
+    free(origin.path);
+    gp_sink_close(s);
+    unsetenv("TMPDIR");
+}
+
+static void streams_do_not_grow(void **state)
+{
+    fixture *f = *state;
+    int p[2];
+    gp_sink *s = NULL;
+    gpuproc_error err;
+    assert_int_equal(pipe(p), 0);
+    gp_target t = {.kind = GP_TARGET_STREAM, .path = "-", .fd = p[1], .growing = true};
+    assert_int_equal(gp_sink_open(&t, 4, f->engine, &s, &err), GPUPROC_UNSUPPORTED);
+    t = (gp_target){.kind = GP_TARGET_FILE, .path = "/dev/null", .fd = -1, .growing = true};
+    assert_int_equal(gp_sink_open(&t, 4, f->engine, &s, &err), GPUPROC_UNSUPPORTED);
+    assert_non_null(strstr(err.message, "expected a regular file"));
+    close(p[0]);
+    close(p[1]);
+}
+
 static void write_half_and_wait(const fixture *f, int ready)
 {
     gp_io_engine *engine = NULL;
@@ -306,6 +482,11 @@ int main(void)
         BOTH(stream_has_header_then_data),
         BOTH(gone_reader_is_a_status),
         BOTH(memory_is_a_place),
+        BOTH(spool_is_read_back),
+        BOTH(spool_says_what_it_lacks),
+        BOTH(growing_file_ends_where_it_is_told),
+        BOTH(growing_memory_and_spool),
+        BOTH(streams_do_not_grow),
         BOTH(killed_writer_leaves_nothing),
     };
     return cmocka_run_group_tests_name("sink", tests, NULL, NULL);

@@ -175,6 +175,78 @@ static void test_uniforms(void **state)
     gp_program_free(&f.program);
 }
 
+/* Views and stored nodes are inputs found by their node; a fill is its operand; tables come first. */
+static void test_leaves(void **state)
+{
+    (void)state;
+    fixture f;
+    gp_vec_program vec;
+    init(&f);
+    int x = input(&f, "x", GPUPROC_FLOAT32);
+    gp_walk back = {.shape = shape5, .offset = 4, .stride = {-1}};
+    int view = gp_ir_view(&f.program, x, &back);
+    f.input[f.pass.inputs++] = (gp_pass_input){.input = 0, .node = view, .dtype = GPUPROC_FLOAT32, .streamed = true};
+    int table = gp_ir_table(&f.program, x);
+    f.input[f.pass.inputs++] = (gp_pass_input){.input = 0, .node = table, .dtype = GPUPROC_FLOAT32,
+                                               .table = true, .count = 5};
+    int sums = gp_ir_fold(&f.program, GP_OP_CUMSUM, GPUPROC_FLOAT32, x, -1, 1, 0, &shape5, false);
+    f.input[f.pass.inputs++] = (gp_pass_input){.input = 1, .node = sums, .dtype = GPUPROC_FLOAT32, .count = 5};
+    gp_pass_index index = {.node = gp_ir_index(&f.program, &back), .offset = 4, .stride = {-1}};
+    f.pass.index = &index;
+    f.pass.indices = 1;
+    int filled = gp_ir_fill(&f.program, constant(&f, 2), &shape5);
+    int taken = op2(&f, GP_OP_TAKE, GPUPROC_FLOAT32, table, index.node);
+    int a = op2(&f, GP_OP_ADD, GPUPROC_FLOAT32, op2(&f, GP_OP_MUL, GPUPROC_FLOAT32, view, filled), taken);
+    output(&f, op2(&f, GP_OP_PACK, GPUPROC_COMPLEX64, a, sums));
+    output(&f, filled);
+    expect(&f, "i1 = x streamed float32\n"
+               "i2 = x table float32\n"
+               "i3 = stored %3 resident float32\n"
+               "x0 = index int64\n"
+               "c0 = 2 float32\n"
+               "t0 = take float32 i2 x0\n"
+               "t1 = mul float32 i1 c0\n"
+               "t1 = add float32 t1 t0\n"
+               "t0 = pack float32->complex64 t1 i3\n"
+               "output 0 = t0\n"
+               "output 1 = c0\n");
+    assert_int_equal(gp_vec_compile(&f.pass, &vec, NULL), GPUPROC_OK);
+    assert_int_equal(vec.slot_bytes, 8);
+    gp_vec_free(&vec);
+
+    /* Not listed: nothing gives their values. */
+    f.pass.indices = 0;
+    assert_int_equal(gp_vec_compile(&f.pass, &vec, NULL), GPUPROC_INTERNAL);
+    f.pass.indices = 1;
+    f.pass.inputs = 3;
+    assert_int_equal(gp_vec_compile(&f.pass, &vec, NULL), GPUPROC_INTERNAL);
+    f.pass.inputs = 4;
+    f.input[1].node = x;
+    assert_int_equal(gp_vec_compile(&f.pass, &vec, NULL), GPUPROC_INTERNAL);
+    f.input[1].node = view;
+    f.input[1].table = true;
+    assert_int_equal(gp_vec_compile(&f.pass, &vec, NULL), GPUPROC_INTERNAL);
+    gp_program_free(&f.program);
+}
+
+/* complex128 elements are wider than the slots of all others. */
+static void test_wide_slots(void **state)
+{
+    (void)state;
+    fixture f;
+    gp_vec_program vec;
+    init(&f);
+    int x = input(&f, "x", GPUPROC_FLOAT64);
+    int packed = op2(&f, GP_OP_PACK, GPUPROC_COMPLEX128, x, x);
+    output(&f, packed);
+    assert_int_equal(gp_vec_compile(&f.pass, &vec, NULL), GPUPROC_OK);
+    assert_int_equal(vec.slot_bytes, 16);
+    gp_vec_free(&vec);
+    f.uniform[f.pass.uniforms++] = packed;
+    assert_int_equal(gp_vec_compile(&f.pass, &vec, NULL), GPUPROC_INTERNAL);
+    gp_program_free(&f.program);
+}
+
 static void test_broken_passes(void **state)
 {
     (void)state;
@@ -299,7 +371,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hypot),          cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_only_what_is_needed), cmocka_unit_test(test_uniforms),
-        cmocka_unit_test(test_broken_passes),  cmocka_unit_test(test_random_programs),
+        cmocka_unit_test(test_broken_passes),  cmocka_unit_test(test_leaves),
+        cmocka_unit_test(test_wide_slots),      cmocka_unit_test(test_random_programs),
         cmocka_unit_test(test_chain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

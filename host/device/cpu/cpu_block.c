@@ -1,5 +1,6 @@
 #include "device/cpu/cpu_block.h"
 
+#include "array/half.h"
 #include "base/memory.h"
 #include "device/cpu/cpu_fpflags.h"
 
@@ -39,6 +40,7 @@ static size_t take(size_t *end, size_t bytes)
 /* Memory of one value that is not a scratch slot. */
 static size_t value_room(const gp_cpu_code *code, size_t v, size_t capacity)
 {
+    if (code->vec.value[v].kind == GP_VEC_TABLE) return round_up(sizeof(gp_cpu_table));
     size_t bytes = capacity * gpuproc_dtype_bytes((gpuproc_dtype)code->vec.value[v].dtype);
     return round_up(bytes) + (capacity > 1 ? STAGGER : 0);
 }
@@ -55,7 +57,7 @@ static layout plan(const gp_cpu_code *code, size_t capacity)
     l.partial = take(&end, code->reduces * sizeof(void *));
     for (size_t r = 0; r < code->reduces; r++) take(&end, code->reduce[r].partial_bytes);
     l.scratch = end;
-    l.slot = round_up(capacity * 8) + (capacity > 1 ? STAGGER : 0);
+    l.slot = round_up(capacity * code->vec.slot_bytes) + (capacity > 1 ? STAGGER : 0);
     end += code->vec.scratch * l.slot;
     for (size_t v = 0; v < values; v++) {
         if (code->vec.value[v].kind != GP_VEC_TEMP) take(&end, value_room(code, v, capacity));
@@ -111,6 +113,13 @@ static void fill_value(gp_cpu_block *block, size_t v, uint64_t bits)
         gp_cpu_fill(block->buffer[v], &narrow, bytes, block->capacity);
         return;
     }
+    if (dtype == GPUPROC_FLOAT16) {
+        double wide;
+        memcpy(&wide, &bits, sizeof wide);
+        uint16_t narrow = gp_half_from_f64(wide);
+        gp_cpu_fill(block->buffer[v], &narrow, bytes, block->capacity);
+        return;
+    }
     /* Narrow integers are the low bytes of wide ones. */
     uint8_t b1 = (uint8_t)bits;
     uint16_t b2 = (uint16_t)bits;
@@ -145,13 +154,16 @@ static void fill_uniforms(gp_cpu_block *block, const uint64_t *uniform)
     block->uniform_known = true;
 }
 
+/* Of an element of so many bytes: a complex number's is that of its parts, which the loops read. */
+static size_t alignment(size_t bytes) { return bytes < 8 ? bytes : 8; }
+
 /* Elements offset to offset+n-1 of the job. */
 static void point_inputs(gp_cpu_block *block, const gp_cpu_job *job, uint64_t offset, size_t n)
 {
     const gp_cpu_code *code = block->code;
     for (size_t i = 0; i < code->inputs; i++) {
         const gp_cpu_input *in = &code->input[i];
-        if (in->value < 0) continue;
+        if (in->value < 0 || in->table) continue;
         if (!in->streamed) {
             /* One element for all was filled in when the range began. */
             if (in->walk.kind != GP_CPU_WALK_SCALAR)
@@ -161,8 +173,15 @@ static void point_inputs(gp_cpu_block *block, const gp_cpu_job *job, uint64_t of
             continue;
         }
         const unsigned char *at = (const unsigned char *)job->input[i] + offset * in->bytes;
-        if (((uintptr_t)at & (in->bytes - 1)) != 0) at = memcpy(block->buffer[in->value], at, n * in->bytes);
+        if (((uintptr_t)at & (alignment(in->bytes) - 1)) != 0)
+            at = memcpy(block->buffer[in->value], at, n * in->bytes);
         block->at[in->value] = at;
+    }
+    for (size_t i = 0; i < code->indices; i++) {
+        const gp_cpu_index *index = &code->index[i];
+        if (index->value >= 0)
+            gp_cpu_walk_numbers(&index->walk, job->first + offset, n,
+                                (int64_t *)(void *)block->buffer[index->value]);
     }
 }
 
@@ -212,7 +231,11 @@ static void begin_range(gp_cpu_block *block, const gp_cpu_job *job, unsigned wor
     fill_uniforms(block, job->uniform);
     for (size_t i = 0; i < code->inputs; i++) {
         const gp_cpu_input *in = &code->input[i];
-        if (in->value >= 0 && !in->streamed && in->walk.kind == GP_CPU_WALK_SCALAR)
+        if (in->value < 0 || in->streamed) continue;
+        if (in->table)
+            *(gp_cpu_table *)(void *)block->buffer[in->value] =
+                (gp_cpu_table){job->input[i], in->count};
+        else if (in->walk.kind == GP_CPU_WALK_SCALAR)
             block->at[in->value] = gp_cpu_walk_get(&in->walk, job->input[i], in->bytes, 0,
                                                    block->capacity, block->buffer[in->value]);
     }
@@ -324,6 +347,6 @@ gp_cpu_store gp_cpu_store_choose(const gp_cpu_code *code, size_t index, const vo
 {
     const gp_cpu_output *out = &code->output[index];
     if (large && (uintptr_t)destination % LINE == 0) return GP_CPU_STORE_STREAM;
-    return out->direct && (uintptr_t)destination % out->bytes == 0 ? GP_CPU_STORE_DIRECT
+    return out->direct && (uintptr_t)destination % alignment(out->bytes) == 0 ? GP_CPU_STORE_DIRECT
                                                                    : GP_CPU_STORE_COPY;
 }

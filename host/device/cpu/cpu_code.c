@@ -93,12 +93,21 @@ static void bind_inputs(gp_cpu_code *code, const gp_pass *pass)
         to->value = -1;
         to->bytes = gpuproc_dtype_bytes(from->dtype);
         to->streamed = from->streamed;
+        to->table = from->table;
         to->count = from->count;
-        if (!from->streamed) gp_cpu_walk_init(&to->walk, &pass->shape, from->stride);
+        if (!from->streamed && !from->table)
+            gp_cpu_walk_init(&to->walk, &pass->shape, from->offset, from->stride);
+    }
+    for (size_t i = 0; i < pass->indices; i++) {
+        code->index[i].value = -1;
+        gp_cpu_walk_init(&code->index[i].walk, &pass->shape, pass->index[i].offset,
+                         pass->index[i].stride);
     }
     for (size_t v = 0; v < code->vec.values; v++) {
-        if (code->vec.value[v].kind == GP_VEC_INPUT)
-            code->input[code->vec.value[v].index].value = (int32_t)v;
+        gp_vec_value value = code->vec.value[v];
+        if (value.kind == GP_VEC_INPUT || value.kind == GP_VEC_TABLE)
+            code->input[value.index].value = (int32_t)v;
+        if (value.kind == GP_VEC_INDEX) code->index[value.index].value = (int32_t)v;
     }
 }
 
@@ -123,15 +132,18 @@ gpuproc_status gp_cpu_code_init(gp_cpu_code *code, const gp_pass *pass, const gp
     *code = (gp_cpu_code){.ops = ops,
                           .count = pass->count,
                           .inputs = pass->inputs,
+                          .indices = pass->indices,
                           .outputs = pass->outputs,
                           .reduces = pass->reduces,
                           .uniforms = pass->uniforms};
     GP_TRY(gp_vec_compile(pass, &code->vec, err));
     code->step = gp_calloc(code->vec.instrs, sizeof *code->step);
     code->input = gp_calloc(pass->inputs, sizeof *code->input);
+    code->index = gp_calloc(pass->indices, sizeof *code->index);
     code->output = gp_calloc(pass->outputs, sizeof *code->output);
     code->reduce = gp_calloc(pass->reduces, sizeof *code->reduce);
-    if (code->step == NULL || code->input == NULL || code->output == NULL || code->reduce == NULL) {
+    if (code->step == NULL || code->input == NULL || code->index == NULL || code->output == NULL ||
+        code->reduce == NULL) {
         st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a cpu program");
         goto out;
     }
@@ -153,6 +165,7 @@ void gp_cpu_code_free(gp_cpu_code *code)
     gp_vec_free(&code->vec);
     free(code->step);
     free(code->input);
+    free(code->index);
     free(code->output);
     free(code->reduce);
     *code = (gp_cpu_code){0};

@@ -18,10 +18,15 @@ typedef struct gp_cpu_step {
 typedef struct gp_cpu_input {
     int32_t value; /* -1: nothing needs it */
     size_t bytes;  /* of an element */
-    bool streamed;
+    bool streamed, table;
     uint64_t count; /* elements of the operand */
-    gp_cpu_walk walk;
+    gp_cpu_walk walk; /* where it is neither */
 } gp_cpu_input;
+
+typedef struct gp_cpu_index {
+    int32_t value; /* -1: nothing needs it */
+    gp_cpu_walk walk;
+} gp_cpu_index;
 
 typedef struct gp_cpu_output {
     int32_t value;
@@ -52,9 +57,10 @@ typedef struct gp_cpu_code {
     gp_vec_program vec;
     gp_cpu_step *step; /* vec.instrs of them */
     gp_cpu_input *input;
+    gp_cpu_index *index;
     gp_cpu_output *output;
     gp_cpu_reduce *reduce;
-    size_t inputs, outputs, reduces, uniforms;
+    size_t inputs, indices, outputs, reduces, uniforms;
 } gp_cpu_code;
 
 /* DEVICE_UNSUPPORTED where the tables have no loop for something. */

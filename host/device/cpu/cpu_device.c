@@ -1,5 +1,6 @@
 #include "device/cpu/cpu_device.h"
 
+#include "array/half.h"
 #include "base/memory.h"
 #include "device/cpu/cpu_slot.h"
 
@@ -111,6 +112,11 @@ unsigned gp_cpu_device_threads(const gp_device *device)
     return ((const gp_cpu_device *)device)->threads;
 }
 
+/* For an element of any dtype. */
+typedef struct scalar_room {
+    _Alignas(16) unsigned char bytes[16];
+} scalar_room;
+
 /* Widens the element at `from`. */
 static gpuproc_scalar load_scalar(gp_dtype dtype, const void *from)
 {
@@ -129,6 +135,20 @@ static gpuproc_scalar load_scalar(gp_dtype dtype, const void *from)
 #define X(name, type, kind) case GPUPROC_##name: LOAD(FIELD_##kind, type)
     switch (dtype) {
         GP_DTYPES(X)
+    case GPUPROC_FLOAT16: {
+        uint16_t half;
+        memcpy(&half, from, sizeof half);
+        s.value.f = gp_half_to_f64(half);
+        break;
+    }
+    case GPUPROC_COMPLEX64: {
+        float part[2];
+        memcpy(part, from, sizeof part);
+        s.value.c[0] = (double)part[0];
+        s.value.c[1] = (double)part[1];
+        break;
+    }
+    case GPUPROC_COMPLEX128: memcpy(s.value.c, from, sizeof s.value.c); break;
     default: break;
     }
 #undef X
@@ -144,7 +164,7 @@ gpuproc_status gp_cpu_evaluate_scalars(gp_device *device, const gp_pass *pass,
     gp_cpu_device *cpu = (gp_cpu_device *)device;
     gp_cpu_code code = {0};
     gp_cpu_block *block = NULL;
-    uint64_t *element = NULL;
+    scalar_room *element = NULL;
     void **output = NULL;
     uint8_t *store = NULL;
     fenv_t env;

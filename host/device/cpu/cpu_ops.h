@@ -8,15 +8,21 @@
 #include "emit/pass.h"
 #include "emit/reduce.h"
 
-/* dst[i] = op(a[i], b[i], c[i]) for i < n, n <= GP_BLOCK. Touches exactly n elements of
+/* dst[i] = op(a[i], b[i], c[i]) for i < n, n <= GP_BLOCK (TAKE, SEARCH*: a is a gp_cpu_table). Touches exactly n elements of
  * each operand; pointers are aligned to their dtype, no more. dst may be equal to
  * an operand whose elements have the same size, and must not overlap otherwise. Returns GP_FLAG_*. */
 typedef uint32_t (*gp_cpu_fn)(void *dst, const void *a, const void *b, const void *c, size_t n);
 
+/* What the first operand of TAKE and SEARCH* points to. */
+typedef struct gp_cpu_table {
+    const void *element;
+    uint64_t count;
+} gp_cpu_table;
+
 typedef struct gp_cpu_ops {
     const char *name; /* "base", "avx2", "avx512" */
-    /* By operation and operand dtype (WHERE: of the second operand); NULL where the
-     * operator table has no such operation. */
+    /* By operation and operand dtype (WHERE: of the second operand; TAKE, SEARCH*: of the table);
+     * NULL where the operator table has no such operation. */
     gp_cpu_fn op[GP_OP_COUNT][GP_DTYPE_COUNT];
     gp_cpu_fn cast[GP_DTYPE_COUNT][GP_DTYPE_COUNT]; /* [from][to] */
     /* Copies past the cache, for a destination that will not be read soon. On x86 such stores

@@ -55,17 +55,31 @@ void GP_FN(copy, stream)(void *dst, const void *src, size_t bytes)
 /* CAST's own row would need the result's dtype: its loops are in `cast`. */
 #define ROW_WHERE(X) X(WHERE, 3, GP_B | GP_I | GP_F)
 
+/* The special operations and the dtypes that each has. */
+#define SPECIAL(OP, DT) [GP_OP_##OP][GPUPROC_##DT] = GP_FN(OP, DT),
+#define SPECIALS                                                                \
+    SPECIAL(REAL, COMPLEX64) SPECIAL(REAL, COMPLEX128)                          \
+    SPECIAL(IMAG, COMPLEX64) SPECIAL(IMAG, COMPLEX128)                          \
+    SPECIAL(PACK, FLOAT32) SPECIAL(PACK, FLOAT64)                               \
+    SPECIAL(RANDBITS, UINT64) SPECIAL(MULHI, UINT64) SPECIAL(NORMAL, UINT64)    \
+    SPECIAL(TAKE, FLOAT16) SPECIAL(TAKE, COMPLEX64) SPECIAL(TAKE, COMPLEX128)
+#define ROW_TABLES(X)                                                           \
+    X(TAKE, 2, GP_B | GP_I | GP_F)                                              \
+    X(SEARCHLEFT, 2, GP_B | GP_I | GP_F) X(SEARCHRIGHT, 2, GP_B | GP_I | GP_F)
+
 #define CAST_CELL(FROM, TO) [GPUPROC_##FROM][GPUPROC_##TO] = GP_CAST_FN(FROM, TO),
 #define CAST_ROW(FROM, ...)                                                     \
     CAST_CELL(FROM, BOOL) CAST_CELL(FROM, INT8) CAST_CELL(FROM, INT16)          \
     CAST_CELL(FROM, INT32) CAST_CELL(FROM, INT64) CAST_CELL(FROM, UINT8)        \
     CAST_CELL(FROM, UINT16) CAST_CELL(FROM, UINT32) CAST_CELL(FROM, UINT64)     \
     CAST_CELL(FROM, FLOAT32) CAST_CELL(FROM, FLOAT64)
+#define CAST_HALF(DT, ...) CAST_CELL(DT, FLOAT16)
 
 /* A dtype or an operation that these lists do not know must not slip through. */
 #define ONE(...) +1
 _Static_assert(0 GP_DTYPES(ONE) == 11, "ROW, CAST_ROW and GP_DECLARE_OP list 11 dtypes");
 _Static_assert(0 GP_OPS_OTHER(ONE) == 2, "CAST and WHERE are all the others");
+_Static_assert(0 GP_OPS_SPECIAL(ONE) == 9, "SPECIALS and ROW_TABLES have them all");
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
@@ -74,7 +88,7 @@ _Static_assert(0 GP_OPS_OTHER(ONE) == 2, "CAST and WHERE are all the others");
 
 const gp_cpu_ops TABLE(GP_ISA) = {
     .name = TEXT(GP_ISA),
-    .op = {GP_OPS_BINARY(ROW) GP_OPS_UNARY(ROW) ROW_WHERE(ROW)},
-    .cast = {GP_DTYPES(CAST_ROW)},
+    .op = {GP_OPS_BINARY(ROW) GP_OPS_UNARY(ROW) ROW_WHERE(ROW) ROW_TABLES(ROW) SPECIALS},
+    .cast = {GP_DTYPES(CAST_ROW) GP_DTYPES(CAST_HALF) CAST_ROW(FLOAT16)},
     .copy_stream = GP_FN(copy, stream),
 };
