@@ -55,6 +55,14 @@ typedef struct gp_scan_ops {
     gp_scan_word identity[2];
 } gp_scan_ops;
 
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define GP_SCAN_avx2 1
+#define GP_SCAN_avx512 1
+#endif
+const gp_scan_ops *gp_scan_ops_base(gp_op op, gp_dtype dtype);
+const gp_scan_ops *gp_scan_ops_avx2(gp_op op, gp_dtype dtype);
+const gp_scan_ops *gp_scan_ops_avx512(gp_op op, gp_dtype dtype);
+
 /* NULL where there is no such scan. */
 const gp_scan_ops *gp_scan_ops_of(gp_op op, gp_dtype dtype);
 
