@@ -47,6 +47,13 @@ static size_t target_of(const gp_planner *p, int node)
     return SIZE_MAX;
 }
 
+/* A fold makes the target itself: what grows is made for every target anew, as nothing can read it. */
+static bool is_made_by_fold(const gp_planner *p, size_t target)
+{
+    const gp_node *n = gp_planner_node(p, p->plan->target[target].node);
+    return is_stored_array(n) && (n->growing || target_of(p, p->plan->target[target].node) == target);
+}
+
 static gpuproc_status find_arrays(gp_planner *p, gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
@@ -59,8 +66,7 @@ static gpuproc_status find_arrays(gp_planner *p, gpuproc_error *err)
     }
     for (size_t t = 0; t < p->plan->targets; t++) {
         int node = p->plan->target[t].node;
-        if (!is_stored_array(gp_planner_node(p, node)) || target_of(p, node) != t)
-            GP_TRY(need_array(p, node, err));
+        if (!is_made_by_fold(p, t)) GP_TRY(need_array(p, node, err));
     }
 out:
     return st;
@@ -86,7 +92,7 @@ static void collect_roots(gp_planner *p)
         if (gp_node_is_stored(n)) {
             root.fold = (int)i;
             if (!n->uniform) root.target = target_of(p, (int)i);
-            add_root(p, root);
+            if (!n->growing) add_root(p, root);
         } else if (gp_op_info_of(n->op)->reduction) {
             root.reduction = (int)i;
             add_root(p, root);
@@ -94,9 +100,15 @@ static void collect_roots(gp_planner *p)
     }
     for (size_t t = 0; t < p->plan->targets; t++) {
         const gp_plan_target *target = &p->plan->target[t];
-        bool by_fold = is_stored_array(gp_planner_node(p, target->node)) && target_of(p, target->node) == t;
-        if (target->scalar || by_fold) continue;
-        add_root(p, (gp_root){.operand = target->node, .reduction = -1, .fold = -1, .target = t});
+        const gp_node *n = gp_planner_node(p, target->node);
+        gp_root root = {.operand = target->node, .reduction = -1, .fold = -1, .target = t};
+        if (n->growing) {
+            root.operand = n->arg[0];
+            root.fold = target->node;
+        } else if (target->scalar || is_made_by_fold(p, t)) {
+            continue;
+        }
+        add_root(p, root);
     }
 }
 
