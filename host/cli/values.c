@@ -12,9 +12,21 @@ typedef struct decimal {
     int point;
 } decimal;
 
-static bool reads_back(const char *text, double value, bool single)
+typedef enum precision { HALF, SINGLE, DOUBLE } precision;
+
+/* Rounded to float16: 11 bits, fewer below 2^-14. */
+static double half_of(double value)
 {
-    return single ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value;
+    int exponent;
+    frexp(value, &exponent);
+    double unit = ldexp(1, (exponent < -13 ? -13 : exponent) - 11);
+    return rint(value / unit) * unit;
+}
+
+static bool reads_back(const char *text, double value, precision p)
+{
+    if (p == SINGLE) return strtof(text, NULL) == (float)value;
+    return (p == HALF ? half_of(strtod(text, NULL)) : strtod(text, NULL)) == value;
 }
 
 static decimal decimal_of(const char *scientific)
@@ -41,23 +53,23 @@ static bool step_up(char *scientific)
 }
 
 /* The fewest digits that read back as `value`, which is positive and finite. */
-static decimal shortest(double value, bool single)
+static decimal shortest(double value, precision p)
 {
     char text[40];
-    int most = single ? 9 : 17;
+    int most = p == HALF ? 5 : p == SINGLE ? 9 : 17;
     for (int n = 1; n < most; n++) {
         snprintf(text, sizeof text, "%.*e", n - 1, value);
-        if (reads_back(text, value, single)) return decimal_of(text);
+        if (reads_back(text, value, p)) return decimal_of(text);
         /* Above a power of two the neighbours are further off than below it: there
          * the next number up may read back where the nearest one does not. */
-        if (step_up(text) && reads_back(text, value, single)) return decimal_of(text);
+        if (step_up(text) && reads_back(text, value, p)) return decimal_of(text);
     }
     snprintf(text, sizeof text, "%.*e", most - 1, value);
     return decimal_of(text);
 }
 
-/* As NumPy 2.4 has it: positional from 1e-4 up to 1e16 (float32: 1e6), with a ".0" at least. */
-static void float_text(double value, bool single, char *buf)
+/* As NumPy 2.4 has it: positional from 1e-4 up to 1e16 (float32: 1e6, float16: 1e3), with a ".0" at least. */
+static void float_text(double value, precision p, char *buf)
 {
     if (isnan(value)) {
         strcpy(buf, "nan");
@@ -73,9 +85,9 @@ static void float_text(double value, bool single, char *buf)
         strcpy(buf, "0.0");
         return;
     }
-    decimal d = shortest(value, single);
+    decimal d = shortest(value, p);
     int n = (int)strlen(d.digits);
-    if (value >= (single ? 1e6 : 1e16) || value < 1e-4) {
+    if (value >= (p == HALF ? 1e3 : p == SINGLE ? 1e6 : 1e16) || value < 1e-4) {
         snprintf(buf, VALUE_TEXT - 1, "%c%s%se%+03d", d.digits[0], n > 1 ? "." : "", d.digits + 1,
                  d.point - 1);
     } else if (d.point <= 0) {
@@ -85,6 +97,25 @@ static void float_text(double value, bool single, char *buf)
     } else {
         snprintf(buf, VALUE_TEXT - 1, "%.*s.%s", d.point, d.digits, d.digits + d.point);
     }
+}
+
+/* A part of a complex number: whole ones without the ".0". */
+static void part_text(double value, precision p, char buf[VALUE_TEXT])
+{
+    float_text(value, p, buf);
+    size_t n = strlen(buf);
+    if (n > 2 && strcmp(buf + n - 2, ".0") == 0) buf[n - 2] = '\0';
+}
+
+/* As Python: (1+2j), and 2j where the real part is +0. */
+static void complex_text(const gpuproc_scalar *scalar, char buf[VALUE_TEXT])
+{
+    char re[VALUE_TEXT], im[VALUE_TEXT];
+    precision p = scalar->dtype == GPUPROC_COMPLEX64 ? SINGLE : DOUBLE;
+    part_text(scalar->value.c[0], p, re);
+    part_text(scalar->value.c[1], p, im);
+    if (strcmp(re, "0") == 0) snprintf(buf, VALUE_TEXT, "%.36sj", im);
+    else snprintf(buf, VALUE_TEXT, "(%.36s%s%.36sj)", re, im[0] == '-' ? "" : "+", im);
 }
 
 const char *value_text(const gpuproc_scalar *scalar, char buf[VALUE_TEXT])
@@ -99,18 +130,11 @@ const char *value_text(const gpuproc_scalar *scalar, char buf[VALUE_TEXT])
     case GPUPROC_UINT16:
     case GPUPROC_UINT32:
     case GPUPROC_UINT64: snprintf(buf, VALUE_TEXT, "%" PRIu64, scalar->value.u); break;
-    case GPUPROC_FLOAT32: float_text(scalar->value.f, true, buf); break;
-    case GPUPROC_FLOAT16:
-    case GPUPROC_FLOAT64: float_text(scalar->value.f, false, buf); break;
+    case GPUPROC_FLOAT32: float_text(scalar->value.f, SINGLE, buf); break;
+    case GPUPROC_FLOAT16: float_text(scalar->value.f, HALF, buf); break;
+    case GPUPROC_FLOAT64: float_text(scalar->value.f, DOUBLE, buf); break;
     case GPUPROC_COMPLEX64:
-    case GPUPROC_COMPLEX128: {
-        char re[VALUE_TEXT], im[VALUE_TEXT];
-        bool single = scalar->dtype == GPUPROC_COMPLEX64;
-        float_text(scalar->value.c[0], single, re);
-        float_text(scalar->value.c[1], single, im);
-        snprintf(buf, VALUE_TEXT, "(%.36s%s%.36sj)", re, im[0] == '-' ? "" : "+", im);
-        break;
-    }
+    case GPUPROC_COMPLEX128: complex_text(scalar, buf); break;
     }
     return buf;
 }

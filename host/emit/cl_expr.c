@@ -1,4 +1,5 @@
 /* The values of a pass's nodes as OpenCL C: node 7 is the variable n7. */
+#include "array/half.h"
 #include "emit/cl_emit.h"
 
 #include <inttypes.h>
@@ -31,7 +32,10 @@ static void emit_const(gp_cl_emit *emit, int node)
     const gp_node *n = &emit->pass->program->node[node];
     const char *type = gp_cl_type(n->dtype);
     gp_text_add(emit->out, "    const %s n%d = ", type, node);
-    if (n->dtype == GPUPROC_FLOAT32) {
+    if (n->dtype == GPUPROC_FLOAT16) {
+        gp_text_add(emit->out, "0x%04x; /* %.9g */\n", (unsigned)gp_half_from_f64(n->value.value.f),
+                    n->value.value.f);
+    } else if (n->dtype == GPUPROC_FLOAT32) {
         const float f = (float)n->value.value.f;
         uint32_t bits;
         memcpy(&bits, &f, sizeof bits);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "fold/bin_weights.h"
+#include "fold/clones.h"
 #include "fold/share.h"
 
 #include <string.h>
@@ -101,7 +102,7 @@ typedef struct job {
     const double *weight;
 } job;
 
-static GP_FOLD_CLONES void extremes(const int64_t *in, uint64_t n, int64_t *lowest, int64_t *highest)
+static GP_CLONES void extremes(const int64_t *in, uint64_t n, int64_t *lowest, int64_t *highest)
 {
     int64_t low = *lowest, high = *highest;
     for (uint64_t i = 0; i < n; i++) {
@@ -190,8 +191,7 @@ static gpuproc_status make_room(bincount *b, job *j, uint64_t count, gpuproc_err
             return gp_fail(err, GPUPROC_DOMAIN, "'list' argument must have no negative elements");
         if (b->highest[p] > highest) highest = b->highest[p];
     }
-    uint64_t bins = (uint64_t)(highest + 1 > 0 ? highest + 1 : INT64_MAX);
-    if (highest < 0) bins = 0;
+    uint64_t bins = (uint64_t)highest + 1;
     if (bins > b->capacity) {
         gpuproc_status st = grow(b, bins, err);
         if (st != GPUPROC_OK) return st;

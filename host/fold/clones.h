@@ -1,8 +1,8 @@
 /* GP_CLONES: a function compiled once for each of a few instruction sets, the best of which is taken when
  * the library is loaded. Bits do not depend on it: no order of operations changes, and nothing is
  * contracted. Not with the thread sanitizer, which is not there yet when the choice is made. */
-#ifndef GP_FOLD_CLONES_H
-#define GP_FOLD_CLONES_H
+#ifndef GP_CLONES_H
+#define GP_CLONES_H
 
 #include <stdlib.h>
 

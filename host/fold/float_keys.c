@@ -1,8 +1,8 @@
 #include "fold/float_keys.h"
 
-#include "fold/share.h"
+#include "fold/clones.h"
 
-GP_FOLD_CLONES size_t gp_keys_of_f32(const void *in, size_t n, uint32_t *restrict out)
+GP_CLONES size_t gp_keys_of_f32(const void *in, size_t n, uint32_t *restrict out)
 {
     const uint32_t *restrict bits = in;
     uint32_t nans = 0;
@@ -14,7 +14,7 @@ GP_FOLD_CLONES size_t gp_keys_of_f32(const void *in, size_t n, uint32_t *restric
     return nans;
 }
 
-GP_FOLD_CLONES size_t gp_keys_of_f64(const void *in, size_t n, uint64_t *restrict out)
+GP_CLONES size_t gp_keys_of_f64(const void *in, size_t n, uint64_t *restrict out)
 {
     const uint64_t *restrict bits = in;
     uint64_t nans = 0;

@@ -6,6 +6,8 @@
 
 void gp_quantile_cut(const gp_fold_spec *spec, uint64_t *cells, uint64_t *cell)
 {
+    /* Products of parts of a shape fit where there are elements at all; where there are none, the kept
+     * axes' fits since the result has a shape. */
     *cells = *cell = 1;
     for (int d = 0; d < spec->shape.ndim; d++) {
         bool reduced = spec->axes == 0 || (spec->axes >> d & 1) != 0;
@@ -13,11 +15,13 @@ void gp_quantile_cut(const gp_fold_spec *spec, uint64_t *cells, uint64_t *cell)
     }
 }
 
-static const gp_fold_kind *way_of(const gp_fold_spec *spec)
+static const gp_fold_kind *way_of(const gp_fold_spec *spec, uint64_t budget)
 {
     uint64_t cells, cell;
     gp_quantile_cut(spec, &cells, &cell);
-    return cells == 1 ? &gp_quantile_whole : &gp_quantile_cells;
+    if (cells == 1) return &gp_quantile_whole;
+    return gp_quantile_cells.bytes(spec) <= budget || cells == 0 || cell == 0 ? &gp_quantile_cells
+                                                                             : &gp_quantile_many;
 }
 
 /* The reduced axes are behind the kept ones, those of length 1 aside. */
@@ -33,12 +37,15 @@ static bool innermost(const gp_fold_spec *spec)
     return true;
 }
 
-static uint64_t bytes(const gp_fold_spec *spec) { return way_of(spec)->bytes(spec); }
+static uint64_t bytes(const gp_fold_spec *spec)
+{
+    return gp_min_u64(way_of(spec, UINT64_MAX)->bytes(spec), way_of(spec, 0)->bytes(spec));
+}
 
 static gpuproc_status open(const gp_fold_spec *spec, uint64_t budget, unsigned workers, gp_fold **fold,
                            gpuproc_error *err)
 {
-    const gp_fold_kind *how = way_of(spec);
+    const gp_fold_kind *how = way_of(spec, budget);
     if (!innermost(spec) && gp_shape_size(&spec->shape) > 0)
         return gp_fail(err, GPUPROC_UNSUPPORTED,
                        "%s() goes along the last axes of its operand, but was given others",

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "fold/float_keys.h"
+#include "fold/clones.h"
 #include "fold/share.h"
 
 #include <stdatomic.h>
@@ -180,12 +181,12 @@ static void keep_all(void *arg, unsigned part, uint64_t from, uint64_t to)
 
 /* ---- TOP ---- */
 
-static GP_FOLD_CLONES void tops_f32(const uint32_t *restrict bits, size_t n, uint16_t *restrict top)
+static GP_CLONES void tops_f32(const uint32_t *restrict bits, size_t n, uint16_t *restrict top)
 {
     for (size_t i = 0; i < n; i++) top[i] = (uint16_t)(gp_key_of_f32(bits[i]) >> 16);
 }
 
-static GP_FOLD_CLONES void tops_f64(const uint64_t *restrict bits, size_t n, uint16_t *restrict top)
+static GP_CLONES void tops_f64(const uint64_t *restrict bits, size_t n, uint16_t *restrict top)
 {
     for (size_t i = 0; i < n; i++) top[i] = (uint16_t)(gp_key_of_f64(bits[i]) >> 48);
 }
@@ -215,7 +216,7 @@ static void count_tops(void *arg, unsigned part, uint64_t from, uint64_t to)
 
 /* The keys of `n` elements that lie in [lowest, lowest + span], to `out`; how many they are. Mostly there are
  * none among 32, which is found out without branches. */
-static GP_FOLD_CLONES size_t near_f32(const uint32_t *bits, size_t n, uint32_t lowest, uint32_t span,
+static GP_CLONES size_t near_f32(const uint32_t *bits, size_t n, uint32_t lowest, uint32_t span,
                                       uint64_t *restrict out)
 {
     size_t m = 0;
@@ -239,7 +240,7 @@ static GP_FOLD_CLONES size_t near_f32(const uint32_t *bits, size_t n, uint32_t l
     return m;
 }
 
-static GP_FOLD_CLONES size_t near_f64(const uint64_t *bits, size_t n, uint64_t lowest, uint64_t span,
+static GP_CLONES size_t near_f64(const uint64_t *bits, size_t n, uint64_t lowest, uint64_t span,
                                       uint64_t *restrict out)
 {
     size_t m = 0;

@@ -5,7 +5,7 @@
 #define RANKS_BINS 1024u
 #define RANKS_BIN_BITS 10
 
-static GP_FOLD_CLONES void NAME(extremes)(const KEY *key, size_t n, KEY *least, KEY *largest)
+static GP_CLONES void NAME(extremes)(const KEY *key, size_t n, KEY *least, KEY *largest)
 {
     KEY low = key[0], high = key[0];
     for (size_t i = 1; i < n; i++) {

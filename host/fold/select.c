@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "fold/clones.h"
 #include "fold/share.h"
 
 #include <string.h>
@@ -50,7 +51,7 @@ typedef struct job {
     size_t element;
 } job;
 
-static GP_FOLD_CLONES uint64_t count_true(const unsigned char *mask, size_t n)
+static GP_CLONES uint64_t count_true(const unsigned char *mask, size_t n)
 {
     uint64_t total = 0;
     for (size_t at = 0; at < n;) {

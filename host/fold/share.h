@@ -1,17 +1,8 @@
-/* Sharing a piece among workers, and functions that are compiled for several instruction sets. */
+/* Sharing a piece among workers. */
 #ifndef GP_FOLD_SHARE_H
 #define GP_FOLD_SHARE_H
 
 #include "base/workers.h"
-
-/* Only integer work is marked with this, so that it cannot show in a result. The sanitizers come too late
- * for the resolvers that it makes. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)
-#define GP_FOLD_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define GP_FOLD_CLONES
-#endif
 
 typedef void gp_fold_part(void *arg, unsigned part, uint64_t from, uint64_t to);
 

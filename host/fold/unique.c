@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "fold/distinct.h"
 #include "fold/float_keys.h"
+#include "fold/clones.h"
 #include "fold/share.h"
 
 #include <stdatomic.h>
@@ -109,7 +110,7 @@ static void count_small(void *arg, unsigned part, uint64_t from, uint64_t to)
 #define SIGN64 (UINT64_C(1) << 63)
 
 /* True where there are zeros among them; their keys are +0.0's. */
-static GP_FOLD_CLONES bool keys_f32(const uint32_t *restrict in, size_t n, uint64_t *restrict key)
+static GP_CLONES bool keys_f32(const uint32_t *restrict in, size_t n, uint64_t *restrict key)
 {
     uint32_t zeros = 0;
     for (size_t i = 0; i < n; i++) {
@@ -120,7 +121,7 @@ static GP_FOLD_CLONES bool keys_f32(const uint32_t *restrict in, size_t n, uint6
     return zeros != 0;
 }
 
-static GP_FOLD_CLONES bool keys_f64(const uint64_t *restrict in, size_t n, uint64_t *restrict key)
+static GP_CLONES bool keys_f64(const uint64_t *restrict in, size_t n, uint64_t *restrict key)
 {
     uint64_t zeros = 0;
     for (size_t i = 0; i < n; i++) {
@@ -131,12 +132,12 @@ static GP_FOLD_CLONES bool keys_f64(const uint64_t *restrict in, size_t n, uint6
     return zeros != 0;
 }
 
-static GP_FOLD_CLONES void keys_int32(const uint32_t *restrict in, size_t n, uint32_t flip, uint64_t *restrict key)
+static GP_CLONES void keys_int32(const uint32_t *restrict in, size_t n, uint32_t flip, uint64_t *restrict key)
 {
     for (size_t i = 0; i < n; i++) key[i] = in[i] ^ flip;
 }
 
-static GP_FOLD_CLONES void keys_int64(const uint64_t *restrict in, size_t n, uint64_t flip, uint64_t *restrict key)
+static GP_CLONES void keys_int64(const uint64_t *restrict in, size_t n, uint64_t flip, uint64_t *restrict key)
 {
     for (size_t i = 0; i < n; i++) key[i] = in[i] ^ flip;
 }

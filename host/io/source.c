@@ -23,7 +23,8 @@ gpuproc_status gp_source_open(const gp_origin *origin, gp_io_engine *engine, boo
     s->engine = engine;
     s->keep_cached = keep_cached;
     s->width = gpuproc_dtype_bytes(origin->dtype);
-    s->align = s->width > 8 ? 8 : s->width;
+    /* Also the unit of swapping: each part of a complex number by itself. */
+    s->align = gp_dtype_kind(origin->dtype) == GP_KIND_COMPLEX ? s->width / 2 : s->width;
     s->gathers = origin->fortran && gp_gather_needed(&origin->shape);
     if (s->gathers) {
         gp_walk whole;
@@ -122,7 +123,9 @@ static int64_t settle(gp_io_request *request)
         memmove(read->buffer, read->data, bytes);
         read->data = read->buffer;
     }
-    if (s->origin.big_endian) gp_byteswap(read->data, bytes, s->align);
+    /* Complex numbers are swapped part by part. */
+    bool parts = gp_dtype_kind(s->origin.dtype) == GP_KIND_COMPLEX;
+    if (s->origin.big_endian) gp_byteswap(read->data, bytes, parts ? s->width / 2 : s->width);
     return 0;
 }
 

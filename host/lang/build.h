@@ -106,7 +106,8 @@ typedef struct gp_piece {
 } gp_piece;
 int gp_build_pieces(gp_builder *b, const gp_piece *piece, int count, int axis);
 int gp_build_where(gp_builder *b, int condition, int x, int y); /* of one dtype, float16 too */
-/* A windowed value as the real view that it stands for: the windows are the last axis. */
+/* A windowed value as the real view that it stands for: the windows are the last axis. A complex one
+ * with both parts in one shape. Any other as it is. */
 gp_value gp_build_window_view(gp_builder *b, const gp_value *v);
 int gp_build_store(gp_builder *b, int node); /* as a stored node (or INPUT), which may be viewed */
 /* int64: the index along one axis of a shape, 0, 1, 2, ...; and the C-order element number. */

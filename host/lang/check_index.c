@@ -284,7 +284,7 @@ gp_value gp_check_subscript(gp_builder *b, const gp_value *object, const gp_valu
         return of(gp_build_fail(b, GPUPROC_TYPE, "only arrays, tuples and lists have subscripts"));
     if (x.selected)
         return of(gp_build_fail(b, GPUPROC_UNSUPPORTED, "x[mask] cannot have another subscript: how many elements it has shows only when it runs"));
-    if (x.windowed) x = gp_build_window_view(b, &x);
+    x = gp_build_window_view(b, &x);
     if (x.node < 0) return of(-1);
     return array_part(b, &x, index);
 }
@@ -305,6 +305,7 @@ bool gp_check_shape(gp_builder *b, const gp_value *v, gp_shape *shape)
     gp_value x = *v;
     if (x.kind == GP_VAL_TUPLE) x = of(gp_argument_array(b, NULL, v));
     else if (x.kind != GP_VAL_NODE) x = of(gp_build_strong(b, v));
+    else if (x.complex && !x.selected && !x.windowed) x = gp_build_window_view(b, &x);
     if (x.node < 0) return false;
     if (x.selected || b->program->node[x.node].growing) {
         gp_build_fail(b, GPUPROC_UNSUPPORTED, "how many elements this has shows only when it runs");
@@ -368,7 +369,9 @@ gp_value gp_check_attribute(gp_builder *b, const gp_value *object, const char *n
 {
     gp_shape shape;
     int shown = length > 60 ? 60 : (int)length;
-    gp_value x = *object;
+    gp_value x = object->kind == GP_VAL_NODE && object->complex && !object->selected && !object->windowed
+                     ? gp_build_window_view(b, object) : *object;
+    if (b->st != GPUPROC_OK) return of(-1);
     bool number = x.kind == GP_VAL_NODE || x.kind == GP_VAL_COMPLEX || gp_value_is_literal(&x);
     if (!number)
         return of(gp_build_fail(b, GPUPROC_UNKNOWN_NAME, "only arrays have attributes here, such as '%.*s'", shown, name));

@@ -85,7 +85,10 @@ static int quantiles(gp_builder *b, const gp_operand *x, const wanted *w, bool n
     if (w->count >= 0) shape.dim[shape.ndim++] = w->count;
     if (shape.ndim + kept.ndim > GPUPROC_MAX_NDIM) return gp_build_fail(b, GPUPROC_LIMIT, "an array has at most %d dimensions", GPUPROC_MAX_NDIM);
     for (int d = 0; d < kept.ndim; d++) shape.dim[shape.ndim++] = kept.dim[d];
-    int node = gp_build_cast(b, x->re, work), missing = gp_build_float(b, work, NAN);
+    /* float32 stays what it is, also where q's make float64 of it: NumPy takes the difference of two elements
+     * in their own dtype. */
+    gp_dtype own = gp_dtype_is_float(x->dtype) ? gp_dtype_worked(x->dtype) : GPUPROC_FLOAT64;
+    int node = gp_build_cast(b, x->re, own), missing = gp_build_float(b, own, NAN);
     if (x->mask < 0)
         return gp_operand_fold(b, nan ? GP_OP_NANQUANTILE : GP_OP_QUANTILE, work, node, w->node, x->whole ? 0 : x->axes,
                                w->method, &shape, false);
@@ -97,7 +100,7 @@ static int quantiles(gp_builder *b, const gp_operand *x, const wanted *w, bool n
     if (bad < 0) return found;
     bad = gp_build_binary(b, GP_OP_BITAND, GPUPROC_BOOL, bad, x->mask);
     bad = gp_operand_reduce(b, x, GP_OP_ANY, GPUPROC_BOOL, bad, 0);
-    return gp_build_op(b, GP_OP_WHERE, work, bad, missing, found);
+    return gp_build_op(b, GP_OP_WHERE, work, bad, gp_build_float(b, work, NAN), found);
 }
 
 static gp_value quantile(gp_builder *b, const gp_function *fn, const gp_value *args)

@@ -829,6 +829,20 @@ static gp_value length_of(gp_builder *b, const gp_function *fn, const gp_value *
     return gp_build_tuple(b, length, shape.ndim);
 }
 
+static bool is_minus_one(const gp_builder *b, const gp_value *shape)
+{
+    if (shape->kind == GP_VAL_TUPLE && shape->items == 1) shape = gp_build_item(b, shape, 0);
+    return shape->kind == GP_VAL_INT && shape->i == -1;
+}
+
+/* x[mask] has one axis where the mask has as many as x. */
+static gp_value ravel_selected(gp_builder *b, const gp_function *fn, const gp_value *args)
+{
+    if (!order_is_c(b, fn, &args[fn->id == GP_FN_ravel ? 1 : 2])) return of(-1);
+    if (args[0].mask_axes == gp_build_shape(b, args[0].node)->ndim) return args[0];
+    return array(b, fn, &args[0]);
+}
+
 gp_value gp_check_structure(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given)
 {
     gp_shape shape;
@@ -846,7 +860,9 @@ gp_value gp_check_structure(gp_builder *b, const gp_function *fn, const gp_value
     case GP_FN_column_stack: return join(b, fn, args, given);
     case GP_FN_sliding_window_view: return windows(b, fn, args, given);
     case GP_FN_ravel:
-        if (args[0].kind == GP_VAL_NODE && args[0].selected && order_is_c(b, fn, &args[1])) return args[0]; /* of one axis */
+    case GP_FN_reshape:
+        if (args[0].kind == GP_VAL_NODE && args[0].selected && (fn->id == GP_FN_ravel || is_minus_one(b, &args[1])))
+            return ravel_selected(b, fn, args);
         break;
     default: break;
     }

@@ -39,19 +39,28 @@ gpuproc_scalar gp_constant_element(const gp_input *constant, uint64_t i)
     return s;
 }
 
+/* A leaf that can be a table as it lies, or an unbounded view of one. Tables are in C order, which walks over a
+ * Fortran input are not. */
+static bool is_table(const gp_builder *b, int node)
+{
+    const gp_node *n = &b->program->node[node];
+    if (n->op == GP_OP_INPUT || (gp_node_is_stored(n) && !n->growing)) return true;
+    const gp_node *base = &b->program->node[gp_node_base(b->program, node)];
+    bool fortran = base->op == GP_OP_INPUT && b->program->input[base->input].fortran;
+    return n->op == GP_OP_VIEW && !b->program->walk[n->walk].bounded && !fortran;
+}
+
 int gp_build_table(gp_builder *b, int node, gp_walk *walk)
 {
     if (node < 0) return -1;
-    const gp_node *n = &b->program->node[node];
-    bool view = n->op == GP_OP_VIEW && !b->program->walk[n->walk].bounded;
-    if (!view && n->op != GP_OP_INPUT && !(gp_node_is_stored(n) && !n->growing)) {
-        node = gp_build_store(b, node);
+    if (!is_table(b, node)) {
+        const gp_shape shape = *gp_build_shape(b, node);
+        node = gp_build_placed(b, gp_ir_fold(b->program, GP_OP_STORE, gp_build_dtype(b, node), node, -1, 0, 0, &shape, false));
         if (node < 0) return -1;
-        n = &b->program->node[node];
-        view = n->op == GP_OP_VIEW;
     }
-    gp_node_walk(b->program, node, walk);
-    return gp_build_placed(b, gp_ir_table(b->program, view ? n->arg[0] : node));
+    if (b->program->node[node].op == GP_OP_VIEW) gp_node_walk(b->program, node, walk);
+    else gp_walk_whole(gp_build_shape(b, node), false, walk);
+    return gp_build_placed(b, gp_ir_table(b->program, gp_node_base(b->program, node)));
 }
 
 /* An index of an axis of `length` elements, by the mode; false where it is out of range. */

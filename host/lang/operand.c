@@ -258,8 +258,10 @@ int gp_operand_guard(gp_builder *b, int node, int bad)
     int table = zero < 0 ? -1 : gp_build_placed(b, gp_ir_table(b->program, zero));
     int taken = gp_build_binary(b, GP_OP_TAKE, GPUPROC_INT64, table, gp_build_cast(b, bad, GPUPROC_INT64));
     gp_dtype dtype = gp_build_dtype(b, node);
-    if (dtype == GPUPROC_BOOL) return gp_build_binary(b, GP_OP_BITOR, dtype, node, gp_build_cast(b, taken, dtype));
-    return gp_build_binary(b, GP_OP_ADD, dtype, node, gp_build_cast(b, taken, dtype));
+    node = gp_build_binary(b, dtype == GPUPROC_BOOL ? GP_OP_BITOR : GP_OP_ADD, dtype, node, gp_build_cast(b, taken, dtype));
+    if (node < 0 || b->program->node[node].shape.ndim > 0) return node;
+    /* A table makes it an array of no axes; stored it is a value again, which goes with every shape. */
+    return gp_operand_fold(b, GP_OP_STORE, dtype, node, -1, 0, 0, &(gp_shape){0}, false);
 }
 
 int gp_operand_filled(gp_builder *b, const gp_operand *x, int uniform)

@@ -199,7 +199,7 @@ typedef enum gp_op {
     GP_OP_INDEX, /* int64: what its walk gives, taken as a number: offset + i0*stride[0] + ... */
     GP_OP_VIEW,  /* an INPUT or a stored node, walked another way */
     GP_OP_FILL,  /* a uniform node's value, in a shape */
-    GP_OP_TABLE, /* an INPUT or a stored node as the table of TAKE and SEARCH*: all of it, flat; shape () */
+    GP_OP_TABLE, /* an INPUT or a stored node as the table of TAKE and SEARCH*: all of it, flat, in C order; shape () */
 #define X(name, ...) GP_OP_##name,
     GP_OPS_ELEMENTWISE(X)
     GP_OPS_SPECIAL(X)

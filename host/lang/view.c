@@ -580,10 +580,23 @@ static int window_node(gp_builder *b, int node, int axis, int64_t window)
     return gp_build_map(b, node, map, &to, false);
 }
 
+/* Both parts in one shape: x + 2j has an imaginary part of shape (). */
+static gp_value same_parts(gp_builder *b, gp_value v)
+{
+    gp_shape shape;
+    if (gp_shape_equal(gp_build_shape(b, v.node), gp_build_shape(b, v.im))) return v;
+    if (gp_shape_broadcast(gp_build_shape(b, v.node), gp_build_shape(b, v.im), &shape, NULL) != GPUPROC_OK)
+        return gp_value_node(gp_build_fail(b, GPUPROC_INTERNAL, "parts of different shapes"));
+    v.node = gp_build_broadcast(b, v.node, &shape);
+    v.im = gp_build_broadcast(b, v.im, &shape);
+    return v.node < 0 || v.im < 0 ? gp_value_node(-1) : v;
+}
+
 gp_value gp_build_window_view(gp_builder *b, const gp_value *v)
 {
     gp_value whole = *v;
-    if (v->kind != GP_VAL_NODE || !v->windowed) return whole;
+    if (v->kind == GP_VAL_NODE && v->node >= 0 && v->complex && !v->windowed) return same_parts(b, whole);
+    if (v->kind != GP_VAL_NODE || v->node < 0 || !v->windowed) return whole;
     whole.windowed = false;
     whole.node = window_node(b, v->node, v->window_axis, v->window);
     if (v->complex) whole.im = window_node(b, v->im, v->window_axis, v->window);

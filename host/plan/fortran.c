@@ -25,20 +25,33 @@ static void reverse(int64_t *value, int n)
 static int axes_of(uint32_t mask) { return __builtin_popcount(mask); }
 
 /* Whether a fold's result is the same, but in Fortran order, where its operand comes so. */
-static bool fold_allows(const gp_planner *p, const gp_plan_fold *fold)
+static bool fold_allows(const gp_planner *p, const gp_root *root)
 {
-    gp_op op = fold->spec.op;
-    if (fold->array >= 0) return false; /* views of it count on C order */
-    if (fold->target != SIZE_MAX && p->plan->target[fold->target].c_order) return false;
-    switch (op) {
+    const gp_node *node = gp_planner_node(p, root->fold);
+    if (p->array_of[root->fold] >= 0) return false; /* views of it count on C order */
+    if (root->target != SIZE_MAX && p->plan->target[root->target].c_order) return false;
+    switch (node->op) {
     case GP_OP_ARGMIN:
-    case GP_OP_ARGMAX: return axes_of(fold->spec.axes) == 1;
+    case GP_OP_ARGMAX: return axes_of(node->axes) == 1;
     case GP_OP_SELECT:
     case GP_OP_STORE: return false;
     case GP_OP_QUANTILE:
-    case GP_OP_NANQUANTILE: return fold->spec.axes == 0;
+    case GP_OP_NANQUANTILE: return node->axes == 0;
     default: return true;
     }
+}
+
+/* Asks every fold over this shape, those in passes of their own as well: whether they need one depends on
+ * the memory budget, and the order of a result shall not. */
+static bool folds_allow(const gp_planner *p, const gp_pass *pass)
+{
+    for (size_t i = 0; i < p->roots; i++) {
+        const gp_root *root = &p->root[i];
+        if (root->fold < 0 || root->level != pass->level) continue;
+        if (gp_shape_equal(&gp_planner_node(p, root->operand)->shape, &pass->shape) && !fold_allows(p, root))
+            return false;
+    }
+    return true;
 }
 
 static bool allows(const gp_planner *p, const gp_plan_pass *out)
@@ -51,18 +64,25 @@ static bool allows(const gp_planner *p, const gp_plan_pass *out)
     for (size_t r = 0; r < pass->reduces; r++) {
         if (pass->reduce[r].kind == GP_REDUCE_ARGMIN || pass->reduce[r].kind == GP_REDUCE_ARGMAX) return false;
     }
-    for (size_t f = 0; f < out->folds; f++) {
-        if (!fold_allows(p, &out->fold[f])) return false;
+    return folds_allow(p, pass);
+}
+
+/* Every element of the pass is another one of the array. */
+static bool is_full(const gp_walk *walk)
+{
+    for (int d = 0; d < walk->shape.ndim; d++) {
+        if (walk->shape.dim[d] > 1 && walk->stride[d] == 0) return false;
     }
     return true;
 }
 
+/* Does not look at the memory budget, so that the order of a result does not depend on it. */
 static bool helps(const gp_pass *pass)
 {
     bool any = false;
     for (size_t i = 0; i < pass->inputs; i++) {
         const gp_pass_input *in = &pass->input[i];
-        if (!in->streamed) continue;
+        if (in->table || !is_full(&in->walk)) continue;
         gp_walk reversed = in->walk;
         reverse_walk(&reversed);
         if (!gp_walk_contiguous(&reversed)) return false;

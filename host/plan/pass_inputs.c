@@ -8,9 +8,9 @@
 /* What is read several times over is kept where it takes no more than this part. */
 #define REPEATED_SHARE 4
 
-/* A complex one does not fit into the table of uniforms: its parts do, and are packed in the pass. */
 bool gp_planner_is_value(const gp_node *n)
 {
+    /* A complex one comes in its parts. */
     return n->uniform && n->op != GP_OP_CONST && n->op != GP_OP_FILL &&
            gp_dtype_kind(n->dtype) != GP_KIND_COMPLEX;
 }

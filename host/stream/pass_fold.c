@@ -8,6 +8,9 @@
 
 #include <inttypes.h>
 
+/* Small chunks of a pass of many arrays still fit into this. */
+#define ENOUGH_FOR_CHUNKS ((uint64_t)2 << 20)
+
 /* ---- The thread ------------------------------------------------------------- */
 
 /* Gives the slot's chunk to every fold that wants it. */
@@ -120,25 +123,41 @@ static void find_sinks(const gp_pass_run *p, gp_pass_fold *fold)
     if (plan->array >= 0) fold->sink[1] = run->store[(size_t)plan->array - run->plan->program->inputs].sink;
 }
 
+/* Folds that do better with more than they need: fewer repetitions, more distinct values. */
+static bool wants_more(const gp_fold_spec *spec)
+{
+    switch (spec->op) {
+    case GP_OP_QUANTILE:
+    case GP_OP_NANQUANTILE:
+    case GP_OP_UNIQUE:
+    case GP_OP_UNIQUE_COUNTS:
+    case GP_OP_BINCOUNT: return true;
+    default: return false;
+    }
+}
+
 gpuproc_status gp_pass_folds_make(gp_pass_run *p, gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
     size_t folds = p->plan_pass->folds;
-    uint64_t left = gp_pass_budget(p), least = 0;
+    uint64_t left = gp_pass_budget(p), least = 0, wanting = 0;
     if (folds == 0) return GPUPROC_OK;
     p->fold = gp_calloc(folds, sizeof *p->fold);
     if (p->fold == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for folds");
     for (size_t f = 0; f < folds; f++) {
         if (!gp_add_u64(least, gp_fold_bytes(&p->plan_pass->fold[f].spec), &least)) least = UINT64_MAX;
+        wanting += wants_more(&p->plan_pass->fold[f].spec);
     }
-    /* They share a half, so that chunks have the other one. */
-    uint64_t more = left / 2 > least ? (left / 2 - least) / folds : 0;
+    p->fold_least = least;
+    /* They share a half, so that chunks have the other one; less where that is too little for chunks. */
+    uint64_t reserve = gp_max_u64(left / 2, gp_min_u64(ENOUGH_FOR_CHUNKS, left / 4 * 3));
+    uint64_t more = wanting > 0 && left - reserve > least ? (left - reserve - least) / wanting : 0;
     gp_cpu_device_workers(p->run->cpu, &p->workers);
     for (size_t f = 0; f < folds; f++) {
         gp_pass_fold *fold = &p->fold[f];
         fold->plan = &p->plan_pass->fold[f];
         uint64_t budget = gp_fold_bytes(&fold->plan->spec);
-        if (!gp_add_u64(budget, more, &budget)) budget = UINT64_MAX;
+        if (wants_more(&fold->plan->spec) && !gp_add_u64(budget, more, &budget)) budget = UINT64_MAX;
         budget = gp_min_u64(budget, gp_pass_budget(p));
         GP_TRY(gp_fold_new(&fold->plan->spec, budget, &p->workers, &fold->fold, err));
         p->fold_bytes += budget;

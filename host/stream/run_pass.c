@@ -244,7 +244,7 @@ static gpuproc_status prepare_slots(gp_pass_run *p, gpuproc_error *err)
     }
     run->counters.memory_bytes =
         gp_max_u64(run->counters.memory_bytes, chunking.host_bytes + p->resident_bytes +
-                                                   run->stored_bytes + p->fold_bytes);
+                                                   run->stored_bytes + p->fold_least);
     run->counters.slots = p->slots;
     run->counters.chunk_elements = p->chunk_elements;
     gp_kept_begin(p);

@@ -143,7 +143,8 @@ struct gp_pass_run {
     size_t folds;
     gp_folder folder;
     gp_workers workers;
-    uint64_t fold_bytes;
+    uint64_t fold_bytes; /* that folds may take */
+    uint64_t fold_least; /* and that they need */
     unsigned round; /* folds may want all chunks again: only they get something then */
     gp_sched sched;
     gpuproc_error first_error;

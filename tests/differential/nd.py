@@ -441,7 +441,7 @@ def check(program, options, folder, devices, found):
                 wrong.append((f"{t}: exit {done.returncode}, but NumPy refuses: {error}", argv))
     if not wanted:
         return wrong
-    small = ["--memory", r.choice(["400K", "1M", "3M"])]
+    small = ["--memory", r.choice(["3M", "4M", "8M"])]
     settings = [("cpu", ["--device", "cpu", *small, "--chunk", r.choice(["1K", "4K", "10K"])]),
                 ("cpu1", ["--device", "cpu", "--threads", "1"]),
                 ("cpu2", ["--device", "cpu", "--chunk", r.choice(["8K", "64K"]), "--slots", r.choice(["1", "3"])])]

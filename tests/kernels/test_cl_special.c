@@ -307,6 +307,9 @@ static void fills(void **state)
         hand_uniform(&h, u);
         hand_output(&h, gp_ir_fill(&h.program, u, &h.pass.shape));
     }
+    const int constant = gp_ir_const(&h.program, (gpuproc_scalar){.dtype = GPUPROC_FLOAT16, .value.f = -1.5});
+    hand_output(&h, constant);
+    hand_output(&h, op1(&h, GP_OP_CAST, GPUPROC_FLOAT32, constant));
     both(&h, 1024, 1976, NULL, uniform);
 }
 

@@ -451,6 +451,124 @@ static void one_stream_twice(void **state)
     close(before);
 }
 
+/* ---- Results whose length depends on the data, and arrays in the text ------------- */
+
+static gpuproc_status select_to(gpuproc_session *s, const gpuproc_array *x, const char *text,
+                                const gpuproc_output *out, int64_t *most, int64_t *length, gpuproc_error *err)
+{
+    gpuproc_job *job = NULL;
+    gpuproc_input in = {"x", x};
+    gpuproc_job_options o = on_cpu;
+    o.flags = GPUPROC_JOB_OVERWRITE;
+    gpuproc_status st = gpuproc_submit(s, text, &in, 1, out, 1, &o, &job, err);
+    if (st != GPUPROC_OK) return st;
+    gpuproc_result r = {.struct_size = sizeof r};
+    st = gpuproc_job_wait(job, FOR_EVER, err);
+    assert_int_equal(gpuproc_job_result(job, 0, &r, NULL), GPUPROC_OK);
+    assert_int_equal(r.ndim, 1);
+    *length = r.shape[0];
+    gpuproc_job_free(job);
+    /* Before it has run: on elements that do not come. */
+    gate g = {0};
+    gpuproc_array *held = generated(gated, &g);
+    in.array = held;
+    assert_int_equal(gpuproc_submit(s, text, &in, 1, out, 1, &o, &job, NULL), GPUPROC_OK);
+    assert_int_equal(gpuproc_job_result(job, 0, &r, NULL), GPUPROC_OK);
+    *most = r.shape[0];
+    gpuproc_job_cancel(job);
+    atomic_store(&g.open, true);
+    gpuproc_job_free(job);
+    gpuproc_array_free(held);
+    return st;
+}
+
+static void growing_results(void **state)
+{
+    (void)state;
+    gpuproc_session *s = open_session();
+    gpuproc_array *x = generated(count_up, NULL);
+    static int64_t buffer[COUNT + 1];
+    gpuproc_error err = {0};
+    int64_t most = 0, length = 0;
+    const size_t n = (COUNT + 2) / 3; /* multiples of 3 */
+    const char *text = "x[x % 3 == 0]";
+
+    gpuproc_output memory = {.kind = GPUPROC_OUTPUT_MEMORY, .data = buffer, .bytes = n * 8};
+    memset(buffer, 0xee, sizeof buffer);
+    if (select_to(s, x, text, &memory, &most, &length, &err) != GPUPROC_OK) fail_msg("%s", err.message);
+    assert_int_equal(most, COUNT);
+    assert_int_equal(length, n);
+    for (size_t i = 0; i < n; i++) assert_int_equal(buffer[i], 3 * i);
+    assert_int_equal(((unsigned char *)buffer)[n * 8], 0xee);
+
+    /* One element too small: told at the end, and nothing behind it is touched. */
+    memset(buffer, 0xee, sizeof buffer);
+    memory.bytes = (n - 1) * 8;
+    assert_int_equal(select_to(s, x, text, &memory, &most, &length, &err), GPUPROC_INVALID_ARGUMENT);
+    char expected[128];
+    snprintf(expected, sizeof expected, "the buffer for the result has %zu bytes, %zu are needed", (n - 1) * 8,
+             n * 8);
+    assert_string_equal(err.message, expected);
+    assert_int_equal(((unsigned char *)buffer)[(n - 1) * 8], 0xee);
+
+    /* Into a file, with the header that NumPy would write. */
+    char path[] = "/tmp/gpuproc-api-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    gpuproc_output file = {.kind = GPUPROC_OUTPUT_NPY, .path = path};
+    static const struct {
+        const char *text;
+        size_t step, n;
+    } all[] = {{"x[x % 3 == 0]", 3, (COUNT + 2) / 3}, {"x[x < 0]", 1, 0}, {"x[x >= 0]", 1, COUNT}};
+    for (size_t k = 0; k < 3; k++) {
+        if (select_to(s, x, all[k].text, &file, &most, &length, &err) != GPUPROC_OK) fail_msg("%s", err.message);
+        assert_int_equal(length, all[k].n);
+        gpuproc_array *back = NULL;
+        assert_int_equal(gpuproc_array_open_npy(path, &back, &err), GPUPROC_OK);
+        gpuproc_array_info info = {.struct_size = sizeof info};
+        assert_int_equal(gpuproc_array_info_get(back, &info, NULL), GPUPROC_OK);
+        assert_int_equal(info.ndim, 1);
+        assert_int_equal(info.shape[0], all[k].n);
+        assert_int_equal(info.extra_bytes, 0);
+        FILE *f = fopen(path, "rb");
+        assert_non_null(f);
+        assert_int_equal(fseek(f, (long)info.data_offset, SEEK_SET), 0);
+        assert_int_equal(fread(buffer, 8, COUNT, f), all[k].n);
+        for (size_t i = 0; i < all[k].n; i++) assert_int_equal(buffer[i], all[k].step * i);
+        fclose(f);
+        gpuproc_array_free(back);
+    }
+    unlink(path);
+    close(fd);
+
+    gpuproc_input in = {"x", x};
+    gpuproc_job *job = NULL;
+    assert_int_equal(gpuproc_submit(s, text, &in, 1, NULL, 0, &on_cpu, &job, &err), GPUPROC_INVALID_ARGUMENT);
+    assert_non_null(strstr(err.message, "of at most (100003,)"));
+    gpuproc_array_free(x);
+    gpuproc_session_close(s);
+}
+
+/* Arrays of the text itself are no inputs of the caller's; a name that is bound and not used is one. */
+static void arrays_in_the_text(void **state)
+{
+    (void)state;
+    gpuproc_session *s = open_session();
+    gpuproc_array *x = generated(count_up, NULL);
+    gpuproc_job *job = NULL;
+    gpuproc_error err = {0};
+    double quarter[3] = {0};
+    gpuproc_input in[] = {{"unused", x}, {"x", x}};
+    gpuproc_output out = {.kind = GPUPROC_OUTPUT_MEMORY, .data = quarter, .bytes = sizeof quarter};
+    if (gpuproc_submit(s, "quantile(x, [0, 0.5, 1])", in, 2, &out, 1, &on_cpu, &job, &err) != GPUPROC_OK ||
+        gpuproc_job_wait(job, FOR_EVER, &err) != GPUPROC_OK)
+        fail_msg("%s", err.message);
+    assert_true(quarter[0] == 0 && quarter[1] == (COUNT - 1) / 2 && quarter[2] == COUNT - 1);
+    gpuproc_job_free(job);
+    gpuproc_array_free(x);
+    gpuproc_session_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -463,6 +581,8 @@ int main(void)
         cmocka_unit_test(error_records),
         cmocka_unit_test(nothing_given),
         cmocka_unit_test(one_stream_twice),
+        cmocka_unit_test(growing_results),
+        cmocka_unit_test(arrays_in_the_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

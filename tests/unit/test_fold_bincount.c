@@ -58,16 +58,20 @@ static void refusals(void **unused)
     gp_fold_spec spec = spec_of(3, 0, 0, 1000, false);
     fold_ran ran = fold_run(&spec, in, NULL, 1 << 20, 2, 3, &random);
     assert_int_equal(ran.status, GPUPROC_DOMAIN);
+    free(ran.data);
     assert_string_equal(ran.err.message, "'list' argument must have no negative elements");
     in[1] = INT64_MAX;
     ran = fold_run(&spec, in, NULL, 1 << 20, 2, 3, &random);
     assert_int_equal(ran.status, GPUPROC_BUDGET);
+    free(ran.data);
     in[1] = 1000;
     ran = fold_run(&spec, in, NULL, 1 << 20, 2, 3, &random);
     assert_int_equal(ran.status, GPUPROC_BUDGET);
+    free(ran.data);
     in[1] = 999;
     ran = fold_run(&spec, in, NULL, gp_fold_bytes(&spec) + 5000, 2, 3, &random);
     assert_int_equal(ran.status, GPUPROC_BUDGET);
+    free(ran.data);
     spec = spec_of(3, INT64_C(1) << 61, 0, 0, false);
     assert_true(gp_fold_bytes(&spec) == UINT64_MAX);
 }

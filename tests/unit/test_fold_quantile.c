@@ -294,6 +294,40 @@ static void cells(void **unused)
     }
 }
 
+/* Cells that do not fit, in the memory that narrowing down needs for each. */
+static void large_cells(void **unused)
+{
+    (void)unused;
+    uint64_t random = 20260313;
+    double q[3] = {0.5, 0.9, 0.01};
+    enum { CELLS = 3, CELL = 450000 };
+    double *element = malloc(CELLS * CELL * sizeof *element);
+    float *in = malloc(CELLS * CELL * sizeof *in), expected[3 * CELLS];
+    for (int turn = 0; turn < 2; turn++) {
+        gp_fold_spec spec = spec_of(GPUPROC_FLOAT32, GPUPROC_FLOAT32, GP_QUANTILE_LINEAR, turn == 1, 0, q, 3);
+        spec.shape = (gp_shape){2, {CELLS, CELL}};
+        spec.axes = 2;
+        for (uint64_t i = 0; i < CELLS * CELL; i++) {
+            element[i] = draw((int)(i / CELL) + turn, GPUPROC_FLOAT32, i, &random);
+            if (i / CELL == 1 && (turn == 1 || i % CELL == 7)) element[i] = NAN;
+            in[i] = (float)element[i];
+        }
+        for (int i = 0; i < CELLS; i++)
+            by_sorting(&spec, element + i * CELL, CELL, (unsigned char *)&expected[i], sizeof(float) * CELLS);
+        assert_true(gp_fold_bytes(&spec) < CELLS * CELL * sizeof *in);
+        fold_ran ran = fold_run(&spec, in, NULL, gp_fold_bytes(&spec), 2, CELL + CELL / 2, &random);
+        if (ran.status != GPUPROC_OK) fail_msg("%s", ran.err.message);
+        assert_true(ran.passes > 1);
+        assert_int_equal(ran.count, 3 * CELLS);
+        for (uint64_t i = 0; i < ran.count; i++)
+            assert_true(same(value_of(ran.data, GPUPROC_FLOAT32, i), (double)expected[i]));
+        assert_true((ran.warning != NULL) == (turn == 1));
+        free(ran.data);
+    }
+    free(element);
+    free(in);
+}
+
 static void nothing(void **unused)
 {
     (void)unused;
@@ -325,7 +359,7 @@ static void refusals(void **unused)
     uint64_t random = 20260312;
     double q = 0.5;
     gp_fold_spec spec = spec_of(GPUPROC_FLOAT32, GPUPROC_FLOAT32, GP_QUANTILE_LINEAR, false, 0, &q, 1);
-    spec.shape = (gp_shape){2, {2, INT64_C(1) << 40}};
+    spec.shape = (gp_shape){2, {1 << 12, INT64_C(1) << 36}};
     spec.axes = 2;
     fold_ran ran = fold_run(&spec, &q, NULL, 1 << 30, 2, 5, &random);
     assert_int_equal(ran.status, GPUPROC_BUDGET);
@@ -340,7 +374,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(goldens),  cmocka_unit_test(narrows_down), cmocka_unit_test(changing),
-        cmocka_unit_test(cells),    cmocka_unit_test(nothing),      cmocka_unit_test(refusals),
+        cmocka_unit_test(cells),    cmocka_unit_test(large_cells), cmocka_unit_test(nothing),     cmocka_unit_test(refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -117,8 +117,56 @@ static void as_numpy(void **state)
     assert_true(refused < checked / 8);
 }
 
+static void lists(const char *text, const char *expected)
+{
+    const gp_input inputs[INPUTS] = {{.name = "x", .dtype = GPUPROC_FLOAT32, .shape = {2, {3, 5}}},
+                                     {.name = "y", .dtype = GPUPROC_FLOAT64, .shape = {1, {8}}},
+                                     {.name = "w", .dtype = GPUPROC_INT32, .shape = {1, {8}}},
+                                     {.name = "m", .dtype = GPUPROC_BOOL, .shape = {1, {8}}}};
+    gp_program program = {0};
+    gpuproc_error err = {0};
+    gp_text out = {0};
+    if (gp_compile(text, inputs, INPUTS, &program, &err) != GPUPROC_OK) fail_msg("%s: %s", text, err.message);
+    gp_program_print(&program, &out);
+    assert_non_null(out.data);
+    assert_string_equal(strstr(out.data, "%"), expected);
+    gp_text_free(&out);
+    gp_program_free(&program);
+}
+
+/* Windows cost one fold, masks one where, quantiles one fold; nothing is stored that need not be. */
+static void made_of(void **state)
+{
+    (void)state;
+    lists("x.sum(axis=0)", "%0 = input float32 (3, 5) x\n"
+                           "%1 = sum float32 (5,) %0 axes=0x1\n"
+                           "value 'x.sum(axis=0)' = %1\n");
+    lists("sum(x, axis=(0, 1))", "%0 = input float32 (3, 5) x\n"
+                                 "%1 = sum float32 () %0\n"
+                                 "value 'sum(x, axis=(0, 1))' = %1\n");
+    lists("sum(w, where=m)", "%0 = input int32 (8,) w\n"
+                             "%1 = input bool (8,) m\n"
+                             "%2 = const int32 () 0\n"
+                             "%3 = where int32 (8,) %1 %0 %2\n"
+                             "%4 = sum int64 () %3\n"
+                             "value 'sum(w, where=m)' = %4\n");
+    lists("sum(sliding_window_view(y, 3), axis=-1)", "%0 = input float64 (8,) y\n"
+                                                     "%1 = winsum float64 (6,) %0 axes=0x1 size=3\n"
+                                                     "value 'sum(sliding_window_view(y, 3), axis=-1)' = %1\n");
+    lists("median(x, axis=1)", "%0 = input float32 (3, 5) x\n"
+                               "%1 = input float64 () \n"
+                               "%2 = quantile float32 (3,) %0 %1 axes=0x2 size=13\n"
+                               "value 'median(x, axis=1)' = %2\n");
+    lists("maximum.accumulate(y)", "%0 = input float64 (8,) y\n"
+                                   "%1 = cummax float64 (8,) %0 axes=0x1\n"
+                                   "value 'maximum.accumulate(y)' = %1\n");
+    lists("unique(w)", "%0 = input int32 (8,) w\n"
+                       "%1 = unique int32 (8,) %0\n"
+                       "value 'unique(w)' = %1\n");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(as_numpy)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(as_numpy), cmocka_unit_test(made_of)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -262,6 +262,7 @@ static void check_read(const scene *c, gp_source *s, const gp_walk *w, const int
 {
     static const unsigned char zero[16];
     size_t width = gpuproc_dtype_bytes(o->dtype), unit = width > 8 ? 8 : width;
+    size_t part = gp_dtype_kind(o->dtype) == GP_KIND_COMPLEX ? width / 2 : width;
     size_t room = count * width + GP_STAGING_SLACK;
     assert_true(room + 64 <= c->room);
     memset(c->buffer, 0x5A, count * width);
@@ -276,7 +277,7 @@ static void check_read(const scene *c, gp_source *s, const gp_walk *w, const int
         const unsigned char *from = at[first + k] < 0 ? zero : c->data + o->data_offset + (size_t)at[first + k] * width;
         unsigned char e[16];
         memcpy(e, from, width);
-        for (size_t j = 0; o->big_endian && j < width; j++) e[j] = from[j / unit * unit + unit - 1 - j % unit];
+        for (size_t j = 0; o->big_endian && j < width; j++) e[j] = from[j / part * part + part - 1 - j % part];
         if (memcmp((unsigned char *)r.data + k * width, e, width) == 0) continue;
         print_error("element %" PRIu64 " of [%" PRIu64 ", +%" PRIu64 "), width %zu, kind %d, offset %" PRIu64 "\n", k,
                     first, count, width, (int)o->kind, o->data_offset);
