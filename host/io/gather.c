@@ -194,7 +194,8 @@ static void choose_tile(const gp_gather *g, box *b)
     bool transposed = axes > 0 && order[0] != last && w->stride[last] != 0;
     /* In memory, rows worth a detour through the strip. */
     bool dense = there && transposed && absolute(w->stride[order[0]]) * width <= NEAR_BYTES;
-    int64_t gap_most = dense ? NEAR_BYTES : there ? INT64_MAX : g->storage.generate != NULL ? MADE_GAP_BYTES : GAP_BYTES;
+    int64_t gap_most = g->storage.generate != NULL ? MADE_GAP_BYTES : GAP_BYTES;
+    if (there) gap_most = dense ? NEAR_BYTES : INT64_MAX;
     int64_t span_most = there && !dense ? INT64_MAX : strip;
     int64_t columns = (int64_t)gp_min_u64((uint64_t)b->n[last], TILE_RUNS);
     int64_t span = 1, elements = 1;
