@@ -137,18 +137,18 @@ GP_INTO moments moments_add(moments s, double x)
 #define CELLS_LOOPS(kind)                                              \
     GP_CLONES static void kind##_init(gp_cells cells, uint64_t n)      \
     {                                                                  \
-        _Pragma("GCC ivdep") for (uint64_t j = 0; j < n; j++)          \
+        GP_APART for (uint64_t j = 0; j < n; j++)          \
             kind##_store(cells, j, kind##_identity);                   \
     }                                                                  \
     GP_CLONES static void kind##_join(gp_cells to, gp_cells from, uint64_t n)                  \
     {                                                                  \
-        _Pragma("GCC ivdep") for (uint64_t j = 0; j < n; j++)          \
+        GP_APART for (uint64_t j = 0; j < n; j++)          \
             kind##_store(to, j, kind##_merge(kind##_load(to, j), kind##_load(from, j)));       \
     }                                                                  \
     GP_CLONES static void kind##_halve(gp_cells lanes, uint64_t n, uint64_t inner)             \
     {                                                                  \
         for (uint64_t half = n / 2 * inner; n > 1; n /= 2, half = n / 2 * inner) {             \
-            _Pragma("GCC ivdep") for (uint64_t j = 0; j < half; j++)   \
+            GP_APART for (uint64_t j = 0; j < half; j++)   \
                 kind##_store(lanes, j, kind##_merge(kind##_load(lanes, j), kind##_load(lanes, j + half))); \
         }                                                              \
     }
@@ -183,7 +183,7 @@ GP_INTO moments moments_add(moments s, double x)
             int64_t row = tile->row;                                                             \
             uint64_t r = 0;                                                                      \
             for (; rows - r >= 4; r += 4, x += 4 * step, row += 4) {                             \
-                _Pragma("GCC ivdep") for (uint64_t j = 0; j < width; j++) {                      \
+                GP_APART for (uint64_t j = 0; j < width; j++) {                      \
                     kind s = kind##_load(cells, base + j);                                       \
                     s = kind##_step(s, value(x[j]), row);                                        \
                     s = kind##_step(s, value(x[j + step]), row + 1);                             \
@@ -193,7 +193,7 @@ GP_INTO moments moments_add(moments s, double x)
                 }                                                                                \
             }                                                                                    \
             for (; r < rows; r++, x += step, row++) {                                            \
-                _Pragma("GCC ivdep") for (uint64_t j = 0; j < width; j++)                        \
+                GP_APART for (uint64_t j = 0; j < width; j++)                        \
                     kind##_store(cells, base + j, kind##_step(kind##_load(cells, base + j), value(x[j]), row)); \
             }                                                                                    \
         }                                                                                        \

@@ -13,6 +13,15 @@
 #define GP_CLONES
 #endif
 
+/* Before a loop none of whose turns touches what another one does. */
+#if defined(__clang__)
+#define GP_APART _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define GP_APART _Pragma("GCC ivdep")
+#else
+#define GP_APART
+#endif
+
 /* Inside GP_CLONES functions: what must become part of each clone. */
 #define GP_INTO static inline __attribute__((always_inline))
 

@@ -166,7 +166,7 @@ GP_INTO double product_back_FLOAT64(product_one s) { return one_nan_FLOAT64(s.va
         for (uint64_t r = 0; r < rows; r++) {                                                               \
             const type *x = (const type *)data + r * step;                                                  \
             type *out = (type *)result + r * step;                                                          \
-            _Pragma("GCC ivdep") for (uint64_t j = 0; j < width; j++) {                                     \
+            GP_APART for (uint64_t j = 0; j < width; j++) {                                     \
                 kind##_one s = kind##_load(value + j, plane), next = kind##_##name(x[j]);                   \
                 kind##_one sum = kind##_join(s, next);                                                      \
                 kind##_store(value + j, plane, sum);                                                        \
@@ -183,7 +183,7 @@ GP_INTO double product_back_FLOAT64(product_one s) { return one_nan_FLOAT64(s.va
     {                                                                                                       \
         const type *x = data;                                                                               \
         type *out = result;                                                                                 \
-        _Pragma("GCC ivdep") for (uint64_t j = 0; j < width; j++) {                                         \
+        GP_APART for (uint64_t j = 0; j < width; j++) {                                         \
             kind##_one s = kind##_load(value + j, plane), next = kind##_##name(x[j]);                       \
             kind##_one sum = kind##_join(s, next);                                                          \
             kind##_store(value + j, plane, sum);                                                            \
@@ -199,7 +199,7 @@ GP_INTO double product_back_FLOAT64(product_one s) { return one_nan_FLOAT64(s.va
         for (uint64_t r = rows; r-- > 0;) {                                                                 \
             const type *x = (const type *)data + r * step;                                                  \
             gp_scan_word *to = after + r * step;                                                            \
-            _Pragma("GCC ivdep") for (uint64_t j = 0; j < width; j++) {                                     \
+            GP_APART for (uint64_t j = 0; j < width; j++) {                                     \
                 kind##_one later = kind##_load(to + step + j, plane), one = kind##_##name(x[j]);            \
                 kind##_one sum = kind##_join(one, later);                                                   \
                 kind##_store(to + j, plane, sum);                                                           \
