@@ -39,6 +39,11 @@ int gp_build_placed(gp_builder *b, int node)
         return gp_build_fail(b, GPUPROC_LIMIT, "the expression needs more than %d operations",
                              GP_LANG_MAX_NODES);
     gp_node *n = &b->program->node[node];
+    for (int k = 0; k < gp_op_info_of(n->op)->arity; k++) {
+        if (n->arg[k] >= 0 && b->program->node[n->arg[k]].growing)
+            return gp_build_fail(b, GPUPROC_UNSUPPORTED,
+                                 "how many elements this has shows only when it has been computed: it can only be a result");
+    }
     if (n->line == 0) {
         n->line = b->place.line;
         n->column = b->place.column;

@@ -168,6 +168,9 @@ static gp_value operation(gp_builder *b, const gp_ast_node *node)
     /* What goes wrong between two operands is shown at the operator. */
     const gp_token *op = &b->tokens->token[node->token];
     b->place = (gp_place){op->start, op->end, op->line, op->column};
+    /* Python's own lists and tuples: `[1, 2] * 3` repeats there, `+` joins. */
+    if ((v[0].kind == GP_VAL_TUPLE && v[1].kind != GP_VAL_NODE) || (v[1].kind == GP_VAL_TUPLE && v[0].kind != GP_VAL_NODE))
+        return of(gp_build_fail(b, GPUPROC_TYPE, "operators do not work on lists and tuples alone: beside them there must be an array"));
     for (int k = 0; k < count; k++) {
         if (v[k].kind == GP_VAL_TUPLE) v[k] = of(gp_build_strong(b, &v[k]));
         else v[k] = gp_build_window_view(b, &v[k]);

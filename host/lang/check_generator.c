@@ -321,7 +321,11 @@ static gp_value indices(gp_builder *b, const gp_function *fn, const gp_value *ar
     if (dims.ndim == 0 || dims.ndim == GPUPROC_MAX_NDIM)
         return of(gp_build_fail(b, GPUPROC_SHAPE, "indices() needs 1 to %d dimensions", GPUPROC_MAX_NDIM - 1));
     shape = (gp_shape){.ndim = dims.ndim + 1, .dim = {dims.ndim}};
-    for (int d = 0; d < dims.ndim; d++) shape.dim[d + 1] = dims.dim[d];
+    for (int d = 0; d < dims.ndim; d++) {
+        if (dtype == GPUPROC_BOOL && dims.dim[d] > 2)
+            return of(gp_build_fail(b, GPUPROC_TYPE, "indices() as bools is possible for lengths of at most 2 only"));
+        shape.dim[d + 1] = dims.dim[d];
+    }
     int which = gp_build_index(b, &shape, 0), node = gp_build_index(b, &shape, dims.ndim);
     for (int d = dims.ndim - 2; d >= 0; d--) {
         int here = gp_build_op(b, GP_OP_EQ, GPUPROC_BOOL, which, whole(b, d), -1);

@@ -111,7 +111,8 @@ static gp_value quantile(gp_builder *b, const gp_function *fn, const gp_value *a
     if (!gp_argument_refuse(b, fn, args, "out") || !gp_argument_refuse(b, fn, args, "weights") ||
         !gp_argument_refuse(b, fn, args, "interpolation") || !gp_operand_take(b, fn, &args[0], &x) ||
         !gp_operand_axes(b, fn, gp_argument_named(fn, args, "axis"), false, &x) ||
-        !gp_operand_keepdims(b, fn, gp_argument_named(fn, args, "keepdims"), &x) || !gp_operand_no_complex(b, fn, &x))
+        !gp_operand_keepdims(b, fn, gp_argument_named(fn, args, "keepdims"), &x) || !gp_operand_no_complex(b, fn, &x) ||
+        !gp_operand_not_rows(b, fn, &x))
         return failed();
     if (median) {
         w.node = gp_build_array(b, GPUPROC_FLOAT64, &(gp_shape){0}, &(double){0.5});
@@ -133,7 +134,7 @@ static gp_value quantile(gp_builder *b, const gp_function *fn, const gp_value *a
     gp_dtype work = gp_dtype_is_float(dtype) ? gp_dtype_worked(dtype) : GPUPROC_FLOAT64;
     int node = quantiles(b, &x, &w, nan, work);
     if (w.count < 0) return gp_operand_value(b, &x, node, -1, dtype);
-    if (x.selected && x.keepdims && node >= 0) node = gp_build_insert_axis(b, node, 1);
+    for (int d = 0; d < gp_operand_ndim(&x) && x.selected && x.keepdims && node >= 0; d++) node = gp_build_insert_axis(b, node, 1);
     for (int d = 0; d < x.shape.ndim && node >= 0 && x.keepdims && !x.extra && !x.selected; d++) {
         if (x.axes >> d & 1) node = gp_build_insert_axis(b, node, d + 1); /* behind q's axis */
     }

@@ -285,7 +285,7 @@ static gp_value argument(gp_builder *b, const reduction *r)
 {
     const gp_operand *x = &r->x;
     bool is_min = r->op == GP_OP_ARGMIN;
-    if (!gp_operand_no_complex(b, r->fn, x)) return failed();
+    if (!gp_operand_no_complex(b, r->fn, x) || !gp_operand_not_rows(b, r->fn, x)) return failed();
     if (gp_operand_length(x) == 0)
         return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "attempt to get %s of an empty sequence", is_min ? "argmin" : "argmax"));
     gp_dtype dtype = gp_build_dtype(b, x->re);

@@ -78,7 +78,8 @@ gp_value gp_check_nonzero(gp_builder *b, const gp_value *x)
 
 static gp_value flatnonzero(gp_builder *b, const gp_value *x)
 {
-    int truth = truth_of(b, x);
+    gp_value flat = x->kind == GP_VAL_NODE && !x->selected && x->node >= 0 && gp_build_shape(b, x->node)->ndim == 0 ? gp_check_flattened(b, x) : *x;
+    int truth = truth_of(b, &flat);
     if (truth < 0) return of(-1);
     const gp_shape shape = *gp_build_shape(b, truth);
     return selected_index(gp_build_number(b, &shape), truth, shape.ndim);

@@ -51,7 +51,11 @@ static gp_value average(gp_builder *b, const gp_function *fn, const gp_value *ar
         return gp_build_tuple(b, (gp_value[2]){result, gp_operand_value(b, &x, count, -1, dtype)}, 2);
     }
     if (!gp_operand_take(b, fn, weights, &w) || !gp_operand_no_complex(b, fn, &w) || !gp_operand_no_complex(b, fn, &x)) return failed();
+    const gp_shape kept = gp_operand_kept(&x);
+    if (gp_operand_length(&x) == 0 && gp_shape_size(&kept) > 0)
+        return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "Weights sum to zero, can't be normalized"));
     if (x.selected || w.selected) {
+        if (!gp_operand_not_rows(b, fn, &x)) return failed();
         if (!(x.selected && w.selected && x.mask == w.mask))
             return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED, "average() of a selection needs weights that are selected by the same mask"));
     }
@@ -312,7 +316,8 @@ static gp_value norm(gp_builder *b, const gp_function *fn, const gp_value *args)
     if (!gp_operand_take(b, fn, &args[0], &x)) return failed();
     if (axis->kind == GP_VAL_TUPLE && (axis->items < 1 || axis->items > 2))
         return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "Improper number of dimensions to norm."));
-    if (!gp_operand_axes(b, fn, axis, false, &x) || !gp_operand_keepdims(b, fn, gp_argument_named(fn, args, "keepdims"), &x))
+    if (!gp_operand_axes(b, fn, axis, false, &x) || !gp_operand_keepdims(b, fn, gp_argument_named(fn, args, "keepdims"), &x) ||
+        !gp_operand_not_rows(b, fn, &x))
         return failed();
     if (text) {
         size_t n;
@@ -328,7 +333,9 @@ static gp_value norm(gp_builder *b, const gp_function *fn, const gp_value *args)
         x.re = gp_build_cast(b, x.re, f8);
     }
     int axes = __builtin_popcount(x.axes), result = -1, row, column;
-    if (x.selected) axes = 1;
+    if (x.selected) axes = gp_operand_ndim(&x);
+    if (axes > 1 && x.selected && !none)
+        return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED, "linalg.norm() of selected rows has no ord="));
     if (axis->kind == GP_VAL_NONE && none) axes = 0; /* of all elements, whatever the shape */
     else if (axis->kind == GP_VAL_NONE && (axes < 1 || axes > 2))
         return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "Improper number of dimensions to norm."));

@@ -753,6 +753,7 @@ static gp_value pad(gp_builder *b, const gp_function *fn, const gp_value *args, 
     if (p.mode == PAD_EMPTY) p.mode = PAD_CONSTANT;
     else if (p.mode != PAD_CONSTANT && args[3].kind != GP_VAL_NONE)
         return of(gp_build_fail(b, GPUPROC_VALUE, "unsupported keyword arguments for mode: constant_values"));
+    if (ndim == 0 && args[1].kind == GP_VAL_INT && args[1].i < 0) return of(gp_build_fail(b, GPUPROC_VALUE, "index can't contain negative values"));
     if (p.mode == PAD_CONSTANT && is_zero(&args[3])) return pad_zeros(b, fn, args, x);
     for (p.axis = 0; p.axis < ndim && x.node >= 0; p.axis++) {
         const gp_value *width[2], *constant[2];

@@ -49,6 +49,30 @@ gp_dtype gp_dtype_worked(gp_dtype dtype)
     }
 }
 
+static int stretched_to(gp_builder *b, int node, const gp_shape *shape)
+{
+    if (node < 0 || gp_shape_equal(gp_build_shape(b, node), shape)) return node;
+    bool uniform = b->program->node[node].uniform && gp_build_shape(b, node)->ndim == 0;
+    return uniform ? gp_build_fill(b, node, shape) : gp_build_broadcast(b, node, shape);
+}
+
+/* A mask over the first axes only stands for all elements behind it. */
+static bool take_mask(gp_builder *b, const gp_value *v, gp_operand *x)
+{
+    const gp_shape own = *gp_build_shape(b, x->re), mask = *gp_build_shape(b, v->mask);
+    gpuproc_error why;
+    gp_shape whole;
+    if (gp_shape_broadcast(&own, &mask, &whole, &why) != GPUPROC_OK) {
+        gp_build_fail(b, GPUPROC_SHAPE, "%s", why.message);
+        return false;
+    }
+    x->re = stretched_to(b, x->re, &whole);
+    if (x->im >= 0) x->im = stretched_to(b, x->im, &whole);
+    x->mask = stretched_to(b, v->mask, &whole);
+    x->mask_axes = v->mask_axes > 0 ? v->mask_axes : whole.ndim;
+    return b->st == GPUPROC_OK;
+}
+
 bool gp_operand_take(gp_builder *b, const gp_function *fn, const gp_value *v, gp_operand *x)
 {
     *x = (gp_operand){.re = -1, .im = -1, .mask = -1};
@@ -79,14 +103,14 @@ bool gp_operand_take(gp_builder *b, const gp_function *fn, const gp_value *v, gp
     }
     if (b->st != GPUPROC_OK) return false;
     x->selected = value.selected;
-    if (value.selected) x->mask = value.mask;
+    if (value.selected && !take_mask(b, &value, x)) return false;
     x->shape = *gp_build_shape(b, x->re);
     x->axes = x->shape.ndim == 0 ? 0 : (uint32_t)(((uint64_t)1 << x->shape.ndim) - 1);
     x->whole = true;
     return true;
 }
 
-int gp_operand_ndim(const gp_operand *x) { return x->selected ? 1 : x->shape.ndim - x->extra; }
+int gp_operand_ndim(const gp_operand *x) { return x->selected ? 1 + x->shape.ndim - x->mask_axes : x->shape.ndim - x->extra; }
 
 bool gp_operand_narrow(gp_builder *b, gp_operand *x, int mask)
 {
@@ -166,11 +190,24 @@ bool gp_operand_axes(gp_builder *b, const gp_function *fn, const gp_value *axis,
     } else if (!gp_argument_axes(b, fn, axis, ndim, &axes)) {
         return false;
     }
-    if (x->selected) return true; /* its only axis */
+    if (x->selected) { /* its first axis is all of the mask's */
+        if (!(axes & 1)) {
+            gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() of selected rows goes along axis 0 too: how many rows x[mask] has shows only when it runs", fn->name);
+            return false;
+        }
+        axes = axes >> 1 << x->mask_axes | (((uint32_t)1 << x->mask_axes) - 1);
+    }
     uint32_t all = x->axes;
     x->axes = axes;
     x->whole = axes == all;
     return true;
+}
+
+bool gp_operand_not_rows(gp_builder *b, const gp_function *fn, const gp_operand *x)
+{
+    if (!x->selected || x->whole) return true;
+    gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() of selected rows goes along all axes only: leave axis= out", fn->name);
+    return false;
 }
 
 bool gp_operand_keepdims(gp_builder *b, const gp_function *fn, const gp_value *v, gp_operand *x)
@@ -280,7 +317,11 @@ static int with_axes(gp_builder *b, const gp_operand *x, int node)
         for (int d = 0; d < kept.ndim; d++) kept.dim[d] = x->selected || (x->axes >> d & 1) ? 1 : x->shape.dim[d];
         return kept.ndim == 0 ? node : gp_build_fill(b, node, &kept);
     }
-    return gp_operand_put_back(b, x, node);
+    int first = x->selected ? x->mask_axes - 1 : 0; /* all axes of the mask are one */
+    for (int d = first; d < x->shape.ndim && node >= 0; d++) {
+        if (x->axes >> d & 1) node = gp_build_insert_axis(b, node, d - first);
+    }
+    return node;
 }
 
 gp_value gp_value_of_parts(gp_builder *b, int re, int im, gp_dtype dtype)

@@ -10,7 +10,8 @@ typedef struct gp_operand {
     int re, im;     /* float16 has become float32; im: -1 for what is real */
     int mask;       /* -1, or a bool node of the same shape: only the elements where it is true count */
     gp_dtype dtype; /* what it is for NumPy: float16 and the complex ones, too */
-    bool selected;  /* x[mask]: one axis, whatever the shape of the nodes */
+    bool selected;  /* x[mask]: the axes of the mask are one */
+    int mask_axes;  /* how many they are */
     gp_shape shape; /* of the nodes */
     uint32_t axes;  /* that are gone along; 0 where there are none (a scalar) */
     bool whole;     /* all of them */
@@ -32,6 +33,8 @@ bool gp_operand_narrow(gp_builder *b, gp_operand *x, int mask);
 bool gp_operand_axes(gp_builder *b, const gp_function *fn, const gp_value *axis, bool one, gp_operand *x);
 bool gp_operand_keepdims(gp_builder *b, const gp_function *fn, const gp_value *v, gp_operand *x);
 int gp_operand_ndim(const gp_operand *x); /* for NumPy */
+/* Refuses rows x[mask] along axis 0, for what needs all that is selected as one. */
+bool gp_operand_not_rows(gp_builder *b, const gp_function *fn, const gp_operand *x);
 /* How many elements go into one of the result, masks left aside. */
 uint64_t gp_operand_length(const gp_operand *x);
 /* The part of a complex dtype; float32 for float16; else the dtype itself. */

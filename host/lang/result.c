@@ -31,6 +31,10 @@ static int selected(gp_builder *b, int node, const gp_value *v)
         if (d < masked) shape.dim[0] *= whole.dim[d];
         else shape.dim[shape.ndim++] = whole.dim[d];
     }
+    for (int d = 1; d < shape.ndim; d++) {
+        if (shape.dim[d] == 0 && shape.dim[0] > 0)
+            return gp_build_fail(b, GPUPROC_UNSUPPORTED, "rows without elements cannot be counted: x[mask] of them is not possible");
+    }
     gp_dtype dtype = gp_build_dtype(b, node);
     node = gp_ir_fold(b->program, GP_OP_SELECT, dtype, node, mask, 0, 0, &shape, true);
     return node < 0 ? gp_build_fail(b, GPUPROC_NO_MEMORY, "out of memory") : node;

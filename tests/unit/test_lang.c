@@ -267,7 +267,7 @@ static void syntax_messages(void **state)
     fails("a, d = x, y, x", GPUPROC_TYPE, 1, 8, 7, "2 names stand left of '=', found 3 values for them");
     fails("a, True = x, y", syntax, 1, 4, 4, "'True' cannot be assigned to");
     fails("x += 1", syntax, 1, 3, 2, "'+=' is not possible here");
-    fails("(x, y) + 1", GPUPROC_TYPE, 1, 8, 1, "a list holds only numbers");
+    fails("(x, y) + 1", GPUPROC_TYPE, 1, 8, 1, "operators do not work on lists");
     fails("import os", syntax, 1, 1, 6, "'import' is a word of Python");
     fails("3x", syntax, 1, 1, 2, "...write 3*x");
     fails("012", syntax, 1, 1, 3, "leading zeros");
