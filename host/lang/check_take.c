@@ -295,6 +295,8 @@ static gp_value choose(gp_builder *b, const gp_value *args, take_mode mode)
     int64_t numbers[64];
     int count, ok, index = index_of(b, &args[0]);
     if (index < 0 || !in_common(b, &args[1], NULL, item, &count)) return of(-1);
+    if (gp_build_dtype(b, index) == GPUPROC_UINT64)
+        return of(gp_build_fail(b, GPUPROC_TYPE, "choose() takes no uint64, which does not fit into int64: write a.astype('int64')"));
     if (mode == RAISE) { /* a table of the numbers themselves tells where one is out of range */
         gp_shape shape = {.ndim = 1, .dim = {count}};
         gp_walk walk;

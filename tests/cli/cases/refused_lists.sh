@@ -7,3 +7,4 @@ try 'any(unique(x), axis=-1)' x=x.bin,dtype=i8
 try 'pad(5, -1)'
 try "indices((3, 2), dtype='bool')"
 try 'average(x[:0], weights=x[:0])' x=x.bin,dtype=i8
+try "choose(x.astype('uint64') % 2, [1, 2])" x=x.bin,dtype=i8
