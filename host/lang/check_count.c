@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-#define BINCOUNT_MOST ((int64_t)1 << 22) /* bins, where only the data say how many */
+#define BINCOUNT_MOST ((int64_t)1 << 40) /* bins, where only the data say how many: the memory budget is the real limit */
 
 static const gp_dtype f8 = GPUPROC_FLOAT64, i8 = GPUPROC_INT64;
 

@@ -35,7 +35,7 @@ static gp_value sum_of_products(gp_builder *b, gp_value x, gp_value y, bool conj
     gp_dtype dtype = gp_build_common(b, both, 2);
     gp_value left = gp_build_convert(b, &x, wide(dtype)), right = gp_build_convert(b, &y, wide(dtype));
     if (is_bad(b, &left) || is_bad(b, &right)) return failed();
-    if (conjugated && gp_value_is_complex(b, &left)) left = gp_check_operator(b, GP_FN_conjugate, &left, 1);
+    if (conjugated && gp_value_is_complex(b, &left)) left = gp_check_complex_function(b, gp_function_by_id(GP_FN_conjugate), &left);
     gp_value product = gp_value_apply(b, GP_FN_multiply, left, right);
     gp_value total = gp_value_reduced(b, dtype == GPUPROC_BOOL ? GP_FN_any : GP_FN_sum, product, NULL, false);
     return is_bad(b, &total) ? failed() : gp_build_convert(b, &total, dtype);

@@ -184,7 +184,9 @@ uint64_t gp_run_bytes(const gp_plan *plan)
         }
         for (size_t f = 0; f < plan->pass[i].folds; f++) {
             const gp_fold_spec *spec = &plan->pass[i].fold[f].spec;
-            bytes += gp_shape_size(&spec->result) * gpuproc_dtype_bytes(spec->dtype);
+            uint64_t most = gp_shape_size(&spec->result);
+            if (spec->growing) most = gp_min_u64(most, pass->count); /* it seldom comes to the most that is allowed */
+            bytes += most * gpuproc_dtype_bytes(spec->dtype);
         }
     }
     return bytes;
