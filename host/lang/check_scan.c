@@ -149,6 +149,7 @@ static gp_value joined(gp_builder *b, const gp_function *fn, gp_value v, const g
     gp_dtype dtype = gp_dtype_promote(gp_value_dtype(b, &v), x.dtype), work = gp_dtype_worked(dtype);
     gp_value y = gp_value_of_parts(b, x.re, x.im, dtype);
     gp_value parts = gp_build_convert(b, &v, dtype);
+    if (b->st == GPUPROC_OK && parts.node >= 0) parts = gp_build_window_view(b, &parts); /* both parts in one shape */
     int *part[2] = {&y.node, &y.im};
     for (int k = 0; k < (y.complex ? 2 : 1) && x.shape.ndim == 0 && b->st == GPUPROC_OK; k++) {
         gp_shape one = *gp_build_shape(b, v.node);
