@@ -1,7 +1,7 @@
 . "$LIB"
 npy x.npy '<i4' '(4,)' '\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0'
 # Functions of two arrays; what NumPy gives for each is what stands beside it.
-gpuproc eval 'dot(x, x); vdot(x, [1, 0, 0, 1j]); inner(x, 2.0 * x); allclose(x, x + 1e-9); array_equal(x, x[::-1])' x=x.npy -q
+gpuproc eval 'dot(x, x); vdot(x, x / 2); inner(x, 2.0 * x); allclose(x, x + 1e-9); array_equal(x, x[::-1])' x=x.npy -q
 show() { gpuproc eval "$1" x=x.npy -q -o - | data /dev/stdin; }
 show 'uint8(convolve(x, [1, 2, 3]))'
 show "uint8(convolve(x, [1, 2, 3], 'same'))"
