@@ -38,7 +38,10 @@ typedef struct gp_builder {
 
 int gp_build_fail(gp_builder *b, gpuproc_status status, const char *fmt, ...) GP_PRINTF(3, 4);
 
-/* What every new node goes through: memory, the limit, the place. `node` may be -1: out of memory. */
+/* Fails: something goes on with a result whose length shows only at the end. */
+int gp_build_no_length(gp_builder *b);
+/* What every new node goes through: memory, the limit, the place, operands of a known length. `node` may be -1: out
+ * of memory. */
 int gp_build_placed(gp_builder *b, int node);
 
 gp_dtype gp_build_dtype(const gp_builder *b, int node);

@@ -34,7 +34,8 @@ static gp_value part_of(gp_builder *b, const gp_value *v, bool imaginary)
     gp_value result = *v;
     if (v->kind == GP_VAL_COMPLEX) return gp_value_float(imaginary ? v->f_im : v->f);
     if (v->kind == GP_VAL_NODE && v->complex) {
-        result.node = imaginary ? v->im : v->node;
+        result = gp_build_window_view(b, v); /* both parts in one shape */
+        if (imaginary && result.node >= 0) result.node = result.im;
         result.complex = false;
         return result;
     }
