@@ -89,13 +89,6 @@ static gpuproc_status open(const gp_fold_spec *spec, uint64_t budget, unsigned w
     return GPUPROC_OK;
 }
 
-static uint64_t room(const gp_fold *fold, uint64_t count)
-{
-    (void)fold;
-    (void)count;
-    return 0;
-}
-
 typedef struct job {
     bincount *b;
     const int64_t *in;
@@ -240,7 +233,6 @@ static void rest(gp_fold *fold, const void **data, uint64_t *first, uint64_t *co
 const gp_fold_kind gp_fold_bincount = {.bytes = bytes,
                                        .open = open,
                                        .close = close,
-                                       .room = room,
                                        .take = take,
                                        .end = end,
                                        .rest = rest};

@@ -86,7 +86,8 @@ bool gp_operand_take(gp_builder *b, const gp_function *fn, const gp_value *v, gp
     return true;
 }
 
-int gp_operand_ndim(const gp_operand *x) { return x->selected ? 1 : x->shape.ndim - x->extra; }
+/* As NumPy counts them. */
+static int ndim_of(const gp_operand *x) { return x->selected ? 1 : x->shape.ndim - x->extra; }
 
 bool gp_operand_narrow(gp_builder *b, gp_operand *x, int mask)
 {
@@ -136,7 +137,7 @@ static int stretched(gp_builder *b, int node, const gp_shape *shape)
 
 bool gp_operand_axes(gp_builder *b, const gp_function *fn, const gp_value *axis, bool one, gp_operand *x)
 {
-    int ndim = gp_operand_ndim(x);
+    int ndim = ndim_of(x);
     uint32_t axes = 0;
     if (axis->kind == GP_VAL_NONE) return true;
     if (ndim == 0 && axis->kind == GP_VAL_INT && (axis->i == 0 || axis->i == -1)) return true; /* as NumPy's ufuncs */
@@ -268,7 +269,7 @@ static int with_axes(gp_builder *b, const gp_operand *x, int node)
 {
     if (node < 0 || !x->keepdims || x->extra) return node;
     if (b->program->node[node].uniform) {
-        gp_shape kept = {.ndim = gp_operand_ndim(x)};
+        gp_shape kept = {.ndim = ndim_of(x)};
         for (int d = 0; d < kept.ndim; d++) kept.dim[d] = x->selected || (x->axes >> d & 1) ? 1 : x->shape.dim[d];
         return kept.ndim == 0 ? node : gp_build_fill(b, node, &kept);
     }

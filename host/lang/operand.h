@@ -32,7 +32,6 @@ bool gp_operand_narrow(gp_builder *b, gp_operand *x, int mask);
 /* axis=: an int, a tuple, None. `one`: ints and None only. */
 bool gp_operand_axes(gp_builder *b, const gp_function *fn, const gp_value *axis, bool one, gp_operand *x);
 bool gp_operand_keepdims(gp_builder *b, const gp_function *fn, const gp_value *v, gp_operand *x);
-int gp_operand_ndim(const gp_operand *x); /* for NumPy */
 /* How many elements go into one of the result, masks left aside. */
 uint64_t gp_operand_length(const gp_operand *x);
 /* The part of a complex dtype; float32 for float16; else the dtype itself. */

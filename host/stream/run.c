@@ -206,6 +206,7 @@ gpuproc_status gp_run_plan(gp_run *run, gpuproc_error *err)
         st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a job");
         goto out;
     }
+    GP_TRY(gp_run_check_budget(run, err));
     for (size_t i = 0; i < run->plan->passes; i++) {
         atomic_store(&run->counters.pass, (unsigned)i + 1);
         GP_TRY(evaluate_scalars(run, &run->plan->pass[i].scalars, err));

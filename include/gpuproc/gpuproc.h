@@ -359,7 +359,9 @@ typedef struct gpuproc_job_options {
 /* Checks the expression against its inputs, plans it, opens its outputs and starts it.
  * Results without a destination must have no axes: gpuproc_job_result returns their values.
  * An array result without a destination is an error, unless a later statement uses
- * its name. Shapes and dtypes follow NumPy 2.
+ * its name. Shapes and dtypes follow NumPy 2. Where the length depends on the data (x[x > 0]) the
+ * result is as long as it turns out to be: a file is made shorter, a stream waits in a temporary
+ * file until its header is known. Temporary files, also for arrays between passes, are in $TMPDIR.
  * Ownership: the caller frees *job with gpuproc_job_free. Inputs' handles may be freed
  * after the call; their data, and the buffers of MEMORY outputs, are borrowed until the job ends.
  * `options` may be NULL. Threads: any.
@@ -374,8 +376,8 @@ GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_submit(
 /* Waits until the job has ended, at most timeout_ns nanoseconds (UINT64_MAX: for ever,
  * 0: polls), and returns the job's status; GPUPROC_TIMEOUT while it is still under way. May be
  * called again. Ownership: none changes. Threads: any, several at once.
- * Errors: TIMEOUT, or whatever ended the job: CANCELLED, BUDGET, NO_MEMORY, DOMAIN,
- * TRUNCATED, 300-399 (with no fallback), 400-499. */
+ * Errors: TIMEOUT, or whatever ended the job: CANCELLED, BUDGET, NO_MEMORY, DOMAIN, TRUNCATED,
+ * INVALID_ARGUMENT (a buffer too small for its result), 300-399 (with no fallback), 400-499. */
 GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_job_wait(gpuproc_job *job, uint64_t timeout_ns,
                                                           gpuproc_error *err);
 
@@ -415,9 +417,9 @@ typedef struct gpuproc_result {
 GPUPROC_API size_t gpuproc_job_result_count(const gpuproc_job *job);
 
 /* Result `index` in the order of the expression; result->struct_size is set by the
- * caller. Dtype and shape are known from submission on, but of a result whose length depends on the
- * data (x[x > 0]) the shape is the most that it can be until the job has ended well; the scalar is there when the job has
- * ended well. Ownership: strings are the job's. Threads: any. Errors: INVALID_ARGUMENT. */
+ * caller. Dtype and shape are known from submission on, but where the length depends on the data
+ * the shape is the most that it can be until the job has ended well; the scalar is there when the
+ * job has ended well. Ownership: strings are the job's. Threads: any. Errors: INVALID_ARGUMENT. */
 GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_job_result(const gpuproc_job *job, size_t index,
                                                             gpuproc_result *result,
                                                             gpuproc_error *err);

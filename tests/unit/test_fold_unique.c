@@ -65,8 +65,8 @@ static void check(gp_dtype dtype, const unsigned char *in, uint64_t n, uint64_t 
     sorting = dtype;
     qsort(sorted, n, element, compare);
     gp_fold_spec spec = spec_of(GP_OP_UNIQUE, dtype, n), counts = spec_of(GP_OP_UNIQUE_COUNTS, dtype, n);
-    fold_ran values = fold_run(&spec, in, NULL, budget, threads, most, random);
-    fold_ran often = fold_run(&counts, in, NULL, budget, threads, most, random);
+    fold_ran values = fold_run_pieces(&spec, in, NULL, budget, threads, most, random);
+    fold_ran often = fold_run_pieces(&counts, in, NULL, budget, threads, most, random);
     if (values.status != GPUPROC_OK) fail_msg("%s: %s", gpuproc_dtype_name(dtype), values.err.message);
     assert_int_equal(often.status, GPUPROC_OK);
     assert_int_equal(values.count, often.count);
@@ -124,11 +124,11 @@ static void little_memory(void **unused)
     for (unsigned threads = 1; threads < 5; threads++)
         check(GPUPROC_FLOAT32, (unsigned char *)in, n, gp_fold_bytes(&spec), threads, 20000, &random);
     for (uint64_t i = 0; i < n; i++) in[i] = (float)i;
-    fold_ran ran = fold_run(&spec, in, NULL, gp_fold_bytes(&spec), 2, 20000, &random);
+    fold_ran ran = fold_run_pieces(&spec, in, NULL, gp_fold_bytes(&spec), 2, 20000, &random);
     assert_int_equal(ran.status, GPUPROC_BUDGET);
     assert_non_null(strstr(ran.err.message, "distinct values"));
     free(ran.data);
-    ran = fold_run(&spec, in, NULL, gp_fold_bytes(&spec) - 1, 2, 20000, &random);
+    ran = fold_run_pieces(&spec, in, NULL, gp_fold_bytes(&spec) - 1, 2, 20000, &random);
     assert_int_equal(ran.status, GPUPROC_BUDGET);
     free(in);
 }
