@@ -50,6 +50,8 @@ void gp_fold_free(gp_fold *fold)
 
 uint64_t gp_fold_room(const gp_fold *fold, uint64_t count) { return fold->kind->room(fold, count); }
 
+uint64_t gp_fold_given(const gp_fold *fold) { return fold->given; }
+
 bool gp_fold_in_place(const gp_fold *fold) { return fold->kind->in_place; }
 
 gpuproc_status gp_fold_take(gp_fold *fold, gp_fold_piece *piece, gpuproc_error *err)

@@ -207,12 +207,13 @@ static int magnitude(gp_builder *b, const gp_operand *x)
     return gp_build_binary(b, GP_OP_HYPOT, dtype, x->re, x->im);
 }
 
+/* The others become zero before they are scaled: overflow of what is not used would be told. */
 static int sum_of_squares(gp_builder *b, const gp_operand *x, int a, double scale, int chosen)
 {
     int zero = gp_build_float(b, f8, 0);
+    a = gp_build_op(b, GP_OP_WHERE, f8, chosen, a, zero);
     if (scale != 1) a = gp_build_binary(b, GP_OP_MUL, f8, a, gp_build_float(b, f8, scale));
     a = gp_build_unary(b, GP_OP_SQUARE, f8, a);
-    a = gp_build_op(b, GP_OP_WHERE, f8, chosen, a, zero);
     return gp_operand_reduce(b, x, GP_OP_SUM, f8, gp_operand_masked(b, x, a, zero), 0);
 }
 

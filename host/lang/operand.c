@@ -63,7 +63,7 @@ bool gp_operand_take(gp_builder *b, const gp_function *fn, const gp_value *v, gp
         value = gp_value_node(gp_build_strong(b, v));
     }
     if (value.node < 0 || b->st != GPUPROC_OK) return false;
-    if (value.windowed) value = gp_build_window_view(b, &value);
+    if (value.windowed || value.complex) value = gp_build_window_view(b, &value); /* both parts in one shape */
     if (value.node < 0) return false;
     x->re = value.node;
     x->dtype = gp_build_dtype(b, value.node);

@@ -13,6 +13,22 @@
 
 /* ---- The thread ------------------------------------------------------------- */
 
+/* Where the fold's next elements, at most `room`, can be written where they belong; NULL: nowhere. */
+static void *place_of(const gp_pass_fold *fold, uint64_t room)
+{
+    const gp_plan_fold *plan = fold->plan;
+    uint64_t item = gpuproc_dtype_bytes(plan->spec.dtype), given = gp_fold_given(fold->fold), end;
+    if (!gp_add_u64(given, room, &end) || end > gp_shape_size(&plan->spec.result)) return NULL;
+    uint64_t from = (plan->first + given) * item;
+    for (int k = 0; k < 2; k++) {
+        void *place = NULL;
+        if (fold->sink[k] != NULL && (plan->first + end) * item <= fold->room[k])
+            place = gp_sink_place(fold->sink[k], from);
+        if (place != NULL && (uintptr_t)place % item == 0) return place;
+    }
+    return NULL;
+}
+
 /* Gives the slot's chunk to every fold that wants it. */
 static gpuproc_status take(gp_pass_slot *slot, gpuproc_error *err)
 {
@@ -26,7 +42,10 @@ static gpuproc_status take(gp_pass_slot *slot, gpuproc_error *err)
         for (int k = 0; k < fold->plan->spec.operands; k++)
             piece->operand[k] = slot->output[fold->plan->output[k]];
         uint64_t room = gp_fold_room(fold->fold, p->chunk_elements);
-        if (fold->in_place) {
+        if (room > 0) piece->out = place_of(fold, gp_fold_room(fold->fold, slot->count));
+        if (piece->out != NULL) {
+            /* It goes to its place at once. */
+        } else if (fold->in_place) {
             piece->out = slot->output[fold->plan->output[0]];
         } else if (room > 0) {
             piece->out = gp_pass_staging(NULL, &slot->fold_out[f], room, fold->plan->spec.dtype);

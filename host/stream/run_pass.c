@@ -34,11 +34,12 @@ static gpuproc_status load_resident(gp_pass_run *p, size_t i, gpuproc_error *err
     if (bytes > gp_pass_budget(p)) {
         size_t inputs = p->run->plan->program->inputs;
         return gp_fail(err, GPUPROC_BUDGET,
-                       "%s%s%s is broadcast and so kept in memory, but its %" PRIu64
+                       "%s%s%s is %s and so kept in memory, but its %" PRIu64
                        " bytes do not fit into the memory budget",
                        (size_t)in->input < inputs ? "input '" : "an array between two passes",
                        (size_t)in->input < inputs ? p->run->plan->program->input[in->input].name : "",
-                       (size_t)in->input < inputs ? "'" : "", bytes);
+                       (size_t)in->input < inputs ? "'" : "",
+                       in->table ? "looked up in" : "broadcast or repeated", bytes);
     }
     p->resident_bytes += bytes;
     if (r->viewed) return GPUPROC_OK;

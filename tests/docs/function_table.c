@@ -30,6 +30,18 @@ static const char *group_of(gp_rule rule)
     }
 }
 
+/* The list has underscores for the dots of submodules. */
+static void add_name(gp_text *out, const char *name)
+{
+    static const char *const modules[] = {"random_", "linalg_"};
+    const char *dot = strstr(name, "_accumulate");
+    for (size_t m = 0; m < sizeof modules / sizeof *modules; m++) {
+        if (strncmp(name, modules[m], strlen(modules[m])) == 0) dot = name + strlen(modules[m]) - 1;
+    }
+    if (dot == NULL) gp_text_add(out, "%s", name);
+    else gp_text_add(out, "%.*s.%s", (int)(dot - name), name, dot + 1);
+}
+
 /* "a axis? min/a_min?" as "a, axis=, min=". */
 static void add_parameters(gp_text *out, const char *parameters)
 {
@@ -57,7 +69,9 @@ static void add_group(gp_text *out, const char *group)
         if (strcmp(group_of(fn->rule), group) != 0) continue;
         if (!any) gp_text_add(out, "\n**%s**\n\n| | |\n|---|---|\n", group);
         any = true;
-        gp_text_add(out, "| `%s(", fn->name);
+        gp_text_add(out, "| `");
+        add_name(out, fn->name);
+        gp_text_add(out, "(");
         add_parameters(out, fn->parameters);
         gp_text_add(out, ")` | ");
         for (const char *c = fn->doc; *c != '\0'; c++) gp_text_add(out, *c == '|' ? "\\%c" : "%c", *c);
