@@ -54,6 +54,7 @@ def wide(name):
     f = getattr(np, name)
 
     def apply(a, *args, **kw):
+        f = getattr(np, name[3:] if name.startswith("nan") and np.asanyarray(a).dtype.kind in "biu" else name)
         dtype = np.asanyarray(f(a, *args, **kw)).dtype
         if dtype.kind not in "fc":
             return f(a, *args, **kw)
