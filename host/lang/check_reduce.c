@@ -28,6 +28,15 @@ static bool is_complex(gp_dtype dtype) { return gp_dtype_kind(dtype) == GP_KIND_
 
 /* ---- initial= ---- */
 
+/* NumPy makes initial= a number of the result's dtype first: infinity and NaN are no integers. */
+static bool initial_fits(gp_builder *b, const reduction *r, gp_dtype dtype)
+{
+    const gp_value *v = r->initial;
+    if (!gp_dtype_is_integer(dtype) || v->kind != GP_VAL_FLOAT || isfinite(v->f)) return true;
+    gp_build_fail(b, GPUPROC_VALUE, "%s(): initial= has to be a finite number for %s", r->fn->name, gpuproc_dtype_name(dtype));
+    return false;
+}
+
 /* The real (or imaginary) part of initial= in a dtype. */
 static int initial_part(gp_builder *b, const reduction *r, bool imaginary, gp_dtype dtype)
 {
@@ -46,15 +55,6 @@ static int initial_part(gp_builder *b, const reduction *r, bool imaginary, gp_dt
         return gp_build_float(b, dtype, 0);
     }
     return gp_build_as(b, &v, dtype);
-}
-
-/* NumPy makes initial= a number of the result's dtype first: infinity and NaN are no integers. */
-static bool initial_fits(gp_builder *b, const reduction *r, gp_dtype dtype)
-{
-    const gp_value *v = r->initial;
-    if (!gp_dtype_is_integer(dtype) || v->kind != GP_VAL_FLOAT || isfinite(v->f)) return true;
-    gp_build_fail(b, GPUPROC_VALUE, "%s(): initial= has to be a finite number for %s", r->fn->name, gpuproc_dtype_name(dtype));
-    return false;
 }
 
 static bool has_initial(const reduction *r) { return r->initial->kind != GP_VAL_NONE; }
