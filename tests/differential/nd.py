@@ -94,7 +94,7 @@ class Program(Deep, Compose):
         self.seed, self.r, self.rng = seed, random.Random(seed), np.random.default_rng(seed)
         self.inputs, self.statements = {}, []
         self.fortran, self.big, self.way = {}, {}, {}
-        families = [f for f in dir(self) if f.startswith("family_")]
+        families = [f for f in dir(self) if f.startswith("family_") and not f.endswith("_deep")]
         self.family = "family_" + self.r.choice(family.split(",")) if family else self.r.choice(families)
         getattr(self, self.family)()
         for name, v in self.inputs.items():
