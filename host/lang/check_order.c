@@ -54,6 +54,10 @@ static bool take_q(gp_builder *b, const gp_function *fn, const gp_value *v, want
     double *q = gp_calloc(count + 1, sizeof *q);
     if (q == NULL) gp_build_fail(b, GPUPROC_NO_MEMORY, "out of memory");
     w->integers = !percent;
+    if (list && count == 0) {
+        gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() needs at least one number as q, found an empty list", fn->name);
+        goto out;
+    }
     for (size_t k = 0; q != NULL && k < count; k++) {
         const gp_value *one = list ? gp_build_item(b, v, (int)k) : v;
         if (one->kind == GP_VAL_TUPLE) {

@@ -29,10 +29,20 @@ static bool is_complex(gp_dtype dtype) { return gp_dtype_kind(dtype) == GP_KIND_
 
 /* ---- initial= ---- */
 
+/* NumPy makes initial= a number of the result's dtype first: infinity and NaN are no integers. */
+static bool initial_fits(gp_builder *b, const reduction *r, gp_dtype dtype)
+{
+    const gp_value *v = r->initial;
+    if (!gp_dtype_is_integer(dtype) || v->kind != GP_VAL_FLOAT || isfinite(v->f)) return true;
+    gp_build_fail(b, GPUPROC_VALUE, "%s(): initial= has to be a finite number for %s", r->fn->name, gpuproc_dtype_name(dtype));
+    return false;
+}
+
 /* The real (or imaginary) part of initial= in a dtype. */
 static int initial_part(gp_builder *b, const reduction *r, bool imaginary, gp_dtype dtype)
 {
     gp_value v = *r->initial;
+    if (!initial_fits(b, r, dtype)) return -1;
     if (v.kind == GP_VAL_COMPLEX) return gp_build_float(b, dtype, imaginary ? v.f_im : v.f);
     if (v.kind == GP_VAL_NODE && v.node >= 0) {
         const gp_node *n = &b->program->node[v.node];
@@ -149,6 +159,16 @@ static int mean_part(gp_builder *b, const reduction *r, int part, gp_dtype dtype
     return gp_operand_reduce(b, &r->x, GP_OP_MEAN, dtype, part, 0);
 }
 
+/* NumPy divides by the complex number count + 0j: what is infinite or NaN in one part makes the other NaN. */
+static void divided_as_complex(gp_builder *b, int *re, int *im)
+{
+    if (*re < 0) return;
+    gp_dtype dtype = gp_build_dtype(b, *re);
+    int zero = gp_build_float(b, dtype, 0), other = *im < 0 ? zero : *im, one = *re;
+    *re = gp_build_binary(b, GP_OP_ADD, dtype, one, gp_build_binary(b, GP_OP_MUL, dtype, other, zero));
+    *im = gp_build_binary(b, GP_OP_SUB, dtype, other, gp_build_binary(b, GP_OP_MUL, dtype, one, zero));
+}
+
 static gp_value mean(gp_builder *b, const reduction *r)
 {
     const gp_operand *x = &r->x;
@@ -166,7 +186,9 @@ static gp_value mean(gp_builder *b, const reduction *r)
     /* float16: the mean of integers, too, is taken of what float16 can hold of them. */
     if (r->typed && x->dtype != GPUPROC_FLOAT16 && gp_dtype_is_float(x->dtype)) re = rounded_to(b, re, dtype);
     re = re < 0 ? -1 : mean_part(b, r, re, work);
-    if (x->im >= 0 && is_complex(dtype)) im = mean_part(b, r, x->im, work);
+    if (!is_complex(dtype)) return as_result(b, r, re, -1, dtype);
+    im = x->im >= 0 ? mean_part(b, r, x->im, work) : -1;
+    divided_as_complex(b, &re, &im);
     return as_result(b, r, re, im, dtype);
 }
 
