@@ -6,24 +6,23 @@ typedef struct info {
     const char *name, *code;
     size_t bytes;
     gp_kind kind;
-    bool computed;
 } info;
 
 static const info table[GP_DTYPE_COUNT] = {
-    [GPUPROC_BOOL] = {"bool", "b1", 1, GP_KIND_BOOL, true},
-    [GPUPROC_INT8] = {"int8", "i1", 1, GP_KIND_INT, true},
-    [GPUPROC_INT16] = {"int16", "i2", 2, GP_KIND_INT, true},
-    [GPUPROC_INT32] = {"int32", "i4", 4, GP_KIND_INT, true},
-    [GPUPROC_INT64] = {"int64", "i8", 8, GP_KIND_INT, true},
-    [GPUPROC_UINT8] = {"uint8", "u1", 1, GP_KIND_UINT, true},
-    [GPUPROC_UINT16] = {"uint16", "u2", 2, GP_KIND_UINT, true},
-    [GPUPROC_UINT32] = {"uint32", "u4", 4, GP_KIND_UINT, true},
-    [GPUPROC_UINT64] = {"uint64", "u8", 8, GP_KIND_UINT, true},
-    [GPUPROC_FLOAT16] = {"float16", "f2", 2, GP_KIND_FLOAT, true},
-    [GPUPROC_FLOAT32] = {"float32", "f4", 4, GP_KIND_FLOAT, true},
-    [GPUPROC_FLOAT64] = {"float64", "f8", 8, GP_KIND_FLOAT, true},
-    [GPUPROC_COMPLEX64] = {"complex64", "c8", 8, GP_KIND_COMPLEX, true},
-    [GPUPROC_COMPLEX128] = {"complex128", "c16", 16, GP_KIND_COMPLEX, true},
+    [GPUPROC_BOOL] = {"bool", "b1", 1, GP_KIND_BOOL},
+    [GPUPROC_INT8] = {"int8", "i1", 1, GP_KIND_INT},
+    [GPUPROC_INT16] = {"int16", "i2", 2, GP_KIND_INT},
+    [GPUPROC_INT32] = {"int32", "i4", 4, GP_KIND_INT},
+    [GPUPROC_INT64] = {"int64", "i8", 8, GP_KIND_INT},
+    [GPUPROC_UINT8] = {"uint8", "u1", 1, GP_KIND_UINT},
+    [GPUPROC_UINT16] = {"uint16", "u2", 2, GP_KIND_UINT},
+    [GPUPROC_UINT32] = {"uint32", "u4", 4, GP_KIND_UINT},
+    [GPUPROC_UINT64] = {"uint64", "u8", 8, GP_KIND_UINT},
+    [GPUPROC_FLOAT16] = {"float16", "f2", 2, GP_KIND_FLOAT},
+    [GPUPROC_FLOAT32] = {"float32", "f4", 4, GP_KIND_FLOAT},
+    [GPUPROC_FLOAT64] = {"float64", "f8", 8, GP_KIND_FLOAT},
+    [GPUPROC_COMPLEX64] = {"complex64", "c8", 8, GP_KIND_COMPLEX},
+    [GPUPROC_COMPLEX128] = {"complex128", "c16", 16, GP_KIND_COMPLEX},
 };
 
 static bool valid(gp_dtype dtype) { return (unsigned)dtype < GP_DTYPE_COUNT; }
@@ -33,7 +32,6 @@ size_t gpuproc_dtype_bytes(gpuproc_dtype dtype) { return valid(dtype) ? table[dt
 const char *gp_dtype_code(gp_dtype dtype) { return valid(dtype) ? table[dtype].code : "?"; }
 gp_kind gp_dtype_kind(gp_dtype dtype) { return table[dtype].kind; }
 bool gp_dtype_is_float(gp_dtype dtype) { return table[dtype].kind == GP_KIND_FLOAT; }
-bool gp_dtype_is_computed(gp_dtype dtype) { return valid(dtype) && table[dtype].computed; }
 
 bool gp_dtype_is_integer(gp_dtype dtype)
 {

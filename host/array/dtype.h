@@ -26,7 +26,6 @@ typedef enum gp_kind { GP_KIND_BOOL, GP_KIND_INT, GP_KIND_UINT, GP_KIND_FLOAT, G
 gp_kind gp_dtype_kind(gp_dtype dtype);
 bool gp_dtype_is_float(gp_dtype dtype);   /* float16/32/64 */
 bool gp_dtype_is_integer(gp_dtype dtype); /* signed or unsigned, not bool */
-bool gp_dtype_is_computed(gp_dtype dtype); /* expressions can have it */
 
 /* NumPy's type letter and size as in an .npy descr: "b1", "i4", "f8". */
 const char *gp_dtype_code(gp_dtype dtype);

@@ -48,7 +48,12 @@ void gp_fold_free(gp_fold *fold)
     if (fold != NULL) fold->kind->close(fold);
 }
 
-uint64_t gp_fold_room(const gp_fold *fold, uint64_t count) { return fold->kind->room(fold, count); }
+uint64_t gp_fold_room(const gp_fold *fold, uint64_t count)
+{
+    return fold->kind->room != NULL ? fold->kind->room(fold, count) : 0;
+}
+
+uint64_t gp_fold_given(const gp_fold *fold) { return fold->given; }
 
 bool gp_fold_in_place(const gp_fold *fold) { return fold->kind->in_place; }
 

@@ -259,19 +259,36 @@ GP_INTO double product_back_FLOAT64(product_one s) { return one_nan_FLOAT64(s.va
             uint64_t open = line->at % 8;                                                                   \
             kind##_eight v;                                                                                 \
             gp_scan_word w[kind##_words * 8] __attribute__((aligned(64)));                                  \
-            for (; open == 0 && n >= 8; n -= 8, line->at += 8, x += 8) {                                    \
-                FETCH(kind, name, v, x)                                                                     \
-                EIGHT(kind, v)                                                                              \
-                if (out != NULL) {                                                                          \
-                    if (after != NULL) {                                                                    \
-                        for (int p = 0; p < kind##_words; p++)                                              \
-                            memcpy((char *)&offset + 64 * p, after + (uint64_t)p * plane + line->at + 1, 64); \
-                    }                                                                                       \
-                    kind##_eight sum = kind##_join8(offset, v);                                             \
-                    GIVE(kind, name, out, sum)                                                              \
-                    out += 8;                                                                               \
+            /* Whole groups: those of which nothing is given, those of windows, and the others. */          \
+            const uint64_t eights = open == 0 ? n / 8 : 0;                                                  \
+            if (out == NULL) {                                                                              \
+                for (uint64_t i = 0; i < eights; i++) {                                                     \
+                    FETCH(kind, name, v, x + 8 * i)                                                         \
+                    EIGHT(kind, v)                                                                          \
                 }                                                                                           \
+            } else if (after != NULL) {                                                                     \
+                const gp_scan_word *later = after + line->at + 1;                                           \
+                for (uint64_t i = 0; i < eights; i++) {                                                     \
+                    FETCH(kind, name, v, x + 8 * i)                                                         \
+                    EIGHT(kind, v)                                                                          \
+                    for (int p = 0; p < kind##_words; p++)                                                  \
+                        memcpy((char *)&offset + 64 * p, later + (uint64_t)p * plane + 8 * i, 64);          \
+                    kind##_eight sum = kind##_join8(offset, v);                                             \
+                    GIVE(kind, name, out + 8 * i, sum)                                                      \
+                }                                                                                           \
+                out += 8 * eights;                                                                          \
+            } else {                                                                                        \
+                for (uint64_t i = 0; i < eights; i++) {                                                     \
+                    FETCH(kind, name, v, x + 8 * i)                                                         \
+                    EIGHT(kind, v)                                                                          \
+                    kind##_eight sum = kind##_join8(offset, v);                                             \
+                    GIVE(kind, name, out + 8 * i, sum)                                                      \
+                }                                                                                           \
+                out += 8 * eights;                                                                          \
             }                                                                                               \
+            n -= 8 * eights;                                                                                \
+            line->at += 8 * eights;                                                                         \
+            x += 8 * eights;                                                                                \
             if (n == 0) break;                                                                              \
             uint64_t more = gp_min_u64(8 - open, n);                                                        \
             type all[8];                                                                                    \

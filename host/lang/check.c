@@ -50,9 +50,6 @@ static int input_node(gp_builder *b, int index)
     const gp_input *in = &b->program->input[index];
     gpuproc_error why;
     uint64_t count;
-    if (!gp_dtype_is_computed(in->dtype))
-        return gp_build_fail(b, GPUPROC_TYPE, "'%.80s' is %s, with which gpuproc cannot compute yet", in->name,
-                             gpuproc_dtype_name(in->dtype));
     if (gp_shape_count(&in->shape, gpuproc_dtype_bytes(in->dtype), &count, &why) != GPUPROC_OK)
         return gp_build_fail(b, why.status, "'%.80s': %.300s", in->name, why.message);
     int node = gp_ir_input_node(b->program, index);

@@ -33,7 +33,7 @@ gpuproc_status gp_run_fail_resident(const gp_run *run, const gp_pass_input *in, 
                                     gpuproc_error *err)
 {
     const gp_program *program = run->plan->program;
-    bool named = (size_t)in->input < program->inputs && program->input[in->input].name != NULL;
+    bool named = (size_t)in->input < program->inputs && program->input[in->input].name[0] != 0;
     return gp_fail(err, GPUPROC_BUDGET,
                    "%s needs all of %s%s%s in memory, %" PRIu64 " bytes, but the memory budget leaves %" PRIu64,
                    in->table ? table_reader(program, in->node) : "broadcasting", named ? "input '" : "",

@@ -67,7 +67,6 @@ static void names(void **state)
             assert_int_equal(d, i);
             assert_int_equal(big, *order == '>' && bytes > 1);
         }
-        assert_true(gp_dtype_is_computed((gp_dtype)i));
     }
     static const char *const bad[] = {"", "f", "f3", "float", "<", "<<f4", "f4 ", " f4", "F4", "f44", "i16", "O",
                                       "M8", "float32x", ">bool8"};
