@@ -67,7 +67,7 @@ keeps "generated" "sum(arange($elements) == 5)" 1
 # What cannot be bounded is refused before anything is read, and says what it would take.
 # refused NAME OPERATION BYTES EXPRESSION
 refused() {
-    evaluate "$4" x=big,dtype=f4 --memory $memory --threads 2 -o o.npy --stats=s.json
+    evaluate "$4" x=big,dtype=f4 --memory $memory --threads 2 -o o.npy
     [ "$rc" -eq 1 ] || [ "$rc" -eq 2 ] || complain "$1: exit code $rc, expected a refusal"
     says "$2" "$1"
     says "$3 bytes" "$1"
