@@ -150,6 +150,7 @@ gp_value gp_check_structure(gp_builder *b, const gp_function *fn, const gp_value
 gp_value gp_check_order(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given);     /* check_order.c: quantiles, histogram, bincount, unique */
 gp_value gp_check_scan(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given);      /* check_scan.c: scans, diff, windows */
 gp_value gp_check_statistics(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given); /* check_statistics.c: nan*, ptp, average, cov, corrcoef, norm */
+gp_value gp_check_pair(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given);      /* check_pair.c: dot, convolve, allclose, ... */
 gp_value gp_check_generator(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given); /* check_generator.c */
 gp_value gp_check_selection(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given); /* check_selection.c: compress, nonzero, take, searchsorted, isin, ... */
 gp_value gp_check_select(gp_builder *b, const gp_value *x, const gp_value *mask); /* x[mask] */

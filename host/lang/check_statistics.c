@@ -63,6 +63,7 @@ static gp_value average(gp_builder *b, const gp_function *fn, const gp_value *ar
     int product = gp_build_binary(b, GP_OP_MUL, f8, gp_build_cast(b, x.re, f8), weight);
     int total = gp_operand_reduce(b, &x, GP_OP_SUM, f8, gp_operand_masked(b, &x, product, zero), 0);
     int scale = gp_operand_reduce(b, &x, GP_OP_SUM, f8, gp_operand_masked(b, &x, weight, zero), 0);
+    scale = gp_operand_guard(b, scale, gp_build_binary(b, GP_OP_EQ, GPUPROC_BOOL, scale, zero), GP_CHECK_WEIGHTS_SUM_TO_ZERO);
     gp_value result = gp_operand_value(b, &x, gp_build_binary(b, GP_OP_DIV, f8, total, scale), -1, dtype);
     if (!both || result.node < 0) return result;
     gp_value scales = gp_operand_value(b, &x, scale, -1, dtype);

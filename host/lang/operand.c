@@ -271,19 +271,11 @@ int gp_operand_masked(gp_builder *b, const gp_operand *x, int node, int otherwis
     return gp_build_op(b, GP_OP_WHERE, gp_build_dtype(b, node), x->mask, node, otherwise);
 }
 
-/* Taking element 1 of a table of one element is the one thing that fails when it is computed. */
-int gp_operand_guard(gp_builder *b, int node, int bad)
+/* The value goes through a choice between itself and itself, which keeps its bits. */
+int gp_operand_guard(gp_builder *b, int node, int bad, gp_check_id id)
 {
-    static const int64_t nothing = 0;
-    if (node < 0 || bad < 0) return -1;
-    int zero = gp_build_array(b, GPUPROC_INT64, &(gp_shape){1, {1}}, &nothing);
-    int table = zero < 0 ? -1 : gp_build_placed(b, gp_ir_table(b->program, zero));
-    int taken = gp_build_binary(b, GP_OP_TAKE, GPUPROC_INT64, table, gp_build_cast(b, bad, GPUPROC_INT64));
-    gp_dtype dtype = gp_build_dtype(b, node);
-    node = gp_build_binary(b, dtype == GPUPROC_BOOL ? GP_OP_BITOR : GP_OP_ADD, dtype, node, gp_build_cast(b, taken, dtype));
-    if (node < 0 || b->program->node[node].shape.ndim > 0) return node;
-    /* A table makes it an array of no axes; stored it is a value again, which goes with every shape. */
-    return gp_operand_fold(b, GP_OP_STORE, dtype, node, -1, 0, 0, &(gp_shape){0}, false);
+    int checked = gp_build_binary(b, GP_OP_CHECK, GPUPROC_BOOL, bad, gp_build_int(b, GPUPROC_INT64, id));
+    return gp_build_where(b, checked, node, node);
 }
 
 int gp_operand_filled(gp_builder *b, const gp_operand *x, int uniform)

@@ -406,6 +406,7 @@ static bool complains_about_zeros(gp_builder *b, int root)
         switch (b->program->node[i].op) {
         case GP_OP_DIV: case GP_OP_FLOORDIV: case GP_OP_MOD: case GP_OP_FMOD: case GP_OP_POW:
         case GP_OP_RECIPROCAL: case GP_OP_LOG: case GP_OP_LOG2: case GP_OP_LOG10: case GP_OP_TAKE:
+        case GP_OP_CHECK:
             complains = true;
             break;
         default: break;

@@ -6,6 +6,7 @@
 #include "device/cpu/cpu_device.h"
 #include "io/crew.h"
 
+#include <fenv.h>
 #include <inttypes.h>
 
 /* Small chunks of a pass of many arrays still fit into this. */
@@ -61,16 +62,18 @@ static void *work(void *arg)
 {
     gp_pass_run *p = arg;
     gp_folder *folder = &p->folder;
+    gpuproc_error failure = {0};
+    fesetenv(FE_DFL_ENV); /* as the workers */
     pthread_mutex_lock(&folder->lock);
     for (;;) {
-        while (folder->slot == NULL && !folder->stop) pthread_cond_wait(&folder->wake, &folder->lock);
-        gp_pass_slot *slot = folder->slot;
-        folder->slot = NULL;
+        while (folder->first == NULL && !folder->stop) pthread_cond_wait(&folder->wake, &folder->lock);
+        gp_pass_slot *slot = folder->first;
         if (slot == NULL) break;
+        folder->first = slot->next_to_fold;
         pthread_mutex_unlock(&folder->lock);
-        slot->fold.folded = (gpuproc_error){0};
-        gpuproc_status st = take(slot, &slot->fold.folded);
-        slot->fold.folded.status = st;
+        /* No piece behind one that is missing. */
+        if (failure.status == GPUPROC_OK) failure.status = take(slot, &failure);
+        slot->fold.folded = failure;
         gp_mailbox_post(&p->run->box, &slot->fold.mail);
         pthread_mutex_lock(&folder->lock);
     }
@@ -83,12 +86,16 @@ gp_step gp_pass_start_fold(void *ctx, unsigned index, uint64_t chunk)
     (void)chunk;
     gp_pass_run *p = ctx;
     gp_pass_slot *slot = &p->slot[index];
+    gp_folder *folder = &p->folder;
     slot->pending = 1;
     slot->failed = false;
-    pthread_mutex_lock(&p->folder.lock);
-    p->folder.slot = slot;
-    pthread_cond_signal(&p->folder.wake);
-    pthread_mutex_unlock(&p->folder.lock);
+    slot->next_to_fold = NULL;
+    pthread_mutex_lock(&folder->lock);
+    if (folder->first == NULL) folder->first = slot;
+    else folder->last->next_to_fold = slot;
+    folder->last = slot;
+    pthread_cond_signal(&folder->wake);
+    pthread_mutex_unlock(&folder->lock);
     return GP_STEP_STARTED;
 }
 

@@ -2,7 +2,7 @@
  *
  * This header is the whole public interface, in the order in which a caller
  * needs it: version, status and errors, dtypes and scalars, session, devices,
- * arrays, jobs.
+ * arrays, jobs, functions.
  *
  * Ground rules, which hold for every function below unless its comment says
  * otherwise:
@@ -449,6 +449,26 @@ GPUPROC_API void gpuproc_job_report(const gpuproc_job *job, gpuproc_report *repo
  * Ownership: ends the caller's; NULL does nothing. Threads: one, while no other uses the
  * handle. Errors: none. */
 GPUPROC_API void gpuproc_job_free(gpuproc_job *job);
+
+/* ---- Functions ---------------------------------------------------------- */
+
+typedef struct gpuproc_function_info {
+    size_t struct_size;
+    const char *name;     /* "sum", "linalg.norm"; static */
+    const char *group;    /* "Structure"; static */
+    const char *doc;      /* one line; static */
+    char parameters[192]; /* "a, axis=, dtype="; those with = may be left out */
+} gpuproc_function_info;
+
+/* How many functions the language of expressions has. Threads: any. Errors: none. */
+GPUPROC_API size_t gpuproc_function_count(void);
+
+/* Fills *info (info->struct_size set by the caller) for function `index`, which is below
+ * gpuproc_function_count; those of one group follow one another.
+ * Ownership: *info is the caller's, its texts are static. Threads: any. Errors: INVALID_ARGUMENT. */
+GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_function_info_get(size_t index,
+                                                                   gpuproc_function_info *info,
+                                                                   gpuproc_error *err);
 
 #ifdef __cplusplus
 }

@@ -11,8 +11,7 @@ static gp_fold_spec spec_of(uint64_t n, int64_t bins, int64_t least, int64_t mos
                           .operand = {GPUPROC_INT64, GPUPROC_FLOAT64},
                           .operands = weighted ? 2 : 1,
                           .shape = {1, {(int64_t)n}},
-                          .size = bins,
-                          .ddof = (double)least,
+                          .size = bins > 0 ? bins : least,
                           .dtype = weighted ? GPUPROC_FLOAT64 : GPUPROC_INT64,
                           .result = {1, {bins > 0 ? bins : most}},
                           .growing = bins == 0};

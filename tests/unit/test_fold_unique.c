@@ -1,6 +1,8 @@
 /* UNIQUE and UNIQUE_COUNTS against sorting, for every dtype, with memory that is just enough or too little. */
 #include "fold_pieces.h"
 
+#include "array/half.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -13,6 +15,7 @@ static long double number_of(const void *at, gp_dtype dtype)
     case GPUPROC_##name: { type v; memcpy(&v, at, sizeof v); return (long double)v; }
         GP_DTYPES(X)
 #undef X
+    case GPUPROC_FLOAT16: { uint16_t v; memcpy(&v, at, sizeof v); return (long double)gp_half_to_f64(v); }
     default: return 0;
     }
 }
@@ -36,7 +39,8 @@ static void draw(unsigned char *at, gp_dtype dtype, uint64_t pool, uint64_t *ran
         double v = special[fold_random(random) % 9];
         if (fold_random(random) % 2 == 0) v = -v;
         float narrow = (float)v;
-        memcpy(&bits, element == 4 ? (void *)&narrow : (void *)&v, element);
+        uint16_t half = gp_half_from_f64(v);
+        memcpy(&bits, element == 2 ? (void *)&half : element == 4 ? (void *)&narrow : (void *)&v, element);
     }
     memcpy(at, &bits, element);
 }
@@ -94,6 +98,7 @@ static void any_values(void **unused)
 #define X(name, type, kind) GPUPROC_##name,
         GP_DTYPES(X)
 #undef X
+        GPUPROC_FLOAT16,
     };
     for (size_t d = 0; d < sizeof dtypes / sizeof *dtypes; d++) {
         for (int round = 0; round < 14; round++) {
