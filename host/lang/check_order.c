@@ -98,7 +98,8 @@ static int quantiles(gp_builder *b, const gp_operand *x, const wanted *w, bool n
                                w->method, &shape, false);
     /* Of x[mask] only how many there are is not known: what is left out becomes NaN and does not count.
      * A NaN among what is selected must then be looked for. */
-    int found = gp_operand_fold(b, GP_OP_NANQUANTILE, work, gp_operand_masked(b, x, node, missing), w->node, 0, w->method, &shape, false);
+    int found = gp_operand_fold(b, GP_OP_NANQUANTILE, work, gp_operand_masked(b, x, node, missing), w->node,
+                                x->whole ? 0 : x->axes, w->method, &shape, false);
     if (nan || found < 0) return found;
     int bad = gp_operand_nan(b, x);
     if (bad < 0) return found;

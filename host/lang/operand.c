@@ -79,15 +79,22 @@ bool gp_operand_take(gp_builder *b, const gp_function *fn, const gp_value *v, gp
     }
     if (b->st != GPUPROC_OK) return false;
     x->selected = value.selected;
-    if (value.selected) x->mask = value.mask;
     x->shape = *gp_build_shape(b, x->re);
+    if (value.selected) {
+        x->mask = gp_build_broadcast(b, value.mask, &x->shape); /* a mask of rows is narrower */
+        if (x->mask < 0) return false;
+    }
+    x->mask_axes = value.mask_axes > 0 ? value.mask_axes : x->shape.ndim;
     x->axes = x->shape.ndim == 0 ? 0 : (uint32_t)(((uint64_t)1 << x->shape.ndim) - 1);
     x->whole = true;
     return true;
 }
 
 /* As NumPy counts them. */
-static int ndim_of(const gp_operand *x) { return x->selected ? 1 : x->shape.ndim - x->extra; }
+static int ndim_of(const gp_operand *x)
+{
+    return x->selected ? 1 + x->shape.ndim - x->mask_axes : x->shape.ndim - x->extra;
+}
 
 bool gp_operand_narrow(gp_builder *b, gp_operand *x, int mask)
 {
@@ -135,6 +142,19 @@ static int stretched(gp_builder *b, int node, const gp_shape *shape)
     return gp_build_insert_axis(b, node, shape->ndim);
 }
 
+/* Selected rows, and not all of them made one: what goes along the rows counts only those, as with where=. */
+static bool axes_of_rows(gp_builder *b, const gp_function *fn, uint32_t axes, bool one, gp_operand *x)
+{
+    if (one || x->mask_axes != 1 || !(axes & 1)) {
+        gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() of selected rows goes along all axes or, where it can, along the first ones: "
+                      "what goes along others can be done before x[mask]", fn->name);
+        return false;
+    }
+    x->axes = axes;
+    x->whole = x->selected = false;
+    return true;
+}
+
 bool gp_operand_axes(gp_builder *b, const gp_function *fn, const gp_value *axis, bool one, gp_operand *x)
 {
     int ndim = ndim_of(x);
@@ -167,8 +187,9 @@ bool gp_operand_axes(gp_builder *b, const gp_function *fn, const gp_value *axis,
     } else if (!gp_argument_axes(b, fn, axis, ndim, &axes)) {
         return false;
     }
-    if (x->selected) return true; /* its only axis */
     uint32_t all = x->axes;
+    if (x->selected && axes == ((uint32_t)1 << ndim) - 1) return true; /* all of them */
+    if (x->selected) return axes_of_rows(b, fn, axes, one, x);
     x->axes = axes;
     x->whole = axes == all;
     return true;

@@ -11,7 +11,8 @@ typedef struct gp_operand {
     int re, im;     /* float16 has become float32; im: -1 for what is real */
     int mask;       /* -1, or a bool node of the same shape: only the elements where it is true count */
     gp_dtype dtype; /* what it is for NumPy: float16 and the complex ones, too */
-    bool selected;  /* x[mask]: one axis, whatever the shape of the nodes */
+    bool selected;  /* x[mask]: one axis, in place of the first mask_axes of the nodes' */
+    int mask_axes;
     gp_shape shape; /* of the nodes */
     uint32_t axes;  /* that are gone along; 0 where there are none (a scalar) */
     bool whole;     /* all of them */
