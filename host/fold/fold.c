@@ -49,7 +49,10 @@ void gp_fold_free(gp_fold *fold)
     if (fold != NULL) fold->kind->close(fold);
 }
 
-uint64_t gp_fold_room(const gp_fold *fold, uint64_t count) { return fold->kind->room(fold, count); }
+uint64_t gp_fold_room(const gp_fold *fold, uint64_t count)
+{
+    return fold->kind->room != NULL ? fold->kind->room(fold, count) : 0;
+}
 
 uint64_t gp_fold_given(const gp_fold *fold) { return fold->given; }
 

@@ -13,6 +13,7 @@ typedef struct reduction {
     gp_dtype dtype;
     bool nan;        /* nan*: NaN do not count */
     bool where;      /* where= is given */
+    int selected;    /* the mask of x[mask], without what nan* leave out; -1: none */
     double ddof;
     const gp_value *initial;
 } reduction;
@@ -234,6 +235,12 @@ static int loser(gp_builder *b, bool for_min, gp_dtype dtype)
     return gp_build_int(b, dtype, is_unsigned ? 0 : -(int64_t)highest - 1);
 }
 
+/* Whether a mask is nowhere true. */
+static int none_of(gp_builder *b, const gp_operand *x, int mask)
+{
+    return gp_build_unary(b, GP_OP_INVERT, GPUPROC_BOOL, gp_operand_reduce(b, x, GP_OP_ANY, GPUPROC_BOOL, mask, 0));
+}
+
 static gp_value extreme(gp_builder *b, const reduction *r)
 {
     const gp_operand *x = &r->x;
@@ -256,10 +263,13 @@ static gp_value extreme(gp_builder *b, const reduction *r)
         if (r->nan && floats) combine = is_min ? GP_OP_FMIN : GP_OP_FMAX;
         result = with_initial(b, r, combine, false, result);
     } else if (x->mask >= 0) {
-        /* Nothing counts: NaN, as NumPy's nanmin has it; integers have none, and fail. */
-        int some = gp_operand_reduce(b, x, GP_OP_ANY, GPUPROC_BOOL, x->mask, 0);
-        if (!floats) result = gp_operand_guard(b, result, gp_build_unary(b, GP_OP_INVERT, GPUPROC_BOOL, some));
-        else result = gp_build_op(b, GP_OP_WHERE, dtype, some, result, gp_build_float(b, dtype, NAN));
+        if (r->nan && floats) { /* all are NaN: so is the result */
+            int some = gp_operand_reduce(b, x, GP_OP_ANY, GPUPROC_BOOL, x->mask, 0);
+            result = gp_build_op(b, GP_OP_WHERE, dtype, some, result, gp_build_float(b, dtype, NAN));
+        }
+        gp_check_id none = is_min ? GP_CHECK_MINIMUM_OF_NONE : GP_CHECK_MAXIMUM_OF_NONE;
+        if (r->nan) none = is_min ? GP_CHECK_FMIN_OF_NONE : GP_CHECK_FMAX_OF_NONE;
+        if (r->selected >= 0) result = gp_operand_guard(b, result, none_of(b, x, r->selected), none);
     }
     return as_result(b, r, result, -1, x->dtype);
 }
@@ -291,10 +301,10 @@ static gp_value argument(gp_builder *b, const reduction *r)
     gp_dtype dtype = gp_build_dtype(b, x->re);
     int place = gp_operand_masked(b, x, x->re, loser(b, is_min, dtype)); /* nanargmin: as NumPy, infinities for NaN */
     place = x->selected ? selected_place(b, r, is_min) : gp_operand_reduce(b, x, r->op, GPUPROC_INT64, place, 0);
-    if (x->mask >= 0) { /* all are NaN, or nothing is selected: there is no answer */
-        int some = gp_operand_reduce(b, x, GP_OP_ANY, GPUPROC_BOOL, x->mask, 0);
-        place = gp_operand_guard(b, place, gp_build_unary(b, GP_OP_INVERT, GPUPROC_BOOL, some));
-    }
+    if (r->selected >= 0) /* nothing is selected: there is no answer */
+        place = gp_operand_guard(b, place, none_of(b, x, r->selected),
+                                 is_min ? GP_CHECK_ARGMIN_OF_NONE : GP_CHECK_ARGMAX_OF_NONE);
+    if (r->nan && x->mask >= 0) place = gp_operand_guard(b, place, none_of(b, x, x->mask), GP_CHECK_ALL_NAN);
     return as_result(b, r, place, -1, GPUPROC_INT64);
 }
 
@@ -422,6 +432,7 @@ gp_value gp_check_reduction(gp_builder *b, const gp_function *fn, const gp_value
     }
     if (!gp_operand_take(b, fn, &args[0], &r.x) || !gp_operand_where(b, fn, where, &r.x)) return failed();
     if (!gp_operand_axes(b, fn, axis, fn->rule == GP_RULE_ARGUMENT, &r.x) || !gp_operand_keepdims(b, fn, keepdims, &r.x)) return failed();
+    r.selected = r.x.selected ? r.x.mask : -1;
     if (r.nan && !gp_operand_narrow(b, &r.x, gp_operand_nan(b, &r.x) < 0 ? -1
                                     : gp_build_unary(b, GP_OP_INVERT, GPUPROC_BOOL, gp_operand_nan(b, &r.x))))
         return failed();

@@ -63,6 +63,7 @@ static gp_value average(gp_builder *b, const gp_function *fn, const gp_value *ar
     int product = gp_build_binary(b, GP_OP_MUL, f8, gp_build_cast(b, x.re, f8), weight);
     int total = gp_operand_reduce(b, &x, GP_OP_SUM, f8, gp_operand_masked(b, &x, product, zero), 0);
     int scale = gp_operand_reduce(b, &x, GP_OP_SUM, f8, gp_operand_masked(b, &x, weight, zero), 0);
+    scale = gp_operand_guard(b, scale, gp_build_binary(b, GP_OP_EQ, GPUPROC_BOOL, scale, zero), GP_CHECK_WEIGHTS_SUM_TO_ZERO);
     gp_value result = gp_operand_value(b, &x, gp_build_binary(b, GP_OP_DIV, f8, total, scale), -1, dtype);
     if (!both || result.node < 0) return result;
     gp_value scales = gp_operand_value(b, &x, scale, -1, dtype);
@@ -207,12 +208,13 @@ static int magnitude(gp_builder *b, const gp_operand *x)
     return gp_build_binary(b, GP_OP_HYPOT, dtype, x->re, x->im);
 }
 
+/* The others become zero before they are scaled: overflow of what is not used would be told. */
 static int sum_of_squares(gp_builder *b, const gp_operand *x, int a, double scale, int chosen)
 {
     int zero = gp_build_float(b, f8, 0);
+    a = gp_build_op(b, GP_OP_WHERE, f8, chosen, a, zero);
     if (scale != 1) a = gp_build_binary(b, GP_OP_MUL, f8, a, gp_build_float(b, f8, scale));
     a = gp_build_unary(b, GP_OP_SQUARE, f8, a);
-    a = gp_build_op(b, GP_OP_WHERE, f8, chosen, a, zero);
     return gp_operand_reduce(b, x, GP_OP_SUM, f8, gp_operand_masked(b, x, a, zero), 0);
 }
 

@@ -63,7 +63,7 @@ bool gp_operand_take(gp_builder *b, const gp_function *fn, const gp_value *v, gp
         value = gp_value_node(gp_build_strong(b, v));
     }
     if (value.node < 0 || b->st != GPUPROC_OK) return false;
-    if (value.windowed) value = gp_build_window_view(b, &value);
+    if (value.windowed || value.complex) value = gp_build_window_view(b, &value); /* both parts in one shape */
     if (value.node < 0) return false;
     x->re = value.node;
     x->dtype = gp_build_dtype(b, value.node);
@@ -86,7 +86,8 @@ bool gp_operand_take(gp_builder *b, const gp_function *fn, const gp_value *v, gp
     return true;
 }
 
-int gp_operand_ndim(const gp_operand *x) { return x->selected ? 1 : x->shape.ndim - x->extra; }
+/* As NumPy counts them. */
+static int ndim_of(const gp_operand *x) { return x->selected ? 1 : x->shape.ndim - x->extra; }
 
 bool gp_operand_narrow(gp_builder *b, gp_operand *x, int mask)
 {
@@ -136,7 +137,7 @@ static int stretched(gp_builder *b, int node, const gp_shape *shape)
 
 bool gp_operand_axes(gp_builder *b, const gp_function *fn, const gp_value *axis, bool one, gp_operand *x)
 {
-    int ndim = gp_operand_ndim(x);
+    int ndim = ndim_of(x);
     uint32_t axes = 0;
     if (axis->kind == GP_VAL_NONE) return true;
     if (ndim == 0 && axis->kind == GP_VAL_INT && (axis->i == 0 || axis->i == -1)) return true; /* as NumPy's ufuncs */
@@ -249,19 +250,11 @@ int gp_operand_masked(gp_builder *b, const gp_operand *x, int node, int otherwis
     return gp_build_op(b, GP_OP_WHERE, gp_build_dtype(b, node), x->mask, node, otherwise);
 }
 
-/* Taking element 1 of a table of one element is the one thing that fails when it is computed. */
-int gp_operand_guard(gp_builder *b, int node, int bad)
+/* The value goes through a choice between itself and itself, which keeps its bits. */
+int gp_operand_guard(gp_builder *b, int node, int bad, gp_check_id id)
 {
-    static const int64_t nothing = 0;
-    if (node < 0 || bad < 0) return -1;
-    int zero = gp_build_array(b, GPUPROC_INT64, &(gp_shape){1, {1}}, &nothing);
-    int table = zero < 0 ? -1 : gp_build_placed(b, gp_ir_table(b->program, zero));
-    int taken = gp_build_binary(b, GP_OP_TAKE, GPUPROC_INT64, table, gp_build_cast(b, bad, GPUPROC_INT64));
-    gp_dtype dtype = gp_build_dtype(b, node);
-    node = gp_build_binary(b, dtype == GPUPROC_BOOL ? GP_OP_BITOR : GP_OP_ADD, dtype, node, gp_build_cast(b, taken, dtype));
-    if (node < 0 || b->program->node[node].shape.ndim > 0) return node;
-    /* A table makes it an array of no axes; stored it is a value again, which goes with every shape. */
-    return gp_operand_fold(b, GP_OP_STORE, dtype, node, -1, 0, 0, &(gp_shape){0}, false);
+    int checked = gp_build_binary(b, GP_OP_CHECK, GPUPROC_BOOL, bad, gp_build_int(b, GPUPROC_INT64, id));
+    return gp_build_where(b, checked, node, node);
 }
 
 int gp_operand_filled(gp_builder *b, const gp_operand *x, int uniform)
@@ -276,7 +269,7 @@ static int with_axes(gp_builder *b, const gp_operand *x, int node)
 {
     if (node < 0 || !x->keepdims || x->extra) return node;
     if (b->program->node[node].uniform) {
-        gp_shape kept = {.ndim = gp_operand_ndim(x)};
+        gp_shape kept = {.ndim = ndim_of(x)};
         for (int d = 0; d < kept.ndim; d++) kept.dim[d] = x->selected || (x->axes >> d & 1) ? 1 : x->shape.dim[d];
         return kept.ndim == 0 ? node : gp_build_fill(b, node, &kept);
     }

@@ -61,7 +61,7 @@ static inline void *member_main(void *arg)
 static inline void each_threads(const gp_workers *workers, uint64_t units,
                                 void (*run)(void *arg, unsigned worker, uint64_t from, uint64_t to), void *arg)
 {
-    member m[8];
+    member m[16];
     crew c = {.units = units, .run = run, .arg = arg};
     if (units == 0) return;
     if (workers->count == 1) {
