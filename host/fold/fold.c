@@ -10,6 +10,7 @@ static const gp_fold_kind *kind_of(gp_op op)
     case GP_OP_CUMMAX:
     case GP_OP_CUMMIN: return &gp_fold_scan;
     case GP_OP_WINSUM:
+    case GP_OP_WINMEAN:
     case GP_OP_WINMAX:
     case GP_OP_WINMIN: return &gp_fold_window;
     case GP_OP_QUANTILE:

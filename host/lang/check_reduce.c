@@ -359,12 +359,6 @@ static int window_fold(gp_builder *b, const gp_value *v, gp_op op, int node, gp_
     return gp_operand_fold(b, op, dtype, node, -1, (uint32_t)1 << v->window_axis, v->window, &shape, false);
 }
 
-static int window_mean(gp_builder *b, const gp_value *v, int node, gp_dtype dtype)
-{
-    int total = window_fold(b, v, GP_OP_WINSUM, node, dtype);
-    return gp_build_binary(b, GP_OP_DIV, dtype, total, gp_build_float(b, dtype, (double)v->window));
-}
-
 /* True where the windows' axis alone is reduced by something that has a fold of its own. */
 static bool has_window_fold(const gp_builder *b, const reduction *r, const gp_value *v, const gp_value *axis)
 {
@@ -395,8 +389,8 @@ static gp_value over_windows(gp_builder *b, const reduction *r, const gp_value *
         break;
     case GP_OP_MEAN:
         if (!number) dtype = work = GPUPROC_FLOAT64;
-        re = window_mean(b, v, x.re, work);
-        if (x.im >= 0) im = window_mean(b, v, x.im, work);
+        re = window_fold(b, v, GP_OP_WINMEAN, x.re, work);
+        if (x.im >= 0) im = window_fold(b, v, GP_OP_WINMEAN, x.im, work);
         break;
     case GP_OP_MIN: re = window_fold(b, v, GP_OP_WINMIN, x.re, work); break;
     case GP_OP_MAX: re = window_fold(b, v, GP_OP_WINMAX, x.re, work); break;

@@ -155,7 +155,7 @@
  * (fold/fold.h): X(NAME, operands' kinds). With the reductions along axes they are the operations
  * whose result is stored: an array of its own, which later passes read.
  *   CUM*: running sum, product, maximum, minimum along the one axis of node.axes.
- *   WIN*: sum, minimum, maximum over windows of node.size elements along the one axis of node.axes,
+ *   WIN*: sum, mean (the rounded sum, divided), minimum, maximum over windows of node.size elements along the one axis of node.axes,
  *     which becomes shorter by size - 1.
  *   QUANTILE, NANQUANTILE: over node.axes (0: all); arg[1] is a constant INPUT of float64 with the
  *     q's (shape () or (k,)); node.size is the method (gp_quantile_method). Result: q's shape, then the
@@ -172,6 +172,7 @@
     X(CUMMAX,        GP_B|GP_I|GP_F) \
     X(CUMMIN,        GP_B|GP_I|GP_F) \
     X(WINSUM,        GP_I|GP_F) \
+    X(WINMEAN,       GP_F) \
     X(WINMAX,        GP_B|GP_I|GP_F) \
     X(WINMIN,        GP_B|GP_I|GP_F) \
     X(QUANTILE,      GP_F) \
