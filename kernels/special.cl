@@ -6,6 +6,7 @@
 #pragma OPENCL EXTENSION cl_khr_fp64 : enable
 #endif
 #define GP_FLAG_INDEX 32u
+#define GP_FLAG_CHECK 6
 
 /* ---- Complex numbers: their parts ---- */
 
@@ -166,6 +167,12 @@ GP_TAKE(f2, ushort, 0) GP_TAKE(f4, float, 0.0f) GP_TAKE(c8, float2, (float2)(0.0
 static inline uchar gp_take_b1(__global const uchar *table, ulong count, long at, uint *flags)
 {
     return gp_take_u1(table, count, at, flags) != 0;
+}
+
+static inline uchar gp_check_b1(uchar bad, long id, uint *flags)
+{
+    *flags |= (uint)(bad != 0) << (GP_FLAG_CHECK + id);
+    return bad;
 }
 
 /* How many elements of the sorted table come before v: left those below it, right those not above.

@@ -4,6 +4,9 @@
 #include "suggest.h"
 #include "term.h"
 
+#include <gpuproc/gpuproc.h>
+
+#include <stdio.h>
 #include <string.h>
 
 static const char help_main[] =
@@ -20,7 +23,8 @@ static const char help_main[] =
     "  eval       evaluate an expression over files\n"
     "  info       what a file holds\n"
     "  devices    the processors that can be used\n"
-    "  help       the help of a command: gpuproc help eval\n"
+    "  help       the help of a command: gpuproc help eval; of the functions that an\n"
+    "             expression may call: gpuproc help functions\n"
     "\n"
     "Options:\n"
     "  -h, --help       this text; behind a command, its own\n"
@@ -102,9 +106,15 @@ static const char help_devices[] =
     "Lists the processors that can be used, with the index that eval --device takes.\n"
     "Index 0 is the native CPU path, which is always there.\n";
 
-static const char help_help[] = "gpuproc help [COMMAND]\n"
+static const char help_help[] = "gpuproc help [COMMAND | functions | FUNCTION]\n"
                                 "\n"
-                                "The help of a command, or of gpuproc.\n";
+                                "Examples:\n"
+                                "  gpuproc help eval\n"
+                                "  gpuproc help functions\n"
+                                "  gpuproc help quantile\n"
+                                "\n"
+                                "The help of a command or of gpuproc; all functions that an expression may call,\n"
+                                "or one of them.\n";
 
 static const struct {
     const char *name, *text;
@@ -143,8 +153,27 @@ int help_short(void)
     return EXIT_USAGE;
 }
 
+/* All functions by group, or the one of that name; false where there is none. */
+static bool print_functions(const char *name)
+{
+    const char *before = "";
+    bool found = false;
+    for (size_t i = 0; i < gpuproc_function_count(); i++) {
+        gpuproc_function_info info = {.struct_size = sizeof info};
+        if (gpuproc_function_info_get(i, &info, NULL) != GPUPROC_OK) continue;
+        if (name != NULL && strcmp(name, info.name) != 0) continue;
+        if (name == NULL && strcmp(info.group, before) != 0)
+            fprintf(stdout_stream(), "%s%s:\n", *before != '\0' ? "\n" : "", info.group);
+        before = info.group;
+        fprintf(stdout_stream(), "%s%s(%s)\n      %s\n", name == NULL ? "  " : "", info.name, info.parameters, info.doc);
+        found = true;
+    }
+    return found;
+}
+
 int command_help(int argc, char **argv)
 {
     if (argc > 2) return term_usage("help takes one command at most");
+    if (argc > 1 && print_functions(strcmp(argv[1], "functions") == 0 ? NULL : argv[1])) return 0;
     return help_print(argc > 1 ? argv[1] : NULL);
 }

@@ -184,6 +184,16 @@ bool spec_input(const char *text, file_spec *spec)
     return spec->name != NULL && spec_file(equals + 1, spec);
 }
 
+/* The program's standard output has been moved away from descriptor 1, so these names mean "-". */
+static bool is_stdout(const char *path)
+{
+    static const char *const names[] = {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(path, names[i]) == 0) return true;
+    }
+    return false;
+}
+
 bool spec_output(const char *text, file_spec *spec)
 {
     static const char *const keys[] = {"format", NULL};
@@ -199,6 +209,7 @@ bool spec_output(const char *text, file_spec *spec)
         term_error("-o '%s' names no file", text);
         return false;
     }
+    if (is_stdout(spec->path)) strcpy(spec->path, "-");
     if (*key == '\0') return true;
     const char *format = key + strlen(",format=");
     spec->raw = strcmp(format, "raw") == 0;

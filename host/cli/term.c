@@ -128,7 +128,7 @@ int term_failure(const gpuproc_error *err, const char *expression)
     int code = gpuproc_status_exit_code(err->status);
     if (err->status == GPUPROC_IO_PIPE) return code;
     bool in_expression = strcmp(err->where, "expression") == 0 || err->line > 0;
-    if (in_expression && err->status == GPUPROC_UNSUPPORTED) code = EXIT_USAGE; /* not built yet */
+    if (in_expression && err->status == GPUPROC_UNSUPPORTED) code = EXIT_USAGE; /* it must be written another way */
     const char *text = err->message[0] != '\0' ? err->message : gpuproc_status_text(err->status);
     bool standard = strcmp(err->where, "-") == 0 && strstr(text, "standard") != NULL;
     if (err->where[0] == '\0' || in_expression || standard || strstr(text, err->where) != NULL)

@@ -147,7 +147,7 @@ void gp_cl_emit_hoisted(gp_cl_emit *emit)
 
 static bool takes_flags(gp_op op, gp_dtype dtype)
 {
-    return op == GP_OP_TAKE ||
+    return op == GP_OP_TAKE || op == GP_OP_CHECK ||
            (gp_dtype_is_integer(dtype) &&
             (op == GP_OP_FLOORDIV || op == GP_OP_MOD || op == GP_OP_FMOD || op == GP_OP_POW ||
              op == GP_OP_RECIPROCAL));

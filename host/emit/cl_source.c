@@ -21,7 +21,7 @@ _Static_assert(sizeof(gp_partial_prod) == 8, "");
 _Static_assert(sizeof(gp_partial_moments) == 24 && offsetof(gp_partial_moments, m2) == 16, "");
 _Static_assert(GP_LANES == 64 && GP_BLOCK == 1024, "kernels/reductions.cl has them, too");
 _Static_assert(GP_FLAG_DIVIDE == 1 && GP_FLAG_NEG_POWER == 2, "kernels/integers.cl has them, too");
-_Static_assert(GP_FLAG_INDEX == 32, "kernels/special.cl has it, too");
+_Static_assert(GP_FLAG_INDEX == 32 && GP_FLAG_CHECK == 6, "kernels/special.cl has it, too");
 
 /* What every full-profile device offers: bytes of arguments (1024) and of local memory. */
 #define MAX_POINTERS 120

@@ -20,6 +20,8 @@
 #define GP_FLAG_DIVIDE 1u    /* an integer was divided by zero: a warning */
 #define GP_FLAG_NEG_POWER 2u /* an integer had a negative integer power: an error */
 #define GP_FLAG_INDEX 32u    /* TAKE met an index outside the table: an error */
+/* Bit 6 + number of a gp_check: CHECK met a true operand: an error. */
+#define GP_FLAG_CHECK 6
 /* Float arithmetic (+ - * / sqrt and what is made of them), told by the CPU only: warnings. */
 #define GP_FLAG_FLOAT_DIVIDE 4u
 #define GP_FLAG_FLOAT_OVERFLOW 8u

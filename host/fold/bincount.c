@@ -16,7 +16,7 @@ typedef struct bincount {
     gp_fold base;
     bool growing;
     uint64_t budget, most;
-    uint64_t bins;     /* growing: so far, largest value + 1 */
+    uint64_t bins;     /* growing: so far, largest value + 1, or the least that is asked for */
     uint64_t capacity; /* of each table */
     unsigned parts;
     uint64_t **count;  /* a table for each part */
@@ -25,18 +25,18 @@ typedef struct bincount {
     void *result;
 } bincount;
 
+/* 0 where only the data say how many. */
+static int64_t known_bins(const gp_fold_spec *spec) { return spec->growing ? 0 : spec->size; }
+
 static uint64_t per_bin(const gp_fold_spec *spec)
 {
-    return spec->operands == 2 ? gp_bin_weights_bytes(spec->size) : sizeof(uint64_t);
+    return spec->operands == 2 ? gp_bin_weights_bytes(known_bins(spec)) : sizeof(uint64_t);
 }
 
 /* The parts' own and the least number of bins. */
 static uint64_t bytes(const gp_fold_spec *spec)
 {
-    uint64_t bins = spec->size > 0 ? (uint64_t)spec->size
-                    : spec->ddof > 0 ? (uint64_t)spec->ddof
-                                     : 1,
-             total;
+    uint64_t bins = spec->size > 0 ? (uint64_t)spec->size : 1, total;
     if (!gp_mul_u64(bins, per_bin(spec) + (spec->operands == 2 ? sizeof(double) : 0), &total)) return UINT64_MAX;
     return gp_add_u64(total, sizeof(bincount) + 4096, &total) ? total : UINT64_MAX;
 }
@@ -58,8 +58,8 @@ static gpuproc_status open(const gp_fold_spec *spec, uint64_t budget, unsigned w
 {
     bincount *b = gp_calloc(1, sizeof *b);
     if (b == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "bincount: out of memory");
-    b->growing = spec->size == 0;
-    b->bins = b->growing ? (spec->ddof > 0 ? (uint64_t)spec->ddof : 0) : (uint64_t)spec->size;
+    b->growing = spec->growing;
+    b->bins = (uint64_t)spec->size;
     b->most = spec->result.ndim == 1 ? (uint64_t)spec->result.dim[0] : UINT64_MAX;
     b->budget = budget - sizeof(bincount) - 4096;
     b->capacity = gp_max_u64(b->bins, 1);
@@ -70,7 +70,7 @@ static gpuproc_status open(const gp_fold_spec *spec, uint64_t budget, unsigned w
     if (spec->operands == 2) {
         uint64_t left = b->budget - b->capacity * sizeof(double);
         b->parts = (unsigned)gp_max_u64(gp_min_u64(workers, left / (b->capacity * per_bin(spec))), 1);
-        b->weights = gp_bin_weights_new(spec->size, b->capacity, b->parts);
+        b->weights = gp_bin_weights_new(known_bins(spec), b->capacity, b->parts);
         ok = ok && b->weights != NULL;
     } else {
         b->count = gp_calloc(b->parts, sizeof *b->count);
@@ -87,13 +87,6 @@ static gpuproc_status open(const gp_fold_spec *spec, uint64_t budget, unsigned w
     }
     *fold = &b->base;
     return GPUPROC_OK;
-}
-
-static uint64_t room(const gp_fold *fold, uint64_t count)
-{
-    (void)fold;
-    (void)count;
-    return 0;
 }
 
 typedef struct job {
@@ -240,7 +233,6 @@ static void rest(gp_fold *fold, const void **data, uint64_t *first, uint64_t *co
 const gp_fold_kind gp_fold_bincount = {.bytes = bytes,
                                        .open = open,
                                        .close = close,
-                                       .room = room,
                                        .take = take,
                                        .end = end,
                                        .rest = rest};

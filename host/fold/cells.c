@@ -100,7 +100,13 @@ GP_INTO where where_merge(where a, where b)
     bool better = (b.key < a.key) | ((b.key == a.key) & (b.index < a.index));
     return (where){better ? b.key : a.key, better ? b.index : a.index};
 }
-#define where_step(s, x, row) where_merge(s, (where){x, row})
+/* Rows come in order, so what is there wins where keys are equal. The largest key of all is never found, which
+ * leaves cells of nothing else without an index: theirs is 0. */
+GP_INTO where where_step(where s, int64_t key, int64_t row)
+{
+    bool better = key < s.key;
+    return (where){better ? key : s.key, better ? row : s.index};
+}
 #define where_identity ((where){INT64_MAX, INT64_MAX})
 
 typedef struct moments { double first; twice sum, squares; } moments;

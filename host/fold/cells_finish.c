@@ -152,7 +152,12 @@ static void finish(const gp_fold_spec *spec, uint64_t count, gp_cells cells, uin
         memcpy(w, cells.plane[0], n * sizeof w[0]);
         break;
     case GP_OP_ARGMIN:
-    case GP_OP_ARGMAX: memcpy(w, cells.plane[1], n * sizeof w[0]); break;
+    case GP_OP_ARGMAX:
+        for (uint64_t i = 0; i < n; i++) {
+            uint64_t index = ((const uint64_t *)cells.plane[1])[i];
+            w[i] = index == INT64_MAX ? 0 : index;
+        }
+        break;
     case GP_OP_ALL:
         for (uint64_t i = 0; i < n; i++) w[i] = ((const uint64_t *)cells.plane[0])[i] == count;
         break;

@@ -2,7 +2,7 @@
 
 #include "fold/clones.h"
 
-GP_CLONES size_t gp_keys_of_f32(const void *in, size_t n, uint32_t *restrict out)
+static GP_CLONES size_t keys_of_f32(const void *in, size_t n, uint32_t *restrict out)
 {
     const uint32_t *restrict bits = in;
     uint32_t nans = 0;
@@ -14,7 +14,7 @@ GP_CLONES size_t gp_keys_of_f32(const void *in, size_t n, uint32_t *restrict out
     return nans;
 }
 
-GP_CLONES size_t gp_keys_of_f64(const void *in, size_t n, uint64_t *restrict out)
+static GP_CLONES size_t keys_of_f64(const void *in, size_t n, uint64_t *restrict out)
 {
     const uint64_t *restrict bits = in;
     uint64_t nans = 0;
@@ -25,6 +25,10 @@ GP_CLONES size_t gp_keys_of_f64(const void *in, size_t n, uint64_t *restrict out
     }
     return nans;
 }
+
+/* What chooses a clone is seen outside the library whatever its visibility is, so clones are static. */
+size_t gp_keys_of_f32(const void *in, size_t n, uint32_t *restrict out) { return keys_of_f32(in, n, out); }
+size_t gp_keys_of_f64(const void *in, size_t n, uint64_t *restrict out) { return keys_of_f64(in, n, out); }
 
 #define KEY uint32_t
 #define KEY_BITS 32

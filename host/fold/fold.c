@@ -10,6 +10,7 @@ static const gp_fold_kind *kind_of(gp_op op)
     case GP_OP_CUMMAX:
     case GP_OP_CUMMIN: return &gp_fold_scan;
     case GP_OP_WINSUM:
+    case GP_OP_WINMEAN:
     case GP_OP_WINMAX:
     case GP_OP_WINMIN: return &gp_fold_window;
     case GP_OP_QUANTILE:
@@ -48,7 +49,12 @@ void gp_fold_free(gp_fold *fold)
     if (fold != NULL) fold->kind->close(fold);
 }
 
-uint64_t gp_fold_room(const gp_fold *fold, uint64_t count) { return fold->kind->room(fold, count); }
+uint64_t gp_fold_room(const gp_fold *fold, uint64_t count)
+{
+    return fold->kind->room != NULL ? fold->kind->room(fold, count) : 0;
+}
+
+uint64_t gp_fold_given(const gp_fold *fold) { return fold->given; }
 
 bool gp_fold_in_place(const gp_fold *fold) { return fold->kind->in_place; }
 

@@ -45,8 +45,11 @@ void gp_fold_free(gp_fold *fold);
  * gives all at the end. */
 uint64_t gp_fold_room(const gp_fold *fold, uint64_t count);
 
+/* Elements of the result that the pieces have given so far. */
+uint64_t gp_fold_given(const gp_fold *fold);
+
 /* One piece: elements [first, first + count) of the operands, aligned to their dtypes. `out` has room for
- * gp_fold_room(count) elements, aligned to 64 bytes; it may be operand[0] itself where
+ * gp_fold_room(count) elements, aligned to the result's dtype; it may be operand[0] itself where
  * gp_fold_in_place says so. The fold fills out_first and out_count: `out` holds elements
  * [out_first, out_first + out_count) of the result. Results come in order and without gaps. */
 typedef struct gp_fold_piece {

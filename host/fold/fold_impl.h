@@ -10,7 +10,7 @@ typedef struct gp_fold_kind {
     gpuproc_status (*open)(const gp_fold_spec *spec, uint64_t budget, unsigned workers, gp_fold **fold,
                            gpuproc_error *err);
     void (*close)(gp_fold *fold); /* frees the struct, too */
-    uint64_t (*room)(const gp_fold *fold, uint64_t count);
+    uint64_t (*room)(const gp_fold *fold, uint64_t count); /* NULL: pieces give nothing */
     bool in_place;
     gpuproc_status (*take)(gp_fold *fold, gp_fold_piece *piece, gpuproc_error *err);
     gpuproc_status (*end)(gp_fold *fold, bool *again, gpuproc_error *err); /* NULL: nothing to do */

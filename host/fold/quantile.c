@@ -59,7 +59,10 @@ static const gp_fold_kind *how_of(const gp_fold *fold) { return ((const gp_quant
 
 static void close(gp_fold *fold) { how_of(fold)->close(fold); }
 
-static uint64_t room(const gp_fold *fold, uint64_t count) { return how_of(fold)->room(fold, count); }
+static uint64_t room(const gp_fold *fold, uint64_t count)
+{
+    return how_of(fold)->room != NULL ? how_of(fold)->room(fold, count) : 0;
+}
 
 static gpuproc_status take(gp_fold *fold, gp_fold_piece *piece, gpuproc_error *err)
 {

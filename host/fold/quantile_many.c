@@ -82,13 +82,6 @@ out:
     return st;
 }
 
-static uint64_t room(const gp_fold *fold, uint64_t count)
-{
-    (void)fold;
-    (void)count;
-    return 0;
-}
-
 static gpuproc_status take(gp_fold *fold, gp_fold_piece *piece, gpuproc_error *err)
 {
     many *m = (many *)fold;
@@ -150,7 +143,6 @@ static void rest(gp_fold *fold, const void **data, uint64_t *first, uint64_t *co
 const gp_fold_kind gp_quantile_many = {.bytes = bytes,
                                        .open = open,
                                        .close = close,
-                                       .room = room,
                                        .take = take,
                                        .end = end,
                                        .rest = rest};

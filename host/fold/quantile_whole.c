@@ -154,13 +154,6 @@ static gpuproc_status open(const gp_fold_spec *spec, uint64_t budget, unsigned w
     return GPUPROC_OK;
 }
 
-static uint64_t room(const gp_fold *fold, uint64_t count)
-{
-    (void)fold;
-    (void)count;
-    return 0;
-}
-
 typedef struct job {
     whole *w;
     const unsigned char *in;
@@ -216,53 +209,33 @@ static void count_tops(void *arg, unsigned part, uint64_t from, uint64_t to)
 
 /* The keys of `n` elements that lie in [lowest, lowest + span], to `out`; how many they are. Mostly there are
  * none among 32, which is found out without branches. */
-static GP_CLONES size_t near_f32(const uint32_t *bits, size_t n, uint32_t lowest, uint32_t span,
-                                      uint64_t *restrict out)
-{
-    size_t m = 0;
-    for (size_t at = 0; at < n; at += 32) {
-        uint32_t key[32], inside = 0;
-        size_t step = n - at < 32 ? n - at : 32;
-        if (step == 32) {
-            for (size_t i = 0; i < 32; i++) {
-                key[i] = gp_key_of_f32(bits[at + i]);
-                inside += key[i] - lowest <= span;
-            }
-            if (inside == 0) continue;
-        } else {
-            for (size_t i = 0; i < step; i++) key[i] = gp_key_of_f32(bits[at + i]);
-        }
-        for (size_t i = 0; i < step; i++) {
-            out[m] = (uint64_t)key[i] << 32;
-            m += key[i] - lowest <= span;
-        }
+#define NEAR(type, word, shift)                                                                         \
+    static GP_CLONES size_t near_##type(const word *bits, size_t n, word lowest, word span,                 \
+                                        uint64_t *restrict out)                                             \
+    {                                                                                                   \
+        size_t m = 0;                                                                                   \
+        for (size_t at = 0; at < n; at += 32) {                                                         \
+            word key[32], inside = 0;                                                                   \
+            size_t step = n - at < 32 ? n - at : 32;                                                    \
+            if (step == 32) {                                                                           \
+                for (size_t i = 0; i < 32; i++) {                                                       \
+                    key[i] = gp_key_of_##type(bits[at + i]);                                            \
+                    inside += key[i] - lowest <= span;                                                  \
+                }                                                                                       \
+                if (inside == 0) continue;                                                              \
+            } else {                                                                                    \
+                for (size_t i = 0; i < step; i++) key[i] = gp_key_of_##type(bits[at + i]);              \
+            }                                                                                           \
+            for (size_t i = 0; i < step; i++) {                                                         \
+                out[m] = (uint64_t)key[i] << shift;                                                     \
+                m += key[i] - lowest <= span;                                                           \
+            }                                                                                           \
+        }                                                                                               \
+        return m;                                                                                       \
     }
-    return m;
-}
-
-static GP_CLONES size_t near_f64(const uint64_t *bits, size_t n, uint64_t lowest, uint64_t span,
-                                      uint64_t *restrict out)
-{
-    size_t m = 0;
-    for (size_t at = 0; at < n; at += 32) {
-        uint64_t key[32], inside = 0;
-        size_t step = n - at < 32 ? n - at : 32;
-        if (step == 32) {
-            for (size_t i = 0; i < 32; i++) {
-                key[i] = gp_key_of_f64(bits[at + i]);
-                inside += key[i] - lowest <= span;
-            }
-            if (inside == 0) continue;
-        } else {
-            for (size_t i = 0; i < step; i++) key[i] = gp_key_of_f64(bits[at + i]);
-        }
-        for (size_t i = 0; i < step; i++) {
-            out[m] = key[i];
-            m += key[i] - lowest <= span;
-        }
-    }
-    return m;
-}
+NEAR(f32, uint32_t, 32)
+NEAR(f64, uint64_t, 0)
+#undef NEAR
 
 /* A file may change while it is read: there may come more keys than were counted. They are not stored, and the end
  * sees it. */
@@ -541,7 +514,6 @@ static void rest(gp_fold *fold, const void **data, uint64_t *first, uint64_t *co
 const gp_fold_kind gp_quantile_whole = {.bytes = bytes,
                                         .open = open,
                                         .close = close,
-                                        .room = room,
                                         .take = take,
                                         .end = end,
                                         .rest = rest};

@@ -99,12 +99,16 @@ static layout layout_of(const gp_fold_spec *spec)
         l.how = BY_SLABS;
 
     if (l.how == BY_GROUPS) {
-        uint64_t together = UNIT / 8 / gp_max_u64(a->cells, 1);
+        uint64_t together = gp_min_u64(UNIT / 8 / gp_max_u64(a->cells, 1), a->groups);
         l.set_cells = a->cells * gp_max_u64(1, together);
     }
     uint64_t bytes = (uint64_t)l.acc->planes * 8 * (l.set_cells + (l.direct ? 0 : l.width));
     uint64_t sets = SETS_BYTES / gp_max_u64(bytes, 1);
-    l.sets = sets < SETS_MIN ? SETS_MIN : sets > SETS_MAX ? SETS_MAX : (unsigned)sets;
+    sets = gp_min_u64(gp_max_u64(sets, SETS_MIN), SETS_MAX);
+    /* No more than the operand can keep busy: units of groups or slabs, or blocks and parts of them. */
+    uint64_t all = gp_shape_size(&spec->shape);
+    uint64_t busy = l.how == BY_BLOCKS ? all / l.block + 2 : gp_ceil_div(all, UNIT);
+    l.sets = (unsigned)gp_max_u64(gp_min_u64(sets, busy), 1);
     return l;
 }
 

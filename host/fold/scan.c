@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define SHORT 64          /* elements of a line that is not cut */
-#define SEGMENTS 256      /* blocks that are worked on at a time */
+#define SEGMENTS 1024     /* blocks that are worked on at a time, at most */
 #define SEGMENTS_UNIT 8   /* that a worker takes */
 #define UNIT 16384        /* elements that are worth a worker's while */
 #define SETS 16           /* of values, where the groups are shared */
@@ -40,12 +40,20 @@ typedef struct scan {
     const gp_fold_piece *piece;
     uint64_t group0, groups, units;
     segment *segment;
-    uint64_t segments;
+    uint64_t segments, most_segments;
 } scan;
 
 static bool is_cut(const gp_axes *a, const gp_scan_ops *ops)
 {
     return a->inner == 1 && a->rows > SHORT && ops->line != NULL;
+}
+
+/* As many as the operand can have in one piece, whose begin may cut one more. */
+static uint64_t most_segments(const gp_axes *a)
+{
+    uint64_t of_a_line = gp_ceil_div(a->rows, GP_SCAN_BLOCK), all;
+    if (!gp_mul_u64(a->groups, of_a_line, &all) || all >= SEGMENTS) return SEGMENTS;
+    return all + 1;
 }
 
 static bool shares_groups(const gp_axes *a) { return a->inner <= SMALL_ROW && a->groups > 1; }
@@ -55,7 +63,7 @@ static bool memory_of(const gp_fold_spec *spec, const gp_axes *a, const gp_scan_
     (void)spec;
     uint64_t sets = shares_groups(a) ? SETS + 1 : 1;
     if (!gp_mul_u64(a->inner, sets * (uint64_t)ops->planes * sizeof(gp_scan_word), bytes)) return false;
-    return gp_add_u64(*bytes, is_cut(a, ops) ? SEGMENTS * sizeof(segment) : 0, bytes);
+    return gp_add_u64(*bytes, is_cut(a, ops) ? most_segments(a) * sizeof(segment) : 0, bytes);
 }
 
 static uint64_t bytes(const gp_fold_spec *spec)
@@ -85,7 +93,8 @@ static gpuproc_status open(const gp_fold_spec *spec, uint64_t budget, unsigned w
     if (gp_shape_size(&spec->shape) > 0) {
         uint64_t sets = shares_groups(&s->axes) ? SETS + 1 : 1;
         s->value = gp_calloc(s->axes.inner, sets * (uint64_t)ops->planes * sizeof(gp_scan_word));
-        if (is_cut(&s->axes, ops)) s->segment = gp_calloc(SEGMENTS, sizeof *s->segment);
+        s->most_segments = most_segments(&s->axes);
+        if (is_cut(&s->axes, ops)) s->segment = gp_calloc(s->most_segments, sizeof *s->segment);
         if (s->value == NULL || (is_cut(&s->axes, ops) && s->segment == NULL)) {
             free(s->value);
             free(s->segment);
@@ -164,7 +173,7 @@ static void take_line(scan *s)
     while (at < end) {
         /* Cuts. */
         uint64_t n = 0;
-        for (; n < SEGMENTS && at < end; n++) {
+        for (; n < s->most_segments && at < end; n++) {
             uint64_t in = at % s->axes.rows;
             uint64_t stop = gp_min_u64(gp_min_u64(s->axes.rows - in, GP_SCAN_BLOCK - in % GP_SCAN_BLOCK), end - at);
             segment *g = &s->segment[n];

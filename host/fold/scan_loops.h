@@ -20,7 +20,12 @@ typedef uint64_t v8u __attribute__((vector_size(64)));
 #define UP1(v, fill) __builtin_shufflevector(fill, v, 7, 8, 9, 10, 11, 12, 13, 14)
 #define UP2(v, fill) __builtin_shufflevector(fill, v, 6, 7, 8, 9, 10, 11, 12, 13)
 #define UP4(v, fill) __builtin_shufflevector(fill, v, 4, 5, 6, 7, 8, 9, 10, 11)
-#define ENDS(v) __builtin_shufflevector(v, v, 7, 7, 7, 7, 7, 7, 7, 7)
+/* The same, moved down. */
+#define DOWN1(v, fill) __builtin_shufflevector(v, fill, 1, 2, 3, 4, 5, 6, 7, 8)
+#define DOWN2(v, fill) __builtin_shufflevector(v, fill, 2, 3, 4, 5, 6, 7, 8, 9)
+#define DOWN4(v, fill) __builtin_shufflevector(v, fill, 4, 5, 6, 7, 8, 9, 10, 11)
+#define LAST(v) __builtin_shufflevector(v, v, 7, 7, 7, 7, 7, 7, 7, 7)
+#define FIRST(v) __builtin_shufflevector(v, v, 0, 0, 0, 0, 0, 0, 0, 0)
 #define ALL(type, x) ((type){x, x, x, x, x, x, x, x})
 
 /* Which NaN an operation gives depends on the instruction; one goes out. */
@@ -33,8 +38,7 @@ GP_INTO double one_nan_FLOAT64(double x) { return x != x ? __builtin_nan("") : x
 typedef struct plain_one { double sum; } plain_one;
 typedef struct plain_eight { v8d sum; } plain_eight;
 #define plain_words 1
-#define plain_ends(v) {ENDS((v).sum)}
-#define plain_turn(v) v.sum = DOWN(v.sum);
+#define plain_ends(v, ENDS) {ENDS((v).sum)}
 #define plain_neutral ((plain_one){-0.0})
 #define plain_join(a, b) {(a).sum + (b).sum}
 #define plain_join8 plain_join
@@ -50,8 +54,7 @@ GP_INTO float plain_back_FLOAT32(plain_one s) { return one_nan_FLOAT32((float)s.
 typedef struct twice_one { double high, low; } twice_one;
 typedef struct twice_eight { v8d high, low; } twice_eight;
 #define twice_words 2
-#define twice_ends(v) {ENDS((v).high), ENDS((v).low)}
-#define twice_turn(v) v.high = DOWN(v.high), v.low = DOWN(v.low);
+#define twice_ends(v, ENDS) {ENDS((v).high), ENDS((v).low)}
 #define twice_neutral ((twice_one){-0.0, 0})
 #define TWO_SUM_ERROR(a, b, s) (((a) - ((s) - ((s) - (a)))) + ((b) - ((s) - (a))))
 #define twice_join(a, b) \
@@ -74,8 +77,7 @@ GP_INTO double twice_back_FLOAT64(twice_one s) { return one_nan_FLOAT64(gp_dd_ro
 WORD_KIND(word)
 WORD_KIND(power)
 #define word_words 1
-#define word_ends(v) {ENDS((v).word)}
-#define word_turn(v) v.word = DOWN(v.word);
+#define word_ends(v, ENDS) {ENDS((v).word)}
 #define word_neutral ((word_one){0})
 #define word_join(a, b) {(a).word + (b).word}
 #define word_join8 word_join
@@ -84,7 +86,6 @@ WORD_KIND(power)
 #define word_last(v) {(v).word[7]}
 #define power_words 1
 #define power_ends word_ends
-#define power_turn word_turn
 #define power_neutral ((power_one){1})
 #define power_join(a, b) {(a).word * (b).word}
 #define power_join8 power_join
@@ -108,8 +109,7 @@ GP_DTYPES_INTEGER(X)
 KEY_KIND(least)
 KEY_KIND(most)
 #define least_words 1
-#define least_ends(v) {ENDS((v).key)}
-#define least_turn(v) v.key = DOWN(v.key);
+#define least_ends(v, ENDS) {ENDS((v).key)}
 #define least_neutral ((least_one){INT64_MAX})
 #define least_join(a, b) {(b).key < (a).key ? (b).key : (a).key}
 #define least_join8(a, b) {((b).key & ((b).key < (a).key)) | ((a).key & ~((b).key < (a).key))}
@@ -118,7 +118,6 @@ KEY_KIND(most)
 #define least_last(v) {(v).key[7]}
 #define most_words 1
 #define most_ends least_ends
-#define most_turn least_turn
 #define most_neutral ((most_one){INT64_MAX})
 #define most_join least_join
 #define most_join8 least_join8
@@ -236,16 +235,18 @@ GP_INTO double product_back_FLOAT64(product_one s) { return one_nan_FLOAT64(s.va
 
 /* Eight elements (v); those before them in the block (ahead, eight times the same, which goes on without
  * waiting for them to be put in place). */
-#define EIGHT(kind, v)                                                       \
-    {                                                                        \
-        kind##_eight up1 = kind##_up(v, UP1), a = kind##_join8(up1, v);      \
-        kind##_eight up2 = kind##_up(a, UP2), b = kind##_join8(up2, a);      \
-        kind##_eight up4 = kind##_up(b, UP4), c = kind##_join8(up4, b);      \
-        kind##_eight sum = kind##_join8(ahead, c), end = kind##_ends(c);     \
-        kind##_eight next = kind##_join8(ahead, end);                        \
-        v = sum;                                                             \
-        ahead = next;                                                        \
+#define EIGHT_BY(kind, v, ONE, TWO, FOUR, ENDS)                             \
+    {                                                                       \
+        kind##_eight up1 = kind##_up(v, ONE), a = kind##_join8(up1, v);     \
+        kind##_eight up2 = kind##_up(a, TWO), b = kind##_join8(up2, a);     \
+        kind##_eight up4 = kind##_up(b, FOUR), c = kind##_join8(up4, b);    \
+        kind##_eight sum = kind##_join8(ahead, c), end = kind##_ends(c, ENDS); \
+        kind##_eight next = kind##_join8(ahead, end);                       \
+        v = sum;                                                            \
+        ahead = next;                                                       \
     }
+#define EIGHT(kind, v) EIGHT_BY(kind, v, UP1, UP2, UP4, LAST)
+#define EIGHT_BACK(kind, v) EIGHT_BY(kind, v, DOWN1, DOWN2, DOWN4, FIRST)
 
 #define SCAN_LINE(kind, name, type)                                                                         \
     static void kind##_line_##name(gp_line *line, const gp_scan_word *after, uint64_t plane,      \
@@ -259,19 +260,36 @@ GP_INTO double product_back_FLOAT64(product_one s) { return one_nan_FLOAT64(s.va
             uint64_t open = line->at % 8;                                                                   \
             kind##_eight v;                                                                                 \
             gp_scan_word w[kind##_words * 8] __attribute__((aligned(64)));                                  \
-            for (; open == 0 && n >= 8; n -= 8, line->at += 8, x += 8) {                                    \
-                FETCH(kind, name, v, x)                                                                     \
-                EIGHT(kind, v)                                                                              \
-                if (out != NULL) {                                                                          \
-                    if (after != NULL) {                                                                    \
-                        for (int p = 0; p < kind##_words; p++)                                              \
-                            memcpy((char *)&offset + 64 * p, after + (uint64_t)p * plane + line->at + 1, 64); \
-                    }                                                                                       \
-                    kind##_eight sum = kind##_join8(offset, v);                                             \
-                    GIVE(kind, name, out, sum)                                                              \
-                    out += 8;                                                                               \
+            /* Whole groups: those of which nothing is given, those of windows, and the others. */          \
+            const uint64_t eights = open == 0 ? n / 8 : 0;                                                  \
+            if (out == NULL) {                                                                              \
+                for (uint64_t i = 0; i < eights; i++) {                                                     \
+                    FETCH(kind, name, v, x + 8 * i)                                                         \
+                    EIGHT(kind, v)                                                                          \
                 }                                                                                           \
+            } else if (after != NULL) {                                                                     \
+                const gp_scan_word *later = after + line->at + 1;                                           \
+                for (uint64_t i = 0; i < eights; i++) {                                                     \
+                    FETCH(kind, name, v, x + 8 * i)                                                         \
+                    EIGHT(kind, v)                                                                          \
+                    for (int p = 0; p < kind##_words; p++)                                                  \
+                        memcpy((char *)&offset + 64 * p, later + (uint64_t)p * plane + 8 * i, 64);          \
+                    kind##_eight sum = kind##_join8(offset, v);                                             \
+                    GIVE(kind, name, out + 8 * i, sum)                                                      \
+                }                                                                                           \
+                out += 8 * eights;                                                                          \
+            } else {                                                                                        \
+                for (uint64_t i = 0; i < eights; i++) {                                                     \
+                    FETCH(kind, name, v, x + 8 * i)                                                         \
+                    EIGHT(kind, v)                                                                          \
+                    kind##_eight sum = kind##_join8(offset, v);                                             \
+                    GIVE(kind, name, out + 8 * i, sum)                                                      \
+                }                                                                                           \
+                out += 8 * eights;                                                                          \
             }                                                                                               \
+            n -= 8 * eights;                                                                                \
+            line->at += 8 * eights;                                                                         \
+            x += 8 * eights;                                                                                \
             if (n == 0) break;                                                                              \
             uint64_t more = gp_min_u64(8 - open, n);                                                        \
             type all[8];                                                                                    \
@@ -301,8 +319,6 @@ GP_INTO double product_back_FLOAT64(product_one s) { return one_nan_FLOAT64(s.va
         kind##_store(line->local, 1, last);                                                                 \
     }
 
-#define DOWN(v) __builtin_shufflevector(v, v, 7, 6, 5, 4, 3, 2, 1, 0)
-
 /* The same from the end: groups of eight from the last element on. after[n] is there already. */
 #define SCAN_AFTER(kind, name, type)                                                                        \
     static void kind##_after_##name(gp_scan_word *after, uint64_t plane, const void *data, uint64_t n) \
@@ -314,9 +330,7 @@ GP_INTO double product_back_FLOAT64(product_one s) { return one_nan_FLOAT64(s.va
         gp_scan_word w[kind##_words * 8] __attribute__((aligned(64)));                                      \
         for (; n >= 8; n -= 8) {                                                                            \
             FETCH(kind, name, v, x + n - 8)                                                                 \
-            kind##_turn(v)                                                                                  \
-            EIGHT(kind, v)                                                                                  \
-            kind##_turn(v)                                                                                  \
+            EIGHT_BACK(kind, v)                                                                             \
             for (int p = 0; p < kind##_words; p++)                                                          \
                 memcpy(after + n - 8 + (uint64_t)p * plane, (const char *)&v + 64 * p, 64);                 \
         }                                                                                                   \
@@ -536,7 +550,7 @@ static const gp_scan_ops maxima[GP_DTYPE_COUNT] = {
 
 const gp_scan_ops *GP_SCAN_SET(gp_op op, gp_dtype dtype)
 {
-    const gp_scan_ops *ops = op == GP_OP_CUMSUM || op == GP_OP_WINSUM   ? &sums[dtype]
+    const gp_scan_ops *ops = op == GP_OP_CUMSUM || op == GP_OP_WINSUM || op == GP_OP_WINMEAN ? &sums[dtype]
                              : op == GP_OP_CUMPROD ? &products[dtype]
                              : op == GP_OP_CUMMIN || op == GP_OP_WINMIN ? &minima[dtype]
                                                    : &maxima[dtype];

@@ -81,23 +81,36 @@ static gpuproc_status open(const gp_fold_spec *spec, uint64_t budget, unsigned w
     return GPUPROC_OK;
 }
 
-static uint64_t room(const gp_fold *fold, uint64_t count)
-{
-    (void)fold;
-    (void)count;
-    return 0;
-}
-
 typedef struct job {
     unique *u;
     const unsigned char *in;
     uint64_t first;
 } job;
 
+#define SIGN32 UINT32_C(0x80000000)
+#define SIGN64 (UINT64_C(1) << 63)
+
+static uint64_t sign_of(const unique *u) { return UINT64_C(1) << (8 * u->element - 1); }
+
+static void note_zero(unique *u, const unsigned char *in, uint64_t n, uint64_t first)
+{
+    if (u->zero / 2 <= first) return;
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t bits = 0;
+        memcpy(&bits, in + i * u->element, u->element);
+        bool negative = bits == sign_of(u);
+        if (bits != 0 && !negative) continue;
+        uint64_t found = 2 * (first + i) + negative, known = u->zero;
+        while (found < known && !atomic_compare_exchange_weak(&u->zero, &known, found)) continue;
+        return;
+    }
+}
+
 static void count_small(void *arg, unsigned part, uint64_t from, uint64_t to)
 {
     const job *j = arg;
     uint64_t *count = j->u->count + part * j->u->values;
+    if (j->u->kind == GP_KIND_FLOAT) note_zero(j->u, j->in + from * j->u->element, to - from, j->first + from);
     if (j->u->element == 1) {
         for (uint64_t i = from; i < to; i++) count[j->in[i]]++;
     } else {
@@ -105,9 +118,6 @@ static void count_small(void *arg, unsigned part, uint64_t from, uint64_t to)
         for (uint64_t i = from; i < to; i++) count[in[i]]++;
     }
 }
-
-#define SIGN32 UINT32_C(0x80000000)
-#define SIGN64 (UINT64_C(1) << 63)
 
 /* True where there are zeros among them; their keys are +0.0's. */
 static GP_CLONES bool keys_f32(const uint32_t *restrict in, size_t n, uint64_t *restrict key)
@@ -140,20 +150,6 @@ static GP_CLONES void keys_int32(const uint32_t *restrict in, size_t n, uint32_t
 static GP_CLONES void keys_int64(const uint64_t *restrict in, size_t n, uint64_t flip, uint64_t *restrict key)
 {
     for (size_t i = 0; i < n; i++) key[i] = in[i] ^ flip;
-}
-
-static void note_zero(unique *u, const unsigned char *in, uint64_t n, uint64_t first)
-{
-    if (u->zero / 2 <= first) return;
-    for (uint64_t i = 0; i < n; i++) {
-        uint64_t bits = 0;
-        memcpy(&bits, in + i * u->element, u->element);
-        bool negative = bits == (u->element == 4 ? SIGN32 : SIGN64);
-        if (bits != 0 && !negative) continue;
-        uint64_t found = 2 * (first + i) + negative, known = u->zero;
-        while (found < known && !atomic_compare_exchange_weak(&u->zero, &known, found)) continue;
-        return;
-    }
 }
 
 static void add_keys(void *arg, unsigned part, uint64_t from, uint64_t to)
@@ -214,19 +210,44 @@ static gpuproc_status take(gp_fold *fold, gp_fold_piece *piece, gpuproc_error *e
     return GPUPROC_OK;
 }
 
-/* The bits of the value that small key i stands for, so that they ascend with i: integers with a sign begin
- * with the lowest. */
+/* The bits of the i-th value of a small dtype in their order: integers with a sign begin with the lowest;
+ * floats with NaNs and the lowest, and end with other NaNs. */
+static uint64_t small_bits(const unique *u, uint64_t i)
+{
+    uint64_t half = u->values / 2;
+    if (u->kind == GP_KIND_INT) return i ^ half;
+    if (u->kind != GP_KIND_FLOAT) return i;
+    return i < half ? u->values - 1 - i : i - half;
+}
+
+/* Adds how often -0.0 is there to +0.0, and all NaNs to one behind everything else. */
+static void merge_halves(uint64_t *count, bool negative)
+{
+    enum { SIGN = 0x8000, INFINITE = 0x7C00, NAN16 = 0x7E00 };
+    uint64_t zeros = count[0] + count[SIGN], nans = 0;
+    count[0] = count[SIGN] = 0;
+    count[negative ? SIGN : 0] = zeros;
+    for (unsigned bits = INFINITE + 1; bits < SIGN; bits++) {
+        nans += count[bits] + count[bits | SIGN];
+        count[bits] = count[bits | SIGN] = 0;
+    }
+    count[NAN16] = nans;
+}
+
 static gpuproc_status end_small(unique *u, gpuproc_error *err)
 {
     u->key = gp_calloc(u->values, sizeof *u->key);
     u->often = gp_calloc(u->values, sizeof *u->often);
     if (u->key == NULL || u->often == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "unique: out of memory");
     for (uint64_t i = 0; i < u->values; i++) {
-        uint64_t bits = u->kind == GP_KIND_INT ? i ^ u->values / 2 : i, sum = 0;
-        for (unsigned p = 0; p < u->parts; p++) sum += u->count[p * u->values + bits];
-        if (sum == 0) continue;
+        for (unsigned p = 1; p < u->parts; p++) u->count[i] += u->count[p * u->values + i];
+    }
+    if (u->kind == GP_KIND_FLOAT) merge_halves(u->count, u->zero & 1);
+    for (uint64_t i = 0; i < u->values; i++) {
+        uint64_t bits = small_bits(u, i);
+        if (u->count[bits] == 0) continue;
         u->key[u->found] = bits;
-        u->often[u->found++] = sum;
+        u->often[u->found++] = u->count[bits];
     }
     return GPUPROC_OK;
 }
@@ -278,7 +299,6 @@ static void rest(gp_fold *fold, const void **data, uint64_t *first, uint64_t *co
 const gp_fold_kind gp_fold_unique = {.bytes = bytes,
                                      .open = open,
                                      .close = close,
-                                     .room = room,
                                      .take = take,
                                      .end = end,
                                      .rest = rest};

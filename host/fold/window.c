@@ -8,8 +8,10 @@
  * What is kept: the open block's elements, the ends of the block before, the beginning so far. */
 #include "fold/fold_impl.h"
 
+#include "array/dtype.h"
 #include "base/memory.h"
 #include "fold/axes.h"
+#include "fold/clones.h"
 #include "fold/scan_ops.h"
 
 #include <string.h>
@@ -35,7 +37,7 @@ typedef struct layout {
     uint64_t size, item;
     uint64_t block;    /* elements of a block: size rows */
     uint64_t results;  /* of a group */
-    bool direct;
+    bool direct, mean;
     uint64_t raw, words; /* bytes, words of a state */
     unsigned sets;       /* for workers; 0: none */
 } layout;
@@ -56,7 +58,8 @@ typedef struct window {
 
 static bool layout_of(const gp_fold_spec *spec, layout *l, uint64_t *bytes)
 {
-    *l = (layout){.axes = gp_axes_of(&spec->shape, spec->axes), .size = (uint64_t)spec->size};
+    *l = (layout){.axes = gp_axes_of(&spec->shape, spec->axes), .size = (uint64_t)spec->size,
+                   .mean = spec->op == GP_OP_WINMEAN};
     const gp_axes *a = &l->axes;
     l->ops = gp_scan_ops_of(spec->op, spec->operand[0]);
     l->item = gpuproc_dtype_bytes(spec->operand[0]);
@@ -114,7 +117,8 @@ static gpuproc_status open(const gp_fold_spec *spec, uint64_t budget, unsigned w
     const char *name = gp_op_info_of(spec->op)->spelling;
     uint64_t size;
     layout l;
-    if (gp_scan_ops_of(spec->op, spec->operand[0]) == NULL || spec->dtype != spec->operand[0] || spec->size < 1)
+    if (gp_scan_ops_of(spec->op, spec->operand[0]) == NULL ||
+        (spec->op == GP_OP_WINMEAN && !gp_dtype_is_float(spec->operand[0])) || spec->dtype != spec->operand[0] || spec->size < 1)
         return gp_fail(err, GPUPROC_INTERNAL, "%s(): expected an operand of the result's dtype, found %s", name,
                        gpuproc_dtype_name(spec->operand[0]));
     if (!layout_of(spec, &l, &size)) return gp_fail(err, GPUPROC_NO_MEMORY, "%s(): out of memory", name);
@@ -163,6 +167,30 @@ static char *result_at(const window *w, uint64_t g, uint64_t at)
     return (char *)w->piece->out + (index - w->base.given) * l->item;
 }
 
+GP_CLONES static void divide_floats(float *x, uint64_t n, float by)
+{
+    for (uint64_t i = 0; i < n; i++) x[i] /= by;
+}
+
+GP_CLONES static void divide_doubles(double *x, uint64_t n, double by)
+{
+    for (uint64_t i = 0; i < n; i++) x[i] /= by;
+}
+
+/* n results that are sums become what was asked for. */
+static void finish(const layout *l, void *out, uint64_t n)
+{
+    if (!l->mean) return;
+    if (l->item == sizeof(float)) divide_floats(out, n, (float)l->size);
+    else divide_doubles(out, n, (double)l->size);
+}
+
+static void add_directly(const layout *l, const void *x, void *out, uint64_t n)
+{
+    l->ops->direct(x, out, n, l->size, l->axes.inner);
+    finish(l, out, n);
+}
+
 /* ---- Large windows ---- */
 
 /* A block is complete: `x` has all of it. */
@@ -182,6 +210,7 @@ static void add(const layout *l, state *s, const char *x, char *out, uint64_t in
     if (inner == 1) {
         s->line.at = in;
         l->ops->line(&s->line, s->after, after_plane(l), x, out, n);
+        if (out != NULL) finish(l, out, n);
         return;
     }
     uint64_t from = gp_max_u64(column, c0), to = gp_min_u64(column + n, c0 + cn);
@@ -190,6 +219,7 @@ static void add(const layout *l, state *s, const char *x, char *out, uint64_t in
     if (in < inner) fill(l, s->value, inner, from, to - from);
     l->ops->window_row(s->value + from, inner, s->after + in - column + inner + from, after_plane(l), x + skip,
                        out == NULL ? NULL : out + skip, to - from);
+    if (out != NULL) finish(l, out + skip, to - from);
 }
 
 /* Elements [from, to) of group g. */
@@ -225,11 +255,11 @@ static void walk_direct(const window *w, state *s, uint64_t g, const char *x, ui
     uint64_t have = gp_min_u64(from, back), head = gp_min_u64(back, n);
     if (have > 0) {
         memcpy(s->raw + have * l->item, x, head * l->item);
-        if (have + head > back) l->ops->direct(s->raw, result_at(w, g, back + from - have), have + head - back, l->size, inner);
+        if (have + head > back) add_directly(l, s->raw, result_at(w, g, back + from - have), have + head - back);
     }
     /* With nothing before, the first windows begin at x. */
     uint64_t begin = from;
-    if (to - begin > back) l->ops->direct(x, result_at(w, g, begin + back), to - begin - back, l->size, inner);
+    if (to - begin > back) add_directly(l, x, result_at(w, g, begin + back), to - begin - back);
     if (!keep || back == 0) return;
     if (n >= back) {
         memcpy(s->raw, x + (n - back) * l->item, back * l->item);
@@ -325,7 +355,7 @@ static void take_direct(void *arg, unsigned worker, uint64_t first, uint64_t las
     window *w = arg;
     const layout *l = &w->l;
     uint64_t from = first * UNIT, to = gp_min_u64(last * UNIT, w->blocks);
-    if (from < to) l->ops->direct(w->x + from * l->item, w->out + from * l->item, to - from, l->size, l->axes.inner);
+    if (from < to) add_directly(l, w->x + from * l->item, w->out + from * l->item, to - from);
 }
 
 /* One group with all workers. */

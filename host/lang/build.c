@@ -32,6 +32,12 @@ bool gp_build_is_const(const gp_builder *b, int node, double *value)
     return true;
 }
 
+int gp_build_no_length(gp_builder *b)
+{
+    return gp_build_fail(b, GPUPROC_UNSUPPORTED,
+                         "how many elements this has shows only when it has been computed: it can only be a result");
+}
+
 int gp_build_placed(gp_builder *b, int node)
 {
     if (node < 0) return gp_build_fail(b, GPUPROC_NO_MEMORY, "out of memory");
@@ -47,6 +53,9 @@ int gp_build_placed(gp_builder *b, int node)
     if (n->line == 0) {
         n->line = b->place.line;
         n->column = b->place.column;
+    }
+    for (int k = 0; k < 3; k++) {
+        if (n->arg[k] >= 0 && b->program->node[n->arg[k]].growing) return gp_build_no_length(b);
     }
     return node;
 }

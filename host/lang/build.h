@@ -38,7 +38,10 @@ typedef struct gp_builder {
 
 int gp_build_fail(gp_builder *b, gpuproc_status status, const char *fmt, ...) GP_PRINTF(3, 4);
 
-/* What every new node goes through: memory, the limit, the place. `node` may be -1: out of memory. */
+/* Fails: something goes on with a result whose length shows only at the end. */
+int gp_build_no_length(gp_builder *b);
+/* What every new node goes through: memory, the limit, the place, operands of a known length. `node` may be -1: out
+ * of memory. */
 int gp_build_placed(gp_builder *b, int node);
 
 gp_dtype gp_build_dtype(const gp_builder *b, int node);
@@ -147,6 +150,7 @@ gp_value gp_check_structure(gp_builder *b, const gp_function *fn, const gp_value
 gp_value gp_check_order(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given);     /* check_order.c: quantiles, histogram, bincount, unique */
 gp_value gp_check_scan(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given);      /* check_scan.c: scans, diff, windows */
 gp_value gp_check_statistics(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given); /* check_statistics.c: nan*, ptp, average, cov, corrcoef, norm */
+gp_value gp_check_pair(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given);      /* check_pair.c: dot, convolve, allclose, ... */
 gp_value gp_check_generator(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given); /* check_generator.c */
 gp_value gp_check_selection(gp_builder *b, const gp_function *fn, const gp_value *args, const bool *given); /* check_selection.c: compress, nonzero, take, searchsorted, isin, ... */
 gp_value gp_check_select(gp_builder *b, const gp_value *x, const gp_value *mask); /* x[mask] */
@@ -165,8 +169,6 @@ gp_value gp_check_complex(gp_builder *b, const gp_function *fn, const gp_value *
 gp_value gp_check_complex_function(gp_builder *b, const gp_function *fn, const gp_value *args); /* real, imag, conj, angle */
 /* Python's arithmetic between literals of which one is complex. */
 gp_value gp_check_complex_literal(gp_builder *b, gp_function_id id, const gp_value *v, int count);
-/* x.real and x.imag of any value: 0 as the imaginary part of what is real. */
-gp_value gp_complex_part(gp_builder *b, const gp_value *v, bool imaginary);
 int gp_complex_truth(gp_builder *b, const gp_value *v);
 /* A value converted to any dtype: complex ones are pairs. */
 gp_value gp_build_convert(gp_builder *b, const gp_value *v, gp_dtype dtype);

@@ -239,11 +239,26 @@ static void add_variable(gp_builder *b, gp_variable variable)
         b->variable[b->variables++] = variable;
 }
 
+/* What grows has a length only at the end: nothing may be computed with it. `first`: the nodes since. */
+static void refuse_growing_operands(gp_builder *b, size_t first)
+{
+    const gp_program *p = b->program;
+    for (size_t i = first; i < p->nodes; i++) {
+        for (int k = 0; k < 3 && p->node[i].arg[k] >= 0; k++) {
+            if (!p->node[p->node[i].arg[k]].growing) continue;
+            gp_build_fail(b, GPUPROC_UNSUPPORTED, "how many elements this has shows only when it has been computed: it can only be a result");
+            return;
+        }
+    }
+}
+
 static void statement(gp_builder *b, int index)
 {
     const gp_statement *s = &b->ast->statement[index];
     for (int i = s->first; i <= s->root; i++) {
+        size_t nodes = b->program->nodes;
         b->value[i] = check_node(b, &b->ast->node[i]);
+        if (b->st == GPUPROC_OK) refuse_growing_operands(b, nodes);
         if (b->st != GPUPROC_OK) return;
     }
     gp_value value = b->value[s->root];

@@ -429,6 +429,8 @@ gp_value gp_check_special(gp_builder *b, const gp_function *fn, const gp_value *
     case GP_RULE_COMPLEX: return gp_check_complex_function(b, fn, args);
     case GP_RULE_STRUCTURE: return gp_check_structure(b, fn, args, given);
     case GP_RULE_STATISTICS: return gp_check_statistics(b, fn, args, given);
+    case GP_RULE_PRODUCT:
+    case GP_RULE_AGREE: return gp_check_pair(b, fn, args, given);
     case GP_RULE_ORDER: return gp_check_order(b, fn, args, given);
     case GP_RULE_SCAN: return gp_check_scan(b, fn, args, given);
     case GP_RULE_SELECTION: return gp_check_selection(b, fn, args, given);

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-#define BINCOUNT_MOST ((int64_t)1 << 22) /* bins, where only the data say how many */
+#define BINCOUNT_MOST ((int64_t)1 << 40) /* bins, where only the data say how many: the memory budget is the real limit */
 
 static const gp_dtype f8 = GPUPROC_FLOAT64, i8 = GPUPROC_INT64;
 
@@ -20,7 +20,6 @@ typedef struct histogram {
      * works in: float64 where the range is given, else the edges' own. */
     gp_dtype line;
     int first, last, width;
-    bool unsure;      /* floats, whose range the data decide */
     int table, edges; /* edges that are given: as a table, and as they are; else -1 */
 } histogram;
 
@@ -75,9 +74,12 @@ static bool take_range(gp_builder *b, const gp_function *fn, const gp_value *ran
         v.selected = h->x.selected;
         v.mask = h->x.mask;
         gp_value low = gp_value_reduced(b, GP_FN_min, v, NULL, false), high = gp_value_reduced(b, GP_FN_max, v, NULL, false);
-        h->unsure = gp_dtype_is_float(h->x.dtype);
         int half = gp_build_float(b, work, 0.5);
         int first = gp_build_cast(b, low.node, work), last = gp_build_cast(b, high.node, work);
+        if (gp_dtype_is_float(h->x.dtype)) {
+            int wide = gp_build_unary(b, GP_OP_ISFINITE, GPUPROC_BOOL, gp_build_binary(b, GP_OP_SUB, work, last, first));
+            last = gp_operand_guard(b, last, gp_build_unary(b, GP_OP_INVERT, GPUPROC_BOOL, wide), GP_CHECK_RANGE_NOT_FINITE);
+        }
         int same = gp_build_binary(b, GP_OP_EQ, GPUPROC_BOOL, first, last);
         h->first = gp_build_op(b, GP_OP_WHERE, work, same, op(b, h, GP_OP_SUB, first, half), first);
         h->last = gp_build_op(b, GP_OP_WHERE, work, same, op(b, h, GP_OP_ADD, last, half), last);
@@ -205,10 +207,6 @@ static gp_value count_bins(gp_builder *b, const gp_function *fn, const gp_value 
     if (h.x.mask >= 0) index = gp_operand_masked(b, &h.x, index, gp_build_int(b, i8, -1));
     gp_shape shape = {1, {h.bins}};
     int counts = gp_operand_fold(b, GP_OP_BINCOUNT, weights < 0 ? i8 : f8, index, weights, 0, h.bins, &shape, false);
-    if (h.unsure) { /* a NaN or an infinity in the data: no range can be found */
-        int wide = gp_build_unary(b, GP_OP_ISFINITE, GPUPROC_BOOL, gp_build_binary(b, GP_OP_SUB, h.line, h.last, h.first));
-        counts = gp_operand_guard(b, counts, gp_build_unary(b, GP_OP_INVERT, GPUPROC_BOOL, wide));
-    }
     counts = gp_build_cast(b, counts, dtype);
     if (dense && counts >= 0) {
         gp_value total = gp_value_reduced(b, GP_FN_sum, gp_value_node(counts), NULL, false);
@@ -255,12 +253,13 @@ static gp_value bincount(gp_builder *b, const gp_function *fn, const gp_value *a
     if (x.shape.ndim != 1) return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "bincount() needs an array of one dimension, found %d", x.shape.ndim));
     if (least->kind != GP_VAL_NONE && !gp_argument_int(b, fn, "minlength", least, &minlength)) return failed();
     if (minlength < 0) return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "'minlength' must not be negative"));
-    if (minlength > 0)
-        return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED, "bincount() takes no minlength: histogram(x, bins=n, range=(0, n)) has a fixed length"));
+    if (minlength > BINCOUNT_MOST)
+        return gp_value_node(gp_build_fail(b, GPUPROC_LIMIT, "bincount() makes at most %" PRId64 " bins, found minlength=%" PRId64, BINCOUNT_MOST, minlength));
     int weights = take_weights(b, fn, gp_argument_named(fn, args, "weights"), &x, &dtype);
     if (b->st != GPUPROC_OK) return failed();
-    gp_shape most = {1, {most_bins(x.dtype)}};
-    return gp_value_node(gp_operand_fold(b, GP_OP_BINCOUNT, weights < 0 ? i8 : f8, gp_build_cast(b, x.re, i8), weights, 0, 0, &most, true));
+    int64_t bins = most_bins(x.dtype);
+    gp_shape most = {1, {minlength > bins ? minlength : bins}};
+    return gp_value_node(gp_operand_fold(b, GP_OP_BINCOUNT, weights < 0 ? i8 : f8, gp_build_cast(b, x.re, i8), weights, 0, minlength, &most, true));
 }
 
 static gp_value unique(gp_builder *b, const gp_function *fn, const gp_value *args)
@@ -279,12 +278,11 @@ static gp_value unique(gp_builder *b, const gp_function *fn, const gp_value *arg
         if (gp_dtype_is_float(x.dtype))
             return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() takes all NaN for one: write unique(x, return_counts=True)", fn->name));
     }
-    if (x.dtype == GPUPROC_FLOAT16)
-        return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() of float16 is not there: write %s(float32(x))", fn->name, fn->name));
     gp_shape most = {1, {(int64_t)gp_shape_size(&x.shape)}};
-    int values = gp_operand_fold(b, GP_OP_UNIQUE, x.dtype, x.re, -1, 0, 0, &most, true);
+    int elements = gp_build_cast(b, x.re, x.dtype); /* float16 is counted as it is */
+    int values = gp_operand_fold(b, GP_OP_UNIQUE, x.dtype, elements, -1, 0, 0, &most, true);
     if (!counts || values < 0) return gp_value_node(values);
-    int often = gp_operand_fold(b, GP_OP_UNIQUE_COUNTS, i8, x.re, -1, 0, 0, &most, true);
+    int often = gp_operand_fold(b, GP_OP_UNIQUE_COUNTS, i8, elements, -1, 0, 0, &most, true);
     if (often < 0) return failed();
     return gp_build_tuple(b, (gp_value[2]){gp_value_node(values), gp_value_node(often)}, 2);
 }

@@ -272,7 +272,7 @@ static gp_value array_part(gp_builder *b, const gp_value *object, const gp_value
     if (s.advanced < 0) return x;
     if (!s.is_mask) return taken(b, &s, &x);
     if (s.advanced > 0)
-        return of(gp_build_fail(b, GPUPROC_UNSUPPORTED, "a mask along another axis than the first is not possible"));
+        return of(gp_build_fail(b, GPUPROC_UNSUPPORTED, "a mask along axis %d is not possible, only along the first one: transpose the array before", s.advanced));
     return gp_check_select(b, &x, &s.array);
 }
 

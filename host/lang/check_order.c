@@ -54,6 +54,10 @@ static bool take_q(gp_builder *b, const gp_function *fn, const gp_value *v, want
     double *q = gp_calloc(count + 1, sizeof *q);
     if (q == NULL) gp_build_fail(b, GPUPROC_NO_MEMORY, "out of memory");
     w->integers = !percent;
+    if (list && count == 0) {
+        gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() needs at least one number as q, found an empty list", fn->name);
+        goto out;
+    }
     for (size_t k = 0; q != NULL && k < count; k++) {
         const gp_value *one = list ? gp_build_item(b, v, (int)k) : v;
         if (one->kind == GP_VAL_TUPLE) {
@@ -94,7 +98,8 @@ static int quantiles(gp_builder *b, const gp_operand *x, const wanted *w, bool n
                                w->method, &shape, false);
     /* Of x[mask] only how many there are is not known: what is left out becomes NaN and does not count.
      * A NaN among what is selected must then be looked for. */
-    int found = gp_operand_fold(b, GP_OP_NANQUANTILE, work, gp_operand_masked(b, x, node, missing), w->node, 0, w->method, &shape, false);
+    int found = gp_operand_fold(b, GP_OP_NANQUANTILE, work, gp_operand_masked(b, x, node, missing), w->node,
+                                x->whole ? 0 : x->axes, w->method, &shape, false);
     if (nan || found < 0) return found;
     int bad = gp_operand_nan(b, x);
     if (bad < 0) return found;
@@ -111,8 +116,7 @@ static gp_value quantile(gp_builder *b, const gp_function *fn, const gp_value *a
     if (!gp_argument_refuse(b, fn, args, "out") || !gp_argument_refuse(b, fn, args, "weights") ||
         !gp_argument_refuse(b, fn, args, "interpolation") || !gp_operand_take(b, fn, &args[0], &x) ||
         !gp_operand_axes(b, fn, gp_argument_named(fn, args, "axis"), false, &x) ||
-        !gp_operand_keepdims(b, fn, gp_argument_named(fn, args, "keepdims"), &x) || !gp_operand_no_complex(b, fn, &x) ||
-        !gp_operand_not_rows(b, fn, &x))
+        !gp_operand_keepdims(b, fn, gp_argument_named(fn, args, "keepdims"), &x) || !gp_operand_no_complex(b, fn, &x))
         return failed();
     if (median) {
         w.node = gp_build_array(b, GPUPROC_FLOAT64, &(gp_shape){0}, &(double){0.5});
@@ -134,9 +138,9 @@ static gp_value quantile(gp_builder *b, const gp_function *fn, const gp_value *a
     gp_dtype work = gp_dtype_is_float(dtype) ? gp_dtype_worked(dtype) : GPUPROC_FLOAT64;
     int node = quantiles(b, &x, &w, nan, work);
     if (w.count < 0) return gp_operand_value(b, &x, node, -1, dtype);
-    for (int d = 0; d < gp_operand_ndim(&x) && x.selected && x.keepdims && node >= 0; d++) node = gp_build_insert_axis(b, node, 1);
-    for (int d = 0; d < x.shape.ndim && node >= 0 && x.keepdims && !x.extra && !x.selected; d++) {
-        if (x.axes >> d & 1) node = gp_build_insert_axis(b, node, d + 1); /* behind q's axis */
+    int first = x.selected ? x.mask_axes - 1 : 0; /* all axes of a mask are one */
+    for (int d = first; d < x.shape.ndim && node >= 0 && x.keepdims && !x.extra; d++) {
+        if (x.axes >> d & 1) node = gp_build_insert_axis(b, node, d - first + 1); /* behind q's axis */
     }
     return gp_value_of_parts(b, node, -1, dtype);
 }

@@ -13,6 +13,7 @@ typedef struct reduction {
     gp_dtype dtype;
     bool nan;        /* nan*: NaN do not count */
     bool where;      /* where= is given */
+    int selected;    /* the mask of x[mask], without what nan* leave out; -1: none */
     double ddof;
     const gp_value *initial;
 } reduction;
@@ -28,10 +29,20 @@ static bool is_complex(gp_dtype dtype) { return gp_dtype_kind(dtype) == GP_KIND_
 
 /* ---- initial= ---- */
 
+/* NumPy makes initial= a number of the result's dtype first: infinity and NaN are no integers. */
+static bool initial_fits(gp_builder *b, const reduction *r, gp_dtype dtype)
+{
+    const gp_value *v = r->initial;
+    if (!gp_dtype_is_integer(dtype) || v->kind != GP_VAL_FLOAT || isfinite(v->f)) return true;
+    gp_build_fail(b, GPUPROC_VALUE, "%s(): initial= has to be a finite number for %s", r->fn->name, gpuproc_dtype_name(dtype));
+    return false;
+}
+
 /* The real (or imaginary) part of initial= in a dtype. */
 static int initial_part(gp_builder *b, const reduction *r, bool imaginary, gp_dtype dtype)
 {
     gp_value v = *r->initial;
+    if (!initial_fits(b, r, dtype)) return -1;
     if (v.kind == GP_VAL_COMPLEX) return gp_build_float(b, dtype, imaginary ? v.f_im : v.f);
     if (v.kind == GP_VAL_NODE && v.node >= 0) {
         const gp_node *n = &b->program->node[v.node];
@@ -148,6 +159,16 @@ static int mean_part(gp_builder *b, const reduction *r, int part, gp_dtype dtype
     return gp_operand_reduce(b, &r->x, GP_OP_MEAN, dtype, part, 0);
 }
 
+/* NumPy divides by the complex number count + 0j: what is infinite or NaN in one part makes the other NaN. */
+static void divided_as_complex(gp_builder *b, int *re, int *im)
+{
+    if (*re < 0) return;
+    gp_dtype dtype = gp_build_dtype(b, *re);
+    int zero = gp_build_float(b, dtype, 0), other = *im < 0 ? zero : *im, one = *re;
+    *re = gp_build_binary(b, GP_OP_ADD, dtype, one, gp_build_binary(b, GP_OP_MUL, dtype, other, zero));
+    *im = gp_build_binary(b, GP_OP_SUB, dtype, other, gp_build_binary(b, GP_OP_MUL, dtype, one, zero));
+}
+
 static gp_value mean(gp_builder *b, const reduction *r)
 {
     const gp_operand *x = &r->x;
@@ -165,7 +186,9 @@ static gp_value mean(gp_builder *b, const reduction *r)
     /* float16: the mean of integers, too, is taken of what float16 can hold of them. */
     if (r->typed && x->dtype != GPUPROC_FLOAT16 && gp_dtype_is_float(x->dtype)) re = rounded_to(b, re, dtype);
     re = re < 0 ? -1 : mean_part(b, r, re, work);
-    if (x->im >= 0 && is_complex(dtype)) im = mean_part(b, r, x->im, work);
+    if (!is_complex(dtype)) return as_result(b, r, re, -1, dtype);
+    im = x->im >= 0 ? mean_part(b, r, x->im, work) : -1;
+    divided_as_complex(b, &re, &im);
     return as_result(b, r, re, im, dtype);
 }
 
@@ -234,6 +257,12 @@ static int loser(gp_builder *b, bool for_min, gp_dtype dtype)
     return gp_build_int(b, dtype, is_unsigned ? 0 : -(int64_t)highest - 1);
 }
 
+/* Whether a mask is nowhere true. */
+static int none_of(gp_builder *b, const gp_operand *x, int mask)
+{
+    return gp_build_unary(b, GP_OP_INVERT, GPUPROC_BOOL, gp_operand_reduce(b, x, GP_OP_ANY, GPUPROC_BOOL, mask, 0));
+}
+
 static gp_value extreme(gp_builder *b, const reduction *r)
 {
     const gp_operand *x = &r->x;
@@ -256,10 +285,13 @@ static gp_value extreme(gp_builder *b, const reduction *r)
         if (r->nan && floats) combine = is_min ? GP_OP_FMIN : GP_OP_FMAX;
         result = with_initial(b, r, combine, false, result);
     } else if (x->mask >= 0) {
-        /* Nothing counts: NaN, as NumPy's nanmin has it; integers have none, and fail. */
-        int some = gp_operand_reduce(b, x, GP_OP_ANY, GPUPROC_BOOL, x->mask, 0);
-        if (!floats) result = gp_operand_guard(b, result, gp_build_unary(b, GP_OP_INVERT, GPUPROC_BOOL, some));
-        else result = gp_build_op(b, GP_OP_WHERE, dtype, some, result, gp_build_float(b, dtype, NAN));
+        if (r->nan && floats) { /* all are NaN: so is the result */
+            int some = gp_operand_reduce(b, x, GP_OP_ANY, GPUPROC_BOOL, x->mask, 0);
+            result = gp_build_op(b, GP_OP_WHERE, dtype, some, result, gp_build_float(b, dtype, NAN));
+        }
+        gp_check_id none = is_min ? GP_CHECK_MINIMUM_OF_NONE : GP_CHECK_MAXIMUM_OF_NONE;
+        if (r->nan) none = is_min ? GP_CHECK_FMIN_OF_NONE : GP_CHECK_FMAX_OF_NONE;
+        if (r->selected >= 0) result = gp_operand_guard(b, result, none_of(b, x, r->selected), none);
     }
     return as_result(b, r, result, -1, x->dtype);
 }
@@ -285,16 +317,16 @@ static gp_value argument(gp_builder *b, const reduction *r)
 {
     const gp_operand *x = &r->x;
     bool is_min = r->op == GP_OP_ARGMIN;
-    if (!gp_operand_no_complex(b, r->fn, x) || !gp_operand_not_rows(b, r->fn, x)) return failed();
+    if (!gp_operand_no_complex(b, r->fn, x)) return failed();
     if (gp_operand_length(x) == 0)
         return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "attempt to get %s of an empty sequence", is_min ? "argmin" : "argmax"));
     gp_dtype dtype = gp_build_dtype(b, x->re);
     int place = gp_operand_masked(b, x, x->re, loser(b, is_min, dtype)); /* nanargmin: as NumPy, infinities for NaN */
     place = x->selected ? selected_place(b, r, is_min) : gp_operand_reduce(b, x, r->op, GPUPROC_INT64, place, 0);
-    if (x->mask >= 0) { /* all are NaN, or nothing is selected: there is no answer */
-        int some = gp_operand_reduce(b, x, GP_OP_ANY, GPUPROC_BOOL, x->mask, 0);
-        place = gp_operand_guard(b, place, gp_build_unary(b, GP_OP_INVERT, GPUPROC_BOOL, some));
-    }
+    if (r->selected >= 0) /* nothing is selected: there is no answer */
+        place = gp_operand_guard(b, place, none_of(b, x, r->selected),
+                                 is_min ? GP_CHECK_ARGMIN_OF_NONE : GP_CHECK_ARGMAX_OF_NONE);
+    if (r->nan && x->mask >= 0) place = gp_operand_guard(b, place, none_of(b, x, x->mask), GP_CHECK_ALL_NAN);
     return as_result(b, r, place, -1, GPUPROC_INT64);
 }
 
@@ -327,12 +359,6 @@ static int window_fold(gp_builder *b, const gp_value *v, gp_op op, int node, gp_
     return gp_operand_fold(b, op, dtype, node, -1, (uint32_t)1 << v->window_axis, v->window, &shape, false);
 }
 
-static int window_mean(gp_builder *b, const gp_value *v, int node, gp_dtype dtype)
-{
-    int total = window_fold(b, v, GP_OP_WINSUM, node, dtype);
-    return gp_build_binary(b, GP_OP_DIV, dtype, total, gp_build_float(b, dtype, (double)v->window));
-}
-
 /* True where the windows' axis alone is reduced by something that has a fold of its own. */
 static bool has_window_fold(const gp_builder *b, const reduction *r, const gp_value *v, const gp_value *axis)
 {
@@ -363,8 +389,8 @@ static gp_value over_windows(gp_builder *b, const reduction *r, const gp_value *
         break;
     case GP_OP_MEAN:
         if (!number) dtype = work = GPUPROC_FLOAT64;
-        re = window_mean(b, v, x.re, work);
-        if (x.im >= 0) im = window_mean(b, v, x.im, work);
+        re = window_fold(b, v, GP_OP_WINMEAN, x.re, work);
+        if (x.im >= 0) im = window_fold(b, v, GP_OP_WINMEAN, x.im, work);
         break;
     case GP_OP_MIN: re = window_fold(b, v, GP_OP_WINMIN, x.re, work); break;
     case GP_OP_MAX: re = window_fold(b, v, GP_OP_WINMAX, x.re, work); break;
@@ -428,6 +454,7 @@ gp_value gp_check_reduction(gp_builder *b, const gp_function *fn, const gp_value
     }
     if (!gp_operand_take(b, fn, &args[0], &r.x) || !gp_operand_where(b, fn, where, &r.x)) return failed();
     if (!gp_operand_axes(b, fn, axis, fn->rule == GP_RULE_ARGUMENT, &r.x) || !gp_operand_keepdims(b, fn, keepdims, &r.x)) return failed();
+    r.selected = r.x.selected ? r.x.mask : -1;
     if (r.nan && !gp_operand_narrow(b, &r.x, gp_operand_nan(b, &r.x) < 0 ? -1
                                     : gp_build_unary(b, GP_OP_INVERT, GPUPROC_BOOL, gp_operand_nan(b, &r.x))))
         return failed();

@@ -131,23 +131,35 @@ static gp_value differences(gp_builder *b, gp_value v, int axis)
     return gp_value_apply(b, is_bool ? GP_FN_not_equal : GP_FN_subtract, part_of(b, v, axis, 1, less), part_of(b, v, axis, 0, less));
 }
 
+/* One part of a value and of what comes before or behind it. */
+static int joined_parts(gp_builder *b, int node, int more, gp_dtype dtype, int axis, bool before)
+{
+    node = gp_build_cast(b, node, dtype);
+    more = gp_build_cast(b, more, dtype);
+    int both[2] = {before ? more : node, before ? node : more};
+    return node < 0 || more < 0 ? -1 : gp_build_concatenate(b, both, 2, axis);
+}
+
 /* prepend= and append=: a number is stretched to one element along the axis. */
 static gp_value joined(gp_builder *b, const gp_function *fn, gp_value v, const gp_value *more, int axis, bool before)
 {
     if (more->kind == GP_VAL_NONE || v.node < 0) return v;
     gp_operand x;
     if (!take_whole(b, fn, more, &x)) return failed();
-    if (v.complex || x.im >= 0 || x.dtype == GPUPROC_FLOAT16 || gp_build_dtype(b, v.node) == GPUPROC_FLOAT16)
-        return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() joins integers, float32 and float64 only", fn->name));
-    if (x.shape.ndim == 0) {
+    gp_dtype dtype = gp_dtype_promote(gp_value_dtype(b, &v), x.dtype), work = gp_dtype_worked(dtype);
+    gp_value y = gp_value_of_parts(b, x.re, x.im, dtype);
+    gp_value parts = gp_build_convert(b, &v, dtype);
+    if (b->st == GPUPROC_OK && parts.node >= 0) parts = gp_build_window_view(b, &parts); /* both parts in one shape */
+    int *part[2] = {&y.node, &y.im};
+    for (int k = 0; k < (y.complex ? 2 : 1) && x.shape.ndim == 0 && b->st == GPUPROC_OK; k++) {
         gp_shape one = *gp_build_shape(b, v.node);
         one.dim[axis] = 1;
-        x.re = b->program->node[x.re].uniform ? gp_build_fill(b, x.re, &one) : gp_build_broadcast(b, x.re, &one);
+        *part[k] = b->program->node[*part[k]].uniform ? gp_build_fill(b, *part[k], &one) : gp_build_broadcast(b, *part[k], &one);
     }
-    if (x.re < 0) return failed();
-    gp_dtype common = gp_dtype_promote(gp_build_dtype(b, v.node), gp_build_dtype(b, x.re));
-    int both[2] = {gp_build_cast(b, before ? x.re : v.node, common), gp_build_cast(b, before ? v.node : x.re, common)};
-    return gp_value_node(both[0] < 0 || both[1] < 0 ? -1 : gp_build_concatenate(b, both, 2, axis));
+    if (b->st != GPUPROC_OK || y.node < 0 || parts.node < 0) return failed();
+    int re = joined_parts(b, parts.node, y.node, work, axis, before);
+    int im = parts.complex ? joined_parts(b, parts.im, y.im, work, axis, before) : -1;
+    return gp_value_of_parts(b, re, im, dtype);
 }
 
 /* A value that has axes, and the axis that is meant; -1 where none is given. */

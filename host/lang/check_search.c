@@ -247,15 +247,18 @@ static gp_value interp(gp_builder *b, const gp_function *fn, const gp_value *arg
     int last = whole(b, n - 1), zero = whole(b, 0), one = whole(b, 1);
     int place = op2(b, GP_OP_SUB, GPUPROC_INT64, search(b, xp, x, true), one);
     int low = op2(b, GP_OP_MAXIMUM, GPUPROC_INT64, op2(b, GP_OP_MINIMUM, GPUPROC_INT64, place, last), zero);
+    int at_end = is2(b, GP_OP_EQ, low, last);
+    if (n > 1) low = op2(b, GP_OP_MINIMUM, GPUPROC_INT64, low, whole(b, n - 2)); /* a line, though not used at the end */
     int high = op2(b, GP_OP_MINIMUM, GPUPROC_INT64, op2(b, GP_OP_ADD, GPUPROC_INT64, low, one), last);
     int x0 = look(b, xs, low), x1 = look(b, xs, high), y0 = look(b, ys, low), y1 = look(b, ys, high);
-    int slope = f2(b, GP_OP_DIV, f2(b, GP_OP_SUB, y1, y0), f2(b, GP_OP_SUB, x1, x0));
+    int slope = n == 1 ? gp_build_float(b, GPUPROC_FLOAT64, 0) : f2(b, GP_OP_DIV, f2(b, GP_OP_SUB, y1, y0), f2(b, GP_OP_SUB, x1, x0));
     int before = f2(b, GP_OP_ADD, f2(b, GP_OP_MUL, slope, f2(b, GP_OP_SUB, x, x0)), y0);
     int behind = f2(b, GP_OP_ADD, f2(b, GP_OP_MUL, slope, f2(b, GP_OP_SUB, x, x1)), y1);
     int none = gp_build_op(b, GP_OP_ISNAN, GPUPROC_BOOL, behind, -1, -1);
     behind = choose(b, is2(b, GP_OP_BITAND, none, is2(b, GP_OP_EQ, y0, y1)), y0, behind);
     int result = choose(b, gp_build_op(b, GP_OP_ISNAN, GPUPROC_BOOL, before, -1, -1), behind, before);
-    result = choose(b, is2(b, GP_OP_BITOR, is2(b, GP_OP_EQ, x0, x), is2(b, GP_OP_EQ, low, last)), y0, result);
+    result = choose(b, is2(b, GP_OP_EQ, x0, x), y0, result);
+    result = choose(b, at_end, look(b, ys, last), result);
     int left = args[3].kind == GP_VAL_NONE ? look(b, ys, zero) : gp_build_as(b, &args[3], GPUPROC_FLOAT64);
     int right = args[4].kind == GP_VAL_NONE ? look(b, ys, last) : gp_build_as(b, &args[4], GPUPROC_FLOAT64);
     result = choose(b, is2(b, GP_OP_LT, place, zero), left, result);

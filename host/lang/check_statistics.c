@@ -55,7 +55,6 @@ static gp_value average(gp_builder *b, const gp_function *fn, const gp_value *ar
     if (gp_operand_length(&x) == 0 && gp_shape_size(&kept) > 0)
         return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "Weights sum to zero, can't be normalized"));
     if (x.selected || w.selected) {
-        if (!gp_operand_not_rows(b, fn, &x)) return failed();
         if (!(x.selected && w.selected && x.mask == w.mask))
             return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED, "average() of a selection needs weights that are selected by the same mask"));
     }
@@ -67,6 +66,7 @@ static gp_value average(gp_builder *b, const gp_function *fn, const gp_value *ar
     int product = gp_build_binary(b, GP_OP_MUL, f8, gp_build_cast(b, x.re, f8), weight);
     int total = gp_operand_reduce(b, &x, GP_OP_SUM, f8, gp_operand_masked(b, &x, product, zero), 0);
     int scale = gp_operand_reduce(b, &x, GP_OP_SUM, f8, gp_operand_masked(b, &x, weight, zero), 0);
+    scale = gp_operand_guard(b, scale, gp_build_binary(b, GP_OP_EQ, GPUPROC_BOOL, scale, zero), GP_CHECK_WEIGHTS_SUM_TO_ZERO);
     gp_value result = gp_operand_value(b, &x, gp_build_binary(b, GP_OP_DIV, f8, total, scale), -1, dtype);
     if (!both || result.node < 0) return result;
     gp_value scales = gp_operand_value(b, &x, scale, -1, dtype);
@@ -211,12 +211,13 @@ static int magnitude(gp_builder *b, const gp_operand *x)
     return gp_build_binary(b, GP_OP_HYPOT, dtype, x->re, x->im);
 }
 
+/* The others become zero before they are scaled: overflow of what is not used would be told. */
 static int sum_of_squares(gp_builder *b, const gp_operand *x, int a, double scale, int chosen)
 {
     int zero = gp_build_float(b, f8, 0);
+    a = gp_build_op(b, GP_OP_WHERE, f8, chosen, a, zero);
     if (scale != 1) a = gp_build_binary(b, GP_OP_MUL, f8, a, gp_build_float(b, f8, scale));
     a = gp_build_unary(b, GP_OP_SQUARE, f8, a);
-    a = gp_build_op(b, GP_OP_WHERE, f8, chosen, a, zero);
     return gp_operand_reduce(b, x, GP_OP_SUM, f8, gp_operand_masked(b, x, a, zero), 0);
 }
 
@@ -316,8 +317,7 @@ static gp_value norm(gp_builder *b, const gp_function *fn, const gp_value *args)
     if (!gp_operand_take(b, fn, &args[0], &x)) return failed();
     if (axis->kind == GP_VAL_TUPLE && (axis->items < 1 || axis->items > 2))
         return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "Improper number of dimensions to norm."));
-    if (!gp_operand_axes(b, fn, axis, false, &x) || !gp_operand_keepdims(b, fn, gp_argument_named(fn, args, "keepdims"), &x) ||
-        !gp_operand_not_rows(b, fn, &x))
+    if (!gp_operand_axes(b, fn, axis, false, &x) || !gp_operand_keepdims(b, fn, gp_argument_named(fn, args, "keepdims"), &x))
         return failed();
     if (text) {
         size_t n;
@@ -333,9 +333,7 @@ static gp_value norm(gp_builder *b, const gp_function *fn, const gp_value *args)
         x.re = gp_build_cast(b, x.re, f8);
     }
     int axes = __builtin_popcount(x.axes), result = -1, row, column;
-    if (x.selected) axes = gp_operand_ndim(&x);
-    if (axes > 1 && x.selected && !none)
-        return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED, "linalg.norm() of selected rows has no ord="));
+    if (x.selected) axes = 1;
     if (axis->kind == GP_VAL_NONE && none) axes = 0; /* of all elements, whatever the shape */
     else if (axis->kind == GP_VAL_NONE && (axes < 1 || axes > 2))
         return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "Improper number of dimensions to norm."));

@@ -193,6 +193,7 @@ static gp_value take(gp_builder *b, const gp_value *x, const gp_value *index, in
     if (at < 0) return of(-1);
     if (axis < 0) v = gp_check_flattened(b, x);
     else if (!gp_value_is_complex(b, x) || v.selected) v = of(gp_build_strong(b, x));
+    if (v.complex && v.node >= 0) v = gp_build_window_view(b, &v); /* both parts in one shape */
     if (v.node < 0) return of(-1);
     if (axis < 0) axis = 0;
     v.node = take_part(b, v.node, at, axis, mode);
@@ -233,6 +234,7 @@ static gp_value take_along_axis(gp_builder *b, const gp_function *fn, const gp_v
     for (int d = 0; fits && d < from.ndim; d++) fits = d == axis || from.dim[d] == shape.dim[d];
     if (!fits)
         return of(gp_build_fail(b, GPUPROC_SHAPE, "take_along_axis() needs indices with the shape of the array but for the axis"));
+    if (x.complex) x = gp_build_window_view(b, &x);
     x.node = take_node(b, x.node, index, axis, RAISE, true);
     if (x.complex && x.node >= 0) x.im = take_node(b, x.im, index, axis, RAISE, true);
     return b->st == GPUPROC_OK ? x : of(-1);

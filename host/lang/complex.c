@@ -28,12 +28,14 @@ static gp_z parts(const gp_zc *c, const gp_value *v)
     return (gp_z){gp_build_as(c->b, v, c->part), gp_rc(c, 0)};
 }
 
-gp_value gp_complex_part(gp_builder *b, const gp_value *v, bool imaginary)
+/* x.real and x.imag of any value: 0 as the imaginary part of what is real. */
+static gp_value part_of(gp_builder *b, const gp_value *v, bool imaginary)
 {
     gp_value result = *v;
     if (v->kind == GP_VAL_COMPLEX) return gp_value_float(imaginary ? v->f_im : v->f);
     if (v->kind == GP_VAL_NODE && v->complex) {
-        result.node = imaginary ? v->im : v->node;
+        result = gp_build_window_view(b, v); /* both parts in one shape */
+        if (imaginary && result.node >= 0) result.node = result.im;
         result.complex = false;
         return result;
     }
@@ -67,7 +69,7 @@ gp_value gp_build_convert(gp_builder *b, const gp_value *v, gp_dtype dtype)
         gp_zc c = {b, gp_complex_part_dtype(dtype)};
         result = pair(parts(&c, &plain));
     } else if (gp_value_is_complex(b, &plain) && dtype != GPUPROC_BOOL) {
-        gp_value real = gp_complex_part(b, &plain, false);
+        gp_value real = part_of(b, &plain, false);
         result = gp_value_node(gp_build_as(b, &real, dtype));
     } else {
         result = gp_value_node(gp_build_as(b, &plain, dtype));
@@ -155,8 +157,8 @@ static gp_value angle(gp_builder *b, const gp_value *v, bool degrees)
     bool complex = gp_value_is_complex(b, v);
     gp_value z = complex ? gp_build_convert(b, v, gp_build_common(b, v, 1)) : *v;
     gp_value xy[2] = {{.kind = GP_VAL_INT}, z};
-    if (complex) xy[0] = gp_complex_part(b, &z, true);
-    if (complex) xy[1] = gp_complex_part(b, &z, false);
+    if (complex) xy[0] = part_of(b, &z, true);
+    if (complex) xy[1] = part_of(b, &z, false);
     gp_value radians = gp_check_elementwise(b, gp_function_by_id(GP_FN_arctan2), xy);
     gp_value scaled[2] = {radians, gp_value_float(180 / M_PI)};
     return degrees && radians.node >= 0 ? gp_check_operator(b, GP_FN_multiply, scaled, 2) : radians;
@@ -172,7 +174,7 @@ gp_value gp_check_complex_function(gp_builder *b, const gp_function *fn, const g
         if (args[1].kind != GP_VAL_NONE && !gp_argument_bool(b, fn, "deg", &args[1], &degrees)) return failed();
         v = angle(b, &v, degrees);
     } else if (fn->id == GP_FN_real || fn->id == GP_FN_imag) {
-        v = gp_complex_part(b, &v, fn->id == GP_FN_imag);
+        v = part_of(b, &v, fn->id == GP_FN_imag);
     } else if (v.kind == GP_VAL_COMPLEX) { /* conjugate */
         v.f_im = -v.f_im;
     } else if (v.kind == GP_VAL_NODE && v.complex) {

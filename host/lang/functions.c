@@ -5,10 +5,13 @@
 static const gp_function functions[] = {
 #define F(name, rule, op, parameters, method, doc) \
     {#name, GP_FN_##name, GP_RULE_##rule, GP_OP_##op, parameters, method, doc},
+#define M(submodule, name, rule, op, parameters, method, doc) \
+    {#submodule "." #name, GP_FN_##submodule##_##name, GP_RULE_##rule, GP_OP_##op, parameters, method, doc},
 #define ALIAS(other, name)
 #define C(name, value, doc)
 #include "lang/functions.def"
 #undef F
+#undef M
 #undef ALIAS
 #undef C
 };
@@ -18,10 +21,12 @@ static const struct {
     gp_function_id id;
 } aliases[] = {
 #define F(...)
+#define M(...)
 #define ALIAS(other, name) {#other, GP_FN_##name},
 #define C(name, value, doc)
 #include "lang/functions.def"
 #undef F
+#undef M
 #undef ALIAS
 #undef C
 };
@@ -31,10 +36,12 @@ static const struct {
     double value;
 } constants[] = {
 #define F(...)
+#define M(...)
 #define ALIAS(other, name)
 #define C(name, value, doc) {#name, value},
 #include "lang/functions.def"
 #undef F
+#undef M
 #undef ALIAS
 #undef C
 };
@@ -66,11 +73,8 @@ static bool equal(const char *known, const char *name, size_t length)
 
 const gp_function *gp_function_find(const char *name, size_t length)
 {
-    char flat[64];
-    if (length >= sizeof flat) return NULL;
-    for (size_t i = 0; i < length; i++) flat[i] = name[i] == '.' ? '_' : name[i];
     for (size_t i = 0; i < LENGTH(functions); i++) {
-        if (equal(functions[i].name, flat, length)) return &functions[i];
+        if (equal(functions[i].name, name, length)) return &functions[i];
     }
     for (size_t i = 0; i < LENGTH(aliases); i++) {
         if (equal(aliases[i].other, name, length)) return &functions[aliases[i].id];

@@ -47,8 +47,10 @@ typedef enum gp_rule {
     GP_RULE_ARGUMENT,
     GP_RULE_TRUTH,
     GP_RULE_PTP,
+    GP_RULE_AGREE,
     GP_RULE_STRUCTURE,  /* from here on: gp_check_structure and so on (build.h) */
     GP_RULE_STATISTICS,
+    GP_RULE_PRODUCT,
     GP_RULE_ORDER,
     GP_RULE_SCAN,
     GP_RULE_SELECTION,
@@ -58,17 +60,19 @@ typedef enum gp_rule {
 
 typedef enum gp_function_id {
 #define F(name, ...) GP_FN_##name,
+#define M(submodule, name, ...) GP_FN_##submodule##_##name,
 #define ALIAS(other, name)
 #define C(name, value, doc)
 #include "lang/functions.def"
 #undef F
+#undef M
 #undef ALIAS
 #undef C
     GP_FN_COUNT
 } gp_function_id;
 
 typedef struct gp_function {
-    const char *name;
+    const char *name; /* "sum", "linalg.norm" */
     gp_function_id id;
     gp_rule rule;
     gp_op op;
@@ -79,11 +83,15 @@ typedef struct gp_function {
 
 #define GP_MAX_PARAMETERS 12
 
-/* By name or alias, `length` bytes; NULL where there is none. A submodule's function is found
- * by its name with the dots, linalg.norm, which stand as underscores in the list. */
+/* By name or alias, `length` bytes; NULL where there is none. */
 const gp_function *gp_function_find(const char *name, size_t length);
 
 const gp_function *gp_function_by_id(gp_function_id id);
+
+/* The i-th function when they are listed group by group ("Structure"), and its group; NULL behind the last. */
+const gp_function *gp_function_listed(size_t i, const char **group);
+/* Its parameters as they are called: "a axis? min/a_min?" is "a, axis=, min=". */
+void gp_function_parameters(const gp_function *fn, char *out, size_t size);
 
 /* The value of a named constant. */
 bool gp_constant_find(const char *name, size_t length, double *value);

@@ -29,11 +29,12 @@ static int append(gp_program *program, gp_node node)
 
 int gp_ir_declare(gp_program *program, const char *name, gp_dtype dtype, const gp_shape *shape)
 {
+    gp_shape own = *shape; /* the caller's may be another input's, and they move */
     if (!gp_grow(&program->input, &program->input_capacity, program->inputs + 1, sizeof(gp_input)))
         return -1;
     char *copy = gp_strdup(name);
     if (copy == NULL) return -1;
-    program->input[program->inputs] = (gp_input){.name = copy, .dtype = dtype, .shape = *shape};
+    program->input[program->inputs] = (gp_input){.name = copy, .dtype = dtype, .shape = own};
     return (int)program->inputs++;
 }
 

@@ -35,7 +35,8 @@ bool gp_token_is(const gp_tokens *tokens, const gp_token *token, const char *s)
 
 static bool starts_character(char c) { return ((unsigned char)c & 0xC0) != 0x80; }
 
-void gp_error_place(gpuproc_error *err, const char *text, int start, int end, int line, int column)
+/* Puts a place into an error that is there already. */
+static void place_error(gpuproc_error *err, const char *text, int start, int end, int line, int column)
 {
     if (err == NULL) return;
     int64_t length = 0;
@@ -57,7 +58,7 @@ gpuproc_status gp_fail_at(gpuproc_error *err, gpuproc_status status, const char 
     vsnprintf(message, sizeof message, fmt, ap);
     va_end(ap);
     gp_fail(err, status, "%s", message);
-    gp_error_place(err, text, start, end, line, column);
+    place_error(err, text, start, end, line, column);
     return status;
 }
 

@@ -43,7 +43,4 @@ bool gp_token_is(const gp_tokens *tokens, const gp_token *token, const char *s);
 gpuproc_status gp_fail_at(gpuproc_error *err, gpuproc_status status, const char *text, int start,
                           int end, int line, int column, const char *fmt, ...) GP_PRINTF(8, 9);
 
-/* Puts the same place into an error that is there already. */
-void gp_error_place(gpuproc_error *err, const char *text, int start, int end, int line, int column);
-
 #endif

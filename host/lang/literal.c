@@ -87,7 +87,7 @@ static gpuproc_status float_power(double a, double b, gp_value *out, const char 
         return GPUPROC_VALUE;
     }
     if (a < 0 && isfinite(a) && isfinite(b) && b != floor(b)) {
-        *problem = "a negative number to a fractional power is complex, which is not there yet";
+        *problem = "a negative number to a fractional power is complex: add 0j to the number";
         return GPUPROC_UNSUPPORTED;
     }
     double r = pow(a, b);

@@ -49,30 +49,6 @@ gp_dtype gp_dtype_worked(gp_dtype dtype)
     }
 }
 
-static int stretched_to(gp_builder *b, int node, const gp_shape *shape)
-{
-    if (node < 0 || gp_shape_equal(gp_build_shape(b, node), shape)) return node;
-    bool uniform = b->program->node[node].uniform && gp_build_shape(b, node)->ndim == 0;
-    return uniform ? gp_build_fill(b, node, shape) : gp_build_broadcast(b, node, shape);
-}
-
-/* A mask over the first axes only stands for all elements behind it. */
-static bool take_mask(gp_builder *b, const gp_value *v, gp_operand *x)
-{
-    const gp_shape own = *gp_build_shape(b, x->re), mask = *gp_build_shape(b, v->mask);
-    gpuproc_error why;
-    gp_shape whole;
-    if (gp_shape_broadcast(&own, &mask, &whole, &why) != GPUPROC_OK) {
-        gp_build_fail(b, GPUPROC_SHAPE, "%s", why.message);
-        return false;
-    }
-    x->re = stretched_to(b, x->re, &whole);
-    if (x->im >= 0) x->im = stretched_to(b, x->im, &whole);
-    x->mask = stretched_to(b, v->mask, &whole);
-    x->mask_axes = v->mask_axes > 0 ? v->mask_axes : whole.ndim;
-    return b->st == GPUPROC_OK;
-}
-
 bool gp_operand_take(gp_builder *b, const gp_function *fn, const gp_value *v, gp_operand *x)
 {
     *x = (gp_operand){.re = -1, .im = -1, .mask = -1};
@@ -87,7 +63,7 @@ bool gp_operand_take(gp_builder *b, const gp_function *fn, const gp_value *v, gp
         value = gp_value_node(gp_build_strong(b, v));
     }
     if (value.node < 0 || b->st != GPUPROC_OK) return false;
-    if (value.windowed) value = gp_build_window_view(b, &value);
+    if (value.windowed || value.complex) value = gp_build_window_view(b, &value); /* both parts in one shape */
     if (value.node < 0) return false;
     x->re = value.node;
     x->dtype = gp_build_dtype(b, value.node);
@@ -103,14 +79,22 @@ bool gp_operand_take(gp_builder *b, const gp_function *fn, const gp_value *v, gp
     }
     if (b->st != GPUPROC_OK) return false;
     x->selected = value.selected;
-    if (value.selected && !take_mask(b, &value, x)) return false;
     x->shape = *gp_build_shape(b, x->re);
+    if (value.selected) {
+        x->mask = gp_build_broadcast(b, value.mask, &x->shape); /* a mask of rows is narrower */
+        if (x->mask < 0) return false;
+    }
+    x->mask_axes = value.mask_axes > 0 ? value.mask_axes : x->shape.ndim;
     x->axes = x->shape.ndim == 0 ? 0 : (uint32_t)(((uint64_t)1 << x->shape.ndim) - 1);
     x->whole = true;
     return true;
 }
 
-int gp_operand_ndim(const gp_operand *x) { return x->selected ? 1 + x->shape.ndim - x->mask_axes : x->shape.ndim - x->extra; }
+/* As NumPy counts them. */
+static int ndim_of(const gp_operand *x)
+{
+    return x->selected ? 1 + x->shape.ndim - x->mask_axes : x->shape.ndim - x->extra;
+}
 
 bool gp_operand_narrow(gp_builder *b, gp_operand *x, int mask)
 {
@@ -158,9 +142,22 @@ static int stretched(gp_builder *b, int node, const gp_shape *shape)
     return gp_build_insert_axis(b, node, shape->ndim);
 }
 
+/* Selected rows, and not all of them made one: what goes along the rows counts only those, as with where=. */
+static bool axes_of_rows(gp_builder *b, const gp_function *fn, uint32_t axes, bool one, gp_operand *x)
+{
+    if (one || x->mask_axes != 1 || !(axes & 1)) {
+        gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() of selected rows goes along all axes or, where it can, along the first ones: "
+                      "what goes along others can be done before x[mask]", fn->name);
+        return false;
+    }
+    x->axes = axes;
+    x->whole = x->selected = false;
+    return true;
+}
+
 bool gp_operand_axes(gp_builder *b, const gp_function *fn, const gp_value *axis, bool one, gp_operand *x)
 {
-    int ndim = gp_operand_ndim(x);
+    int ndim = ndim_of(x);
     uint32_t axes = 0;
     if (axis->kind == GP_VAL_NONE) return true;
     if (ndim == 0 && axis->kind == GP_VAL_INT && (axis->i == 0 || axis->i == -1)) return true; /* as NumPy's ufuncs */
@@ -190,24 +187,12 @@ bool gp_operand_axes(gp_builder *b, const gp_function *fn, const gp_value *axis,
     } else if (!gp_argument_axes(b, fn, axis, ndim, &axes)) {
         return false;
     }
-    if (x->selected) { /* its first axis is all of the mask's */
-        if (!(axes & 1)) {
-            gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() of selected rows goes along axis 0 too: how many rows x[mask] has shows only when it runs", fn->name);
-            return false;
-        }
-        axes = axes >> 1 << x->mask_axes | (((uint32_t)1 << x->mask_axes) - 1);
-    }
     uint32_t all = x->axes;
+    if (x->selected && axes == ((uint32_t)1 << ndim) - 1) return true; /* all of them */
+    if (x->selected) return axes_of_rows(b, fn, axes, one, x);
     x->axes = axes;
     x->whole = axes == all;
     return true;
-}
-
-bool gp_operand_not_rows(gp_builder *b, const gp_function *fn, const gp_operand *x)
-{
-    if (!x->selected || x->whole) return true;
-    gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() of selected rows goes along all axes only: leave axis= out", fn->name);
-    return false;
 }
 
 bool gp_operand_keepdims(gp_builder *b, const gp_function *fn, const gp_value *v, gp_operand *x)
@@ -286,19 +271,11 @@ int gp_operand_masked(gp_builder *b, const gp_operand *x, int node, int otherwis
     return gp_build_op(b, GP_OP_WHERE, gp_build_dtype(b, node), x->mask, node, otherwise);
 }
 
-/* Taking element 1 of a table of one element is the one thing that fails when it is computed. */
-int gp_operand_guard(gp_builder *b, int node, int bad)
+/* The value goes through a choice between itself and itself, which keeps its bits. */
+int gp_operand_guard(gp_builder *b, int node, int bad, gp_check_id id)
 {
-    static const int64_t nothing = 0;
-    if (node < 0 || bad < 0) return -1;
-    int zero = gp_build_array(b, GPUPROC_INT64, &(gp_shape){1, {1}}, &nothing);
-    int table = zero < 0 ? -1 : gp_build_placed(b, gp_ir_table(b->program, zero));
-    int taken = gp_build_binary(b, GP_OP_TAKE, GPUPROC_INT64, table, gp_build_cast(b, bad, GPUPROC_INT64));
-    gp_dtype dtype = gp_build_dtype(b, node);
-    node = gp_build_binary(b, dtype == GPUPROC_BOOL ? GP_OP_BITOR : GP_OP_ADD, dtype, node, gp_build_cast(b, taken, dtype));
-    if (node < 0 || b->program->node[node].shape.ndim > 0) return node;
-    /* A table makes it an array of no axes; stored it is a value again, which goes with every shape. */
-    return gp_operand_fold(b, GP_OP_STORE, dtype, node, -1, 0, 0, &(gp_shape){0}, false);
+    int checked = gp_build_binary(b, GP_OP_CHECK, GPUPROC_BOOL, bad, gp_build_int(b, GPUPROC_INT64, id));
+    return gp_build_where(b, checked, node, node);
 }
 
 int gp_operand_filled(gp_builder *b, const gp_operand *x, int uniform)
@@ -313,15 +290,11 @@ static int with_axes(gp_builder *b, const gp_operand *x, int node)
 {
     if (node < 0 || !x->keepdims || x->extra) return node;
     if (b->program->node[node].uniform) {
-        gp_shape kept = {.ndim = gp_operand_ndim(x)};
+        gp_shape kept = {.ndim = ndim_of(x)};
         for (int d = 0; d < kept.ndim; d++) kept.dim[d] = x->selected || (x->axes >> d & 1) ? 1 : x->shape.dim[d];
         return kept.ndim == 0 ? node : gp_build_fill(b, node, &kept);
     }
-    int first = x->selected ? x->mask_axes - 1 : 0; /* all axes of the mask are one */
-    for (int d = first; d < x->shape.ndim && node >= 0; d++) {
-        if (x->axes >> d & 1) node = gp_build_insert_axis(b, node, d - first);
-    }
-    return node;
+    return gp_operand_put_back(b, x, node);
 }
 
 gp_value gp_value_of_parts(gp_builder *b, int re, int im, gp_dtype dtype)

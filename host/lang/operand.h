@@ -5,13 +5,14 @@
 #define GP_LANG_OPERAND_H
 
 #include "lang/build.h"
+#include "lang/checks.h"
 
 typedef struct gp_operand {
     int re, im;     /* float16 has become float32; im: -1 for what is real */
     int mask;       /* -1, or a bool node of the same shape: only the elements where it is true count */
     gp_dtype dtype; /* what it is for NumPy: float16 and the complex ones, too */
-    bool selected;  /* x[mask]: the axes of the mask are one */
-    int mask_axes;  /* how many they are */
+    bool selected;  /* x[mask]: one axis, in place of the first mask_axes of the nodes' */
+    int mask_axes;
     gp_shape shape; /* of the nodes */
     uint32_t axes;  /* that are gone along; 0 where there are none (a scalar) */
     bool whole;     /* all of them */
@@ -32,9 +33,6 @@ bool gp_operand_narrow(gp_builder *b, gp_operand *x, int mask);
 /* axis=: an int, a tuple, None. `one`: ints and None only. */
 bool gp_operand_axes(gp_builder *b, const gp_function *fn, const gp_value *axis, bool one, gp_operand *x);
 bool gp_operand_keepdims(gp_builder *b, const gp_function *fn, const gp_value *v, gp_operand *x);
-int gp_operand_ndim(const gp_operand *x); /* for NumPy */
-/* Refuses rows x[mask] along axis 0, for what needs all that is selected as one. */
-bool gp_operand_not_rows(gp_builder *b, const gp_function *fn, const gp_operand *x);
 /* How many elements go into one of the result, masks left aside. */
 uint64_t gp_operand_length(const gp_operand *x);
 /* The part of a complex dtype; float32 for float16; else the dtype itself. */
@@ -55,9 +53,9 @@ int gp_operand_put_back(gp_builder *b, const gp_operand *x, int node);
 int gp_operand_count(gp_builder *b, const gp_operand *x, gp_dtype dtype);
 /* `node` where the mask is true, else the node `otherwise`. */
 int gp_operand_masked(gp_builder *b, const gp_operand *x, int node, int otherwise);
-/* An integer node as it is, or a failure of the whole job (a DOMAIN error) where the bool node `bad` turns
- * out to be true: for what NumPy refuses only when it sees the data. */
-int gp_operand_guard(gp_builder *b, int node, int bad);
+/* A node as it is, or a failure of the whole job (a DOMAIN error with the check's message) where the bool
+ * node `bad` turns out to be true: for what NumPy refuses only when it sees the data. */
+int gp_operand_guard(gp_builder *b, int node, int bad, gp_check_id id);
 /* A uniform node in the shape of the result (without keepdims). */
 int gp_operand_filled(gp_builder *b, const gp_operand *x, int uniform);
 /* The value of a result: cast to NumPy's dtype (complex: from im, too, which may be -1), keepdims. */

@@ -18,6 +18,7 @@
 #define spelling_CUMMAX "cummax"
 #define spelling_CUMMIN "cummin"
 #define spelling_WINSUM "winsum"
+#define spelling_WINMEAN "winmean"
 #define spelling_WINMAX "winmax"
 #define spelling_WINMIN "winmin"
 #define spelling_QUANTILE "quantile"

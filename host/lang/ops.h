@@ -120,7 +120,9 @@
  * NORMAL: uint64 to float64, the quantile of the standard normal distribution at
  *   ((x >> 11) + 0.5) * 2^-53, by operations that are correctly rounded everywhere.
  * TAKE: (TABLE, int64 index) to the table's element; the index is in range or GP_FLAG_INDEX is set.
- * SEARCHLEFT, SEARCHRIGHT: (sorted TABLE, value of its dtype) to int64, NumPy's searchsorted. */
+ * SEARCHLEFT, SEARCHRIGHT: (sorted TABLE, value of its dtype) to int64, NumPy's searchsorted.
+ * CHECK: (bool, int64 number of a gp_check) to bool: the first operand as it is, and where it is true
+ *   the check's flag (GP_FLAG_CHECK), which fails the job with the check's message. */
 #define GP_OPS_SPECIAL(X) \
     X(REAL,        1, GP_C,           TO, "real",     0, 0, 0) \
     X(IMAG,        1, GP_C,           TO, "imag",     0, 0, 0) \
@@ -130,7 +132,8 @@
     X(NORMAL,      1, GP_I,           TO, "normal",   0, 0, 0) \
     X(TAKE,        2, GP_B|GP_I|GP_F|GP_H|GP_C, TO, "take", 0, 0, 0) \
     X(SEARCHLEFT,  2, GP_B|GP_I|GP_F, TO, "searchleft",  0, 0, 0) \
-    X(SEARCHRIGHT, 2, GP_B|GP_I|GP_F, TO, "searchright", 0, 0, 0)
+    X(SEARCHRIGHT, 2, GP_B|GP_I|GP_F, TO, "searchright", 0, 0, 0) \
+    X(CHECK,       2, GP_B,           TO, "check",    0, 0, 0)
 
 /* Reductions, over the whole array or along axes: X(NAME, accumulator of emit/reduce.h, operand kinds). The
  * node's dtype is the result's. */
@@ -152,14 +155,14 @@
  * (fold/fold.h): X(NAME, operands' kinds). With the reductions along axes they are the operations
  * whose result is stored: an array of its own, which later passes read.
  *   CUM*: running sum, product, maximum, minimum along the one axis of node.axes.
- *   WIN*: sum, minimum, maximum over windows of node.size elements along the one axis of node.axes,
+ *   WIN*: sum, mean (the rounded sum, divided), minimum, maximum over windows of node.size elements along the one axis of node.axes,
  *     which becomes shorter by size - 1.
  *   QUANTILE, NANQUANTILE: over node.axes (0: all); arg[1] is a constant INPUT of float64 with the
  *     q's (shape () or (k,)); node.size is the method (gp_quantile_method). Result: q's shape, then the
  *     kept axes. Operand and result float32 or float64.
- *   BINCOUNT: operand int64 >= 0, or any below 0 and from node.size on left out where size > 0; arg[1]: weights
- *     (float64) or -1. Result int64, or float64 with weights: size bins; growing where size is 0 (then
- *     node.shape has the most that is allowed, and a negative operand is a DOMAIN error).
+ *   BINCOUNT: operand int64; arg[1]: weights (float64) or -1. Result int64, or float64 with weights: size bins,
+ *     what is below 0 and from size on being left out; where it grows, size bins or more (node.shape has
+ *     the most that is allowed, and a negative operand is a DOMAIN error).
  *   UNIQUE, UNIQUE_COUNTS: sorted distinct values, and how often (int64), growing.
  *   SELECT: the elements of arg[0] where arg[1] (bool, of the same shape) is true, growing along axis 0.
  *   STORE: the operand itself, so that what follows may walk it. */
@@ -169,13 +172,14 @@
     X(CUMMAX,        GP_B|GP_I|GP_F) \
     X(CUMMIN,        GP_B|GP_I|GP_F) \
     X(WINSUM,        GP_I|GP_F) \
+    X(WINMEAN,       GP_F) \
     X(WINMAX,        GP_B|GP_I|GP_F) \
     X(WINMIN,        GP_B|GP_I|GP_F) \
     X(QUANTILE,      GP_F) \
     X(NANQUANTILE,   GP_F) \
     X(BINCOUNT,      GP_I) \
-    X(UNIQUE,        GP_B|GP_I|GP_F) \
-    X(UNIQUE_COUNTS, GP_B|GP_I|GP_F) \
+    X(UNIQUE,        GP_B|GP_I|GP_F|GP_H) \
+    X(UNIQUE_COUNTS, GP_B|GP_I|GP_F|GP_H) \
     X(SELECT,        GP_B|GP_I|GP_F|GP_H|GP_C) \
     X(STORE,         GP_B|GP_I|GP_F|GP_H|GP_C)
 /* clang-format on */

@@ -51,7 +51,7 @@ static const struct {
     {"in", "'in' is not possible here: compare with == and join with |"},
     {"lambda", "'lambda' is not possible here: write the expression itself"},
     {"<>", "'<>' is not an operator: write !="},
-    {"@", "'@' (the matrix product) is not built yet"},
+    {"@", "'@' (the matrix product) is not built"},
     {"{", "braces are not possible here"},
     {":=", "':=' is not possible here: write a statement of its own, name = value"},
     {"->", "'->' is not an operator"},

@@ -71,6 +71,7 @@ static const char *special_dtypes(const gp_program *p, const gp_node *n, const g
     case GP_OP_TAKE:
         right = a->op == GP_OP_TABLE && n->dtype == a->dtype && b->dtype == GPUPROC_INT64;
         break;
+    case GP_OP_CHECK: right = n->dtype == GPUPROC_BOOL && b->op == GP_OP_CONST && b->dtype == GPUPROC_INT64; break;
     default: right = a->op == GP_OP_TABLE && n->dtype == GPUPROC_INT64 && b->dtype == a->dtype; break;
     }
     return right ? NULL : "wrong dtypes for this operation";

@@ -374,7 +374,7 @@ int gp_build_store(gp_builder *b, int node)
     if (node < 0 || b->st != GPUPROC_OK) return -1;
     const gp_node n = b->program->node[node];
     if (n.growing)
-        return gp_build_fail(b, GPUPROC_UNSUPPORTED, "how many elements this has shows only when it has been computed: it can only be a result");
+        return gp_build_no_length(b);
     if (n.op == GP_OP_INPUT || gp_node_is_stored(&n)) return node;
     return gp_build_placed(b, gp_ir_fold(b->program, GP_OP_STORE, n.dtype, node, -1, 0, 0, &n.shape, false));
 }
@@ -385,7 +385,7 @@ static bool may_be_viewed(gp_builder *b, int node, const gp_shape *result)
     uint64_t count;
     if (node < 0 || b->st != GPUPROC_OK) return false;
     if (b->program->node[node].growing) {
-        gp_build_fail(b, GPUPROC_UNSUPPORTED, "how many elements this has shows only when it has been computed: it can only be a result");
+        gp_build_no_length(b);
         return false;
     }
     if (gp_shape_count(result, gpuproc_dtype_bytes(gp_build_dtype(b, node)), &count, &why) == GPUPROC_OK) return true;
@@ -406,6 +406,7 @@ static bool complains_about_zeros(gp_builder *b, int root)
         switch (b->program->node[i].op) {
         case GP_OP_DIV: case GP_OP_FLOORDIV: case GP_OP_MOD: case GP_OP_FMOD: case GP_OP_POW:
         case GP_OP_RECIPROCAL: case GP_OP_LOG: case GP_OP_LOG2: case GP_OP_LOG10: case GP_OP_TAKE:
+        case GP_OP_CHECK:
             complains = true;
             break;
         default: break;

@@ -8,7 +8,8 @@
 /* What is read several times over is kept where it takes no more than this part. */
 #define REPEATED_SHARE 4
 
-bool gp_planner_is_value(const gp_node *n)
+/* A value that comes from the table of uniform values: not a constant, not filled anew. */
+static bool is_value(const gp_node *n)
 {
     /* A complex one comes in its parts. */
     return n->uniform && n->op != GP_OP_CONST && n->op != GP_OP_FILL &&
@@ -28,7 +29,7 @@ void gp_planner_mark_operands(const gp_planner *p, bool through_uniform)
         const gp_node *n = gp_planner_node(p, (int)i);
         if (!p->mark[i] || is_array(n)) continue;
         bool stop = gp_op_info_of(n->op)->reduction || gp_node_is_stored(n) ||
-                    (gp_planner_is_value(n) && !through_uniform);
+                    (is_value(n) && !through_uniform);
         for (int k = 0; k < 3 && !stop; k++) {
             if (n->arg[k] >= 0) p->mark[n->arg[k]] = true;
         }
@@ -144,7 +145,7 @@ gpuproc_status gp_planner_fill_inputs(gp_planner *p, gp_pass *pass, const gp_fra
         const gp_node *n = gp_planner_node(p, (int)i);
         inputs += is_array(n);
         indices += n->op == GP_OP_INDEX;
-        uniforms += gp_planner_is_value(n);
+        uniforms += is_value(n);
     }
     pass->input = gp_calloc(inputs, sizeof *pass->input);
     pass->index = gp_calloc(indices, sizeof *pass->index);
@@ -154,7 +155,7 @@ gpuproc_status gp_planner_fill_inputs(gp_planner *p, gp_pass *pass, const gp_fra
     for (size_t i = 0; i < p->program->nodes; i++) {
         const gp_node *n = gp_planner_node(p, (int)i);
         if (!p->mark[i]) continue;
-        if (gp_planner_is_value(n)) pass->uniform[pass->uniforms++] = (int)i;
+        if (is_value(n)) pass->uniform[pass->uniforms++] = (int)i;
         else if (n->op == GP_OP_INDEX) add_index(p, pass, frame, (int)i);
         else if (is_array(n)) add_array(p, pass, frame, (int)i);
     }

@@ -32,9 +32,6 @@ static inline const gp_node *gp_planner_node(const gp_planner *p, int index)
     return &p->program->node[index];
 }
 
-/* A value that comes from the table of uniform values: not a constant, not filled anew. */
-bool gp_planner_is_value(const gp_node *node);
-
 /* Marks the nodes that the marked ones are made of in a pass; `through_uniform`: below uniform
  * ones, too. */
 void gp_planner_mark_operands(const gp_planner *p, bool through_uniform);

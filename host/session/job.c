@@ -291,7 +291,6 @@ static void prepare_run(gpuproc_job *job, const gpuproc_job_options *options)
     run->device_lock = &session->device_lock;
     run->source = job->source;
     run->sink = job->sink;
-    run->host_budget = host_budget(options);
     run->chunk_bytes = options ? options->chunk_bytes : 0;
     run->slots = options ? options->slots : 0;
     run->sync = (flags & GPUPROC_JOB_SYNC) != 0;
@@ -333,7 +332,9 @@ gpuproc_status gpuproc_submit(gpuproc_session *session, const char *expression,
     GP_TRY(job_new(session, &job, err));
     GP_TRY(compile(job, expression, inputs, input_count, err));
     GP_TRY(gp_job_bind_outputs(job, outputs, output_count, err));
-    GP_TRY(gp_plan_make(&job->program, job->target, job->targets, host_budget(options), &job->plan, err));
+    /* Asked once: what is available changes, and the run must fit what was planned. */
+    job->run.host_budget = host_budget(options);
+    GP_TRY(gp_plan_make(&job->program, job->target, job->targets, job->run.host_budget, &job->plan, err));
     GP_TRY(gp_choose_devices(session->registry, options ? options->device : NULL, &job->device,
                              &job->devices, job->reason, err));
     GP_TRY(open_inputs(job, inputs, err));

@@ -2,10 +2,10 @@
  * or its order is not C's, its bytes are kept in a temporary file without a name. */
 #include "base/memory.h"
 #include "base/text.h"
+#include "io/temporary.h"
 #include "session/session.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdatomic.h>
@@ -35,16 +35,12 @@ gpuproc_status gp_spool(gp_origin *origin, const _Atomic bool *cancelled, int *f
                         gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
-    const char *dir = getenv("TMPDIR");
-    if (dir == NULL || *dir == '\0') dir = "/var/tmp"; /* on a disk, where /tmp often is memory */
+    const char *dir = gp_temporary_directory();
     uint64_t left = origin->count * gpuproc_dtype_bytes(origin->dtype), total = left;
     const char *where = origin->path, *name = strcmp(where, "-") == 0 ? "standard input" : where;
     char *piece = NULL;
     char path[64];
-    *fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (*fd < 0)
-        return gp_fail_errno(err, GPUPROC_IO_OPEN, errno, dir,
-                             "cannot make a temporary file in %s (set TMPDIR)", dir);
+    GP_TRY(gp_temporary_open(dir, fd, err));
     piece = gp_calloc(PIECE, 1);
     if (piece == NULL) {
         st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory");
@@ -82,7 +78,7 @@ gpuproc_status gp_spool(gp_origin *origin, const _Atomic bool *cancelled, int *f
     if (origin->path == NULL) st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory");
 out:
     free(piece);
-    if (st != GPUPROC_OK) {
+    if (st != GPUPROC_OK && *fd >= 0) {
         close(*fd);
         *fd = -1;
     }

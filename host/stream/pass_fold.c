@@ -6,12 +6,29 @@
 #include "device/cpu/cpu_device.h"
 #include "io/crew.h"
 
+#include <fenv.h>
 #include <inttypes.h>
 
 /* Small chunks of a pass of many arrays still fit into this. */
 #define ENOUGH_FOR_CHUNKS ((uint64_t)2 << 20)
 
 /* ---- The thread ------------------------------------------------------------- */
+
+/* Where the fold's next elements, at most `room`, can be written where they belong; NULL: nowhere. */
+static void *place_of(const gp_pass_fold *fold, uint64_t room)
+{
+    const gp_plan_fold *plan = fold->plan;
+    uint64_t item = gpuproc_dtype_bytes(plan->spec.dtype), given = gp_fold_given(fold->fold), end;
+    if (!gp_add_u64(given, room, &end) || end > gp_shape_size(&plan->spec.result)) return NULL;
+    uint64_t from = (plan->first + given) * item;
+    for (int k = 0; k < 2; k++) {
+        void *place = NULL;
+        if (fold->sink[k] != NULL && (plan->first + end) * item <= fold->room[k])
+            place = gp_sink_place(fold->sink[k], from);
+        if (place != NULL && (uintptr_t)place % item == 0) return place;
+    }
+    return NULL;
+}
 
 /* Gives the slot's chunk to every fold that wants it. */
 static gpuproc_status take(gp_pass_slot *slot, gpuproc_error *err)
@@ -26,7 +43,10 @@ static gpuproc_status take(gp_pass_slot *slot, gpuproc_error *err)
         for (int k = 0; k < fold->plan->spec.operands; k++)
             piece->operand[k] = slot->output[fold->plan->output[k]];
         uint64_t room = gp_fold_room(fold->fold, p->chunk_elements);
-        if (fold->in_place) {
+        if (room > 0) piece->out = place_of(fold, gp_fold_room(fold->fold, slot->count));
+        if (piece->out != NULL) {
+            /* It goes to its place at once. */
+        } else if (fold->in_place) {
             piece->out = slot->output[fold->plan->output[0]];
         } else if (room > 0) {
             piece->out = gp_pass_staging(NULL, &slot->fold_out[f], room, fold->plan->spec.dtype);
@@ -42,16 +62,18 @@ static void *work(void *arg)
 {
     gp_pass_run *p = arg;
     gp_folder *folder = &p->folder;
+    gpuproc_error failure = {0};
+    fesetenv(FE_DFL_ENV); /* as the workers */
     pthread_mutex_lock(&folder->lock);
     for (;;) {
-        while (folder->slot == NULL && !folder->stop) pthread_cond_wait(&folder->wake, &folder->lock);
-        gp_pass_slot *slot = folder->slot;
-        folder->slot = NULL;
+        while (folder->first == NULL && !folder->stop) pthread_cond_wait(&folder->wake, &folder->lock);
+        gp_pass_slot *slot = folder->first;
         if (slot == NULL) break;
+        folder->first = slot->next_to_fold;
         pthread_mutex_unlock(&folder->lock);
-        slot->fold.folded = (gpuproc_error){0};
-        gpuproc_status st = take(slot, &slot->fold.folded);
-        slot->fold.folded.status = st;
+        /* No piece behind one that is missing. */
+        if (failure.status == GPUPROC_OK) failure.status = take(slot, &failure);
+        slot->fold.folded = failure;
         gp_mailbox_post(&p->run->box, &slot->fold.mail);
         pthread_mutex_lock(&folder->lock);
     }
@@ -64,12 +86,16 @@ gp_step gp_pass_start_fold(void *ctx, unsigned index, uint64_t chunk)
     (void)chunk;
     gp_pass_run *p = ctx;
     gp_pass_slot *slot = &p->slot[index];
+    gp_folder *folder = &p->folder;
     slot->pending = 1;
     slot->failed = false;
-    pthread_mutex_lock(&p->folder.lock);
-    p->folder.slot = slot;
-    pthread_cond_signal(&p->folder.wake);
-    pthread_mutex_unlock(&p->folder.lock);
+    slot->next_to_fold = NULL;
+    pthread_mutex_lock(&folder->lock);
+    if (folder->first == NULL) folder->first = slot;
+    else folder->last->next_to_fold = slot;
+    folder->last = slot;
+    pthread_cond_signal(&folder->wake);
+    pthread_mutex_unlock(&folder->lock);
     return GP_STEP_STARTED;
 }
 

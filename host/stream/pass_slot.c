@@ -295,6 +295,7 @@ static void write_folded(gp_pass_slot *slot, size_t f)
         if (fold->sink[k] == NULL || offset >= fold->room[k]) continue;
         size_t bytes = gp_min_u64(piece->out_count * item, fold->room[k] - offset);
         if (k == 0) p->run->counters.bytes_written += bytes;
+        if (piece->out == gp_sink_place(fold->sink[k], offset)) continue; /* is there */
         start_one_write(slot, &slot->write[p->pass->outputs + 2 * f + k], fold->sink[k], offset, piece->out,
                         bytes);
     }

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "device/cpu/cpu_device.h"
+#include "lang/checks.h"
 #include "stream/run_pass.h"
 
 #include <fenv.h>
@@ -40,6 +41,10 @@ gpuproc_status gp_run_check_flags(uint32_t flags, gpuproc_error *err)
         return gp_fail(err, GPUPROC_DOMAIN, "integers to negative integer powers are not allowed");
     if (flags & GP_FLAG_INDEX)
         return gp_fail(err, GPUPROC_DOMAIN, "index is out of bounds for the array that is taken from");
+    for (int id = 0; id < GP_CHECK_COUNT; id++) {
+        if (flags >> (GP_FLAG_CHECK + id) & 1)
+            return gp_fail(err, GPUPROC_DOMAIN, "%s", gp_check_message((gp_check_id)id));
+    }
     return GPUPROC_OK;
 }
 
@@ -179,7 +184,9 @@ uint64_t gp_run_bytes(const gp_plan *plan)
         }
         for (size_t f = 0; f < plan->pass[i].folds; f++) {
             const gp_fold_spec *spec = &plan->pass[i].fold[f].spec;
-            bytes += gp_shape_size(&spec->result) * gpuproc_dtype_bytes(spec->dtype);
+            uint64_t most = gp_shape_size(&spec->result);
+            if (spec->growing) most = gp_min_u64(most, pass->count); /* it seldom comes to the most that is allowed */
+            bytes += most * gpuproc_dtype_bytes(spec->dtype);
         }
     }
     return bytes;
@@ -199,6 +206,7 @@ gpuproc_status gp_run_plan(gp_run *run, gpuproc_error *err)
         st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a job");
         goto out;
     }
+    GP_TRY(gp_run_check_budget(run, err));
     for (size_t i = 0; i < run->plan->passes; i++) {
         atomic_store(&run->counters.pass, (unsigned)i + 1);
         GP_TRY(evaluate_scalars(run, &run->plan->pass[i].scalars, err));

@@ -84,6 +84,12 @@ void gp_stores_free(gp_run *run);
 /* What is left of the host budget. */
 uint64_t gp_run_budget(const gp_run *run);
 
+/* Before the first pass: BUDGET where some pass keeps more than the budget has (budget.c). */
+gpuproc_status gp_run_check_budget(const gp_run *run, gpuproc_error *err);
+/* BUDGET: the pass input has to be in memory as a whole, and `left` bytes do not hold it. */
+gpuproc_status gp_run_fail_resident(const gp_run *run, const gp_pass_input *in, uint64_t left,
+                                    gpuproc_error *err);
+
 /* Tells the session's log; fmt makes one line. */
 void gp_run_log(gp_run *run, gpuproc_log_level level, const char *fmt, ...) GP_PRINTF(3, 4);
 /* Adds a numeric warning to the list, once. */

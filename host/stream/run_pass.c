@@ -3,7 +3,6 @@
 
 #include "base/memory.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 uint64_t gp_pass_budget(const gp_pass_run *p)
@@ -31,15 +30,7 @@ static gpuproc_status load_resident(gp_pass_run *p, size_t i, gpuproc_error *err
         r->data = r->view.data;
         if (r->view.map == NULL) return GPUPROC_OK; /* memory that somebody has anyway */
     }
-    if (bytes > gp_pass_budget(p)) {
-        size_t inputs = p->run->plan->program->inputs;
-        return gp_fail(err, GPUPROC_BUDGET,
-                       "%s%s%s is broadcast and so kept in memory, but its %" PRIu64
-                       " bytes do not fit into the memory budget",
-                       (size_t)in->input < inputs ? "input '" : "an array between two passes",
-                       (size_t)in->input < inputs ? p->run->plan->program->input[in->input].name : "",
-                       (size_t)in->input < inputs ? "'" : "", bytes);
-    }
+    if (bytes > gp_pass_budget(p)) return gp_run_fail_resident(p->run, in, gp_pass_budget(p), err);
     p->resident_bytes += bytes;
     if (r->viewed) return GPUPROC_OK;
     r->page_bytes = bytes + GP_STAGING_SLACK;

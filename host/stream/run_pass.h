@@ -71,7 +71,7 @@ typedef struct gp_folder {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    gp_pass_slot *slot; /* to be folded */
+    gp_pass_slot *first, *last; /* to be folded */
     bool made, stop;
 } gp_folder;
 
@@ -103,6 +103,7 @@ struct gp_pass_slot {
     void **work_output; /* per output of pass->work */
     gp_staging *fold_out; /* per fold */
     gp_fold_piece *piece;
+    gp_pass_slot *next_to_fold;
     gp_operation *read, *write, compute, fold;
 };
 

@@ -27,10 +27,6 @@ static void settle(gp_sched *sched, unsigned slot, bool ok)
     gp_sched_slot *s = &sched->slot[slot];
     switch (s->state) {
     case GP_SLOT_READING: sched->reading = false; break;
-    case GP_SLOT_FOLDING:
-        sched->folding = false;
-        if (ok) sched->next_fold++;
-        break;
     case GP_SLOT_WRITING:
         sched->writing = false;
         if (ok) sched->next_write++;
@@ -71,9 +67,9 @@ static bool advance_slot(gp_sched *sched, unsigned slot)
         action = sched->actions->compute;
         break;
     case GP_SLOT_COMPUTED:
-        if (sched->folding || s->chunk != sched->next_fold) return false;
+        if (s->chunk != sched->next_fold) return false;
         s->state = GP_SLOT_FOLDING;
-        sched->folding = true;
+        sched->next_fold++;
         action = sched->actions->fold;
         break;
     case GP_SLOT_FOLDED:

@@ -53,10 +53,10 @@ typedef struct gp_sched {
     uint64_t chunks, next_chunk, retired;
     /* Streams go in order, one chunk at a time. */
     bool ordered_reads, ordered_writes;
-    bool folds; /* in order and one at a time, always */
+    bool folds; /* begun in order; the action lets them wait for one another */
     uint64_t next_fold, next_write;
     bool reading; /* ordered_reads: one is under way */
-    bool folding, writing;
+    bool writing;
     bool stopping; /* failed or cancelled: nothing new is begun */
     unsigned busy;
 } gp_sched;

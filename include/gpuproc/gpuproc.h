@@ -2,7 +2,7 @@
  *
  * This header is the whole public interface, in the order in which a caller
  * needs it: version, status and errors, dtypes and scalars, session, devices,
- * arrays, jobs.
+ * arrays, jobs, functions.
  *
  * Ground rules, which hold for every function below unless its comment says
  * otherwise:
@@ -359,7 +359,9 @@ typedef struct gpuproc_job_options {
 /* Checks the expression against its inputs, plans it, opens its outputs and starts it.
  * Results without a destination must have no axes: gpuproc_job_result returns their values.
  * An array result without a destination is an error, unless a later statement uses
- * its name. Shapes and dtypes follow NumPy 2.
+ * its name. Shapes and dtypes follow NumPy 2. Where the length depends on the data (x[x > 0]) the
+ * result is as long as it turns out to be: a file is made shorter, a stream waits in a temporary
+ * file until its header is known. Temporary files, also for arrays between passes, are in $TMPDIR.
  * Ownership: the caller frees *job with gpuproc_job_free. Inputs' handles may be freed
  * after the call; their data, and the buffers of MEMORY outputs, are borrowed until the job ends.
  * `options` may be NULL. Threads: any.
@@ -374,8 +376,8 @@ GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_submit(
 /* Waits until the job has ended, at most timeout_ns nanoseconds (UINT64_MAX: for ever,
  * 0: polls), and returns the job's status; GPUPROC_TIMEOUT while it is still under way. May be
  * called again. Ownership: none changes. Threads: any, several at once.
- * Errors: TIMEOUT, or whatever ended the job: CANCELLED, BUDGET, NO_MEMORY, DOMAIN,
- * TRUNCATED, 300-399 (with no fallback), 400-499. */
+ * Errors: TIMEOUT, or whatever ended the job: CANCELLED, BUDGET, NO_MEMORY, DOMAIN, TRUNCATED,
+ * INVALID_ARGUMENT (a buffer too small for its result), 300-399 (with no fallback), 400-499. */
 GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_job_wait(gpuproc_job *job, uint64_t timeout_ns,
                                                           gpuproc_error *err);
 
@@ -415,9 +417,9 @@ typedef struct gpuproc_result {
 GPUPROC_API size_t gpuproc_job_result_count(const gpuproc_job *job);
 
 /* Result `index` in the order of the expression; result->struct_size is set by the
- * caller. Dtype and shape are known from submission on, but of a result whose length depends on the
- * data (x[x > 0]) the shape is the most that it can be until the job has ended well; the scalar is there when the job has
- * ended well. Ownership: strings are the job's. Threads: any. Errors: INVALID_ARGUMENT. */
+ * caller. Dtype and shape are known from submission on, but where the length depends on the data
+ * the shape is the most that it can be until the job has ended well; the scalar is there when the
+ * job has ended well. Ownership: strings are the job's. Threads: any. Errors: INVALID_ARGUMENT. */
 GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_job_result(const gpuproc_job *job, size_t index,
                                                             gpuproc_result *result,
                                                             gpuproc_error *err);
@@ -447,6 +449,26 @@ GPUPROC_API void gpuproc_job_report(const gpuproc_job *job, gpuproc_report *repo
  * Ownership: ends the caller's; NULL does nothing. Threads: one, while no other uses the
  * handle. Errors: none. */
 GPUPROC_API void gpuproc_job_free(gpuproc_job *job);
+
+/* ---- Functions ---------------------------------------------------------- */
+
+typedef struct gpuproc_function_info {
+    size_t struct_size;
+    const char *name;     /* "sum", "linalg.norm"; static */
+    const char *group;    /* "Structure"; static */
+    const char *doc;      /* one line; static */
+    char parameters[192]; /* "a, axis=, dtype="; those with = may be left out */
+} gpuproc_function_info;
+
+/* How many functions the language of expressions has. Threads: any. Errors: none. */
+GPUPROC_API size_t gpuproc_function_count(void);
+
+/* Fills *info (info->struct_size set by the caller) for function `index`, which is below
+ * gpuproc_function_count; those of one group follow one another.
+ * Ownership: *info is the caller's, its texts are static. Threads: any. Errors: INVALID_ARGUMENT. */
+GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_function_info_get(size_t index,
+                                                                   gpuproc_function_info *info,
+                                                                   gpuproc_error *err);
 
 #ifdef __cplusplus
 }

@@ -334,7 +334,7 @@ class Program:
             if self.r.random() < 0.03:
                 raise Wrong((text, str(error)))
             return None
-        if np.asanyarray(value).dtype.name not in DTYPES:  # float16, which is not built yet
+        if np.asanyarray(value).dtype.name not in DTYPES:  # float16 and complex numbers: nd.py has them
             return None
         return Node(text, python, value)
 

@@ -11,37 +11,6 @@
 #define BEGIN "<!-- functions: made by tests/docs/function_table.c -->\n"
 #define END "<!-- end of functions -->\n"
 
-static const char *group_of(gp_rule rule)
-{
-    switch (rule) {
-    case GP_RULE_SUM:
-    case GP_RULE_MEAN:
-    case GP_RULE_VARIANCE:
-    case GP_RULE_EXTREME:
-    case GP_RULE_ARGUMENT:
-    case GP_RULE_TRUTH: return "Reductions, whole or along axes";
-    case GP_RULE_STRUCTURE: return "Structure";
-    case GP_RULE_STATISTICS: return "Statistics";
-    case GP_RULE_ORDER: return "Order statistics and counts";
-    case GP_RULE_SCAN: return "Scans, differences, windows";
-    case GP_RULE_SELECTION: return "Selection and lookup";
-    case GP_RULE_GENERATOR: return "Generators and random numbers";
-    default: return "Element by element";
-    }
-}
-
-/* "a axis? min/a_min?" as "a, axis=, min=". */
-static void add_parameters(gp_text *out, const char *parameters)
-{
-    for (const char *at = parameters; *at != '\0';) {
-        size_t n = strcspn(at, " "), name = strcspn(at, " /?*");
-        bool optional = memchr(at, '?', n) != NULL, several = memchr(at, '*', n) != NULL;
-        gp_text_add(out, "%s%s%.*s%s", at == parameters ? "" : ", ", several ? "*" : "", (int)name, at,
-                    optional ? "=" : "");
-        at += n + (at[n] == ' ');
-    }
-}
-
 static void add_error(gp_text *out, const gp_function *fn)
 {
     const gp_op_info *op = gp_op_info_of(fn->op);
@@ -49,32 +18,28 @@ static void add_error(gp_text *out, const gp_function *fn)
         gp_text_add(out, " (%d ULP; OpenCL %d)", op->cpu_ulp, op->cl_ulp_f32);
 }
 
-static void add_group(gp_text *out, const char *group)
+static void add_function(gp_text *out, const gp_function *fn)
 {
-    bool any = false;
-    for (int i = 0; i < GP_FN_COUNT; i++) {
-        const gp_function *fn = gp_function_by_id((gp_function_id)i);
-        if (strcmp(group_of(fn->rule), group) != 0) continue;
-        if (!any) gp_text_add(out, "\n**%s**\n\n| | |\n|---|---|\n", group);
-        any = true;
-        gp_text_add(out, "| `%s(", fn->name);
-        add_parameters(out, fn->parameters);
-        gp_text_add(out, ")` | ");
-        for (const char *c = fn->doc; *c != '\0'; c++) gp_text_add(out, *c == '|' ? "\\%c" : "%c", *c);
-        add_error(out, fn);
-        gp_text_add(out, " |\n");
-    }
+    char parameters[256];
+    gp_function_parameters(fn, parameters, sizeof parameters);
+    gp_text_add(out, "| `%s(%s)` | ", fn->name, parameters);
+    for (const char *c = fn->doc; *c != '\0'; c++) gp_text_add(out, *c == '|' ? "\\%c" : "%c", *c);
+    add_error(out, fn);
+    gp_text_add(out, " |\n");
 }
 
 static void make(gp_text *out)
 {
-    static const char *const groups[] = {
-        "Element by element", "Reductions, whole or along axes", "Statistics", "Order statistics and counts",
-        "Scans, differences, windows", "Structure", "Selection and lookup", "Generators and random numbers"};
+    const char *group, *before = "";
+    const gp_function *fn;
     gp_text_add(out, "%s",
                 "\nOperators: `+ - * / // % ** & | ^ ~ << >> == != < <= > >=` and subscripts. Errors are bounds "
                 "in units in the last place, on the CPU and on OpenCL devices; what has none is exact.\n");
-    for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) add_group(out, groups[g]);
+    for (size_t i = 0; (fn = gp_function_listed(i, &group)) != NULL; i++) {
+        if (strcmp(group, before) != 0) gp_text_add(out, "\n**%s**\n\n| | |\n|---|---|\n", group);
+        before = group;
+        add_function(out, fn);
+    }
     gp_text_add(out, "\n");
 }
 

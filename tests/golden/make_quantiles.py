@@ -10,6 +10,7 @@ results of several single q's. Floats are C hexadecimal. Zeros of both signs do 
 does not say which of them is the smaller.
 """
 import os
+import re
 import warnings
 
 import numpy as np
@@ -17,19 +18,20 @@ import numpy as np
 METHODS = ["linear", "lower", "higher", "midpoint", "nearest", "inverted_cdf", "averaged_inverted_cdf",
            "closest_observation", "interpolated_inverted_cdf", "hazen", "weibull", "median_unbiased",
            "normal_unbiased"]
-QS = [0.0, 1e-9, 0.1, 0.2, 0.25, 0.3, 1 / 3, 0.4, 0.5, 0.6, 2 / 3, 0.7, 0.75, 0.8, 0.9, 0.99, 1 - 2**-53, 1.0]
+QS = [0.0, 1e-9, 0.1, 0.25, 1 / 3, 0.5, 0.6, 0.9, 1 - 2**-53, 1.0]
 INF, NAN = np.inf, np.nan
 
 
 def hexes(values):
-    return " ".join(float(v).hex() for v in np.asarray(values, dtype="f8").ravel())
+    """Hexadecimal without zeros at the end."""
+    return " ".join(re.sub(r"\.?0*p", "p", float(v).hex()) for v in np.asarray(values, dtype="f8").ravel())
 
 
 def main():
     rng = np.random.default_rng(20260307)
     arrays = {}
     for dtype in ("f4", "f8"):
-        for n in (1, 2, 3, 4, 5, 6, 7, 10, 11, 20, 31, 64, 101):
+        for n in (1, 2, 3, 4, 7, 10, 31, 101):
             arrays[f"random{n}{dtype}"] = rng.standard_normal(n).astype(dtype)
         top = np.finfo(dtype).max
         arrays["infinite" + dtype] = np.array([INF, 1, -INF, 3, INF, 2, -INF], dtype)

@@ -57,7 +57,7 @@ static uint32_t run_on_cpu(const gp_pass *pass, uint64_t first, uint64_t count,
     assert_int_equal(chunk.status, GPUPROC_OK);
     cpu->api->slot_free(slot);
     cpu->api->program_free(program);
-    return chunk.flags & (GP_FLAG_DIVIDE | GP_FLAG_NEG_POWER | GP_FLAG_INDEX);
+    return chunk.flags & (GP_FLAG_DIVIDE | GP_FLAG_NEG_POWER | GP_FLAG_INDEX | ~0u << GP_FLAG_CHECK);
 }
 
 /* The pass on both, for both kinds of kernel text; returns the flags, and frees the pass. input:
@@ -254,6 +254,24 @@ static void tables(void **state)
     }
 }
 
+static void checks(void **state)
+{
+    (void)state;
+    enum { N = 3000 };
+    for (int bad = 0; bad < 2; bad++) {
+        static hand_pass h;
+        static uint8_t in[N];
+        const void *input[1] = {in};
+        memset(in, 0, sizeof in);
+        if (bad) in[1700] = 1;
+        hand_init(&h, 1, (int64_t[]){N});
+        const int x = hand_input(&h, GPUPROC_BOOL);
+        const int id = gp_ir_const(&h.program, (gpuproc_scalar){.dtype = GPUPROC_INT64, .value.i = 4});
+        hand_output(&h, op2(&h, GP_OP_CHECK, GPUPROC_BOOL, x, id));
+        assert_int_equal(both(&h, 0, N, input, NULL), bad ? 1u << (GP_FLAG_CHECK + 4) : 0);
+    }
+}
+
 /* Offsets, negative strides, transpositions, a middle axis that does not move; numbers and elements. */
 static void walks(void **state)
 {
@@ -318,7 +336,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_half_to_every_dtype), cmocka_unit_test(every_dtype_to_half),
         cmocka_unit_test(random_bits_and_normals),   cmocka_unit_test(complex_parts),
-        cmocka_unit_test(tables),                    cmocka_unit_test(walks),
+        cmocka_unit_test(tables),                    cmocka_unit_test(checks),
+        cmocka_unit_test(walks),
         cmocka_unit_test(fills),
     };
     small = getenv("GPUPROC_TEST_SMALL") != NULL;

@@ -24,7 +24,7 @@ old='what was there before'
 # Sets rc; the old output stands in y.npy before.
 evaluate() {
     printf '%s' "$old" >now/y.npy
-    timeout -k 1 20 env LD_PRELOAD="$shim" "$gpuproc" eval "$expression" "$@" -f -o now/y.npy \
+    TMPDIR=$scratch/now timeout -k 1 20 env LD_PRELOAD="$shim" "$gpuproc" eval "$expression" "$@" -f -o now/y.npy \
         --device cpu --chunk 64K --threads 2 >stdout 2>stderr.txt
     rc=$?
 }
@@ -82,5 +82,15 @@ attempt "viewed" x=bytes,dtype=i4
 attempt "io_uring" x=bytes,dtype='>i4'
 GPUPROC_IO=threads
 attempt "threads" x=bytes,dtype='>i4'
+
+# Folds, stored arrays (in files, with so little memory), results that grow, walks.
+GPUPROC_IO=uring
+[ "$most" = all ] || most=$((most / 2))
+for expression in 'y = cumsum(x[1:] - x[:-1]); k = median(x); n = sum(x[::-3]) // 7' \
+    'y = x[x > mean(x)]; k = argmax(x); n = sum(nanmax(float32(x[:74752].reshape(256, -1)), axis=0))' \
+    'y = roll(cumsum(x), 3)[::-1] + pad(x, 1)[1:-1]; n = max(mean(sliding_window_view(x, 50), axis=-1))'; do
+    "$gpuproc" eval "$expression" x=bytes,dtype='>i4' -f -o right.npy --device cpu >right.txt || complain "the reference"
+    attempt "$expression" x=bytes,dtype='>i4' --memory 3M
+done
 
 [ "$failures" -eq 0 ]

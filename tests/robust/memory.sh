@@ -65,7 +65,18 @@ keeps "random numbers" "abs(mean(random.random($((elements / 2)), seed=1)) - 0.5
 keeps "generated" "sum(arange($elements) == 5)" 1
 
 # What cannot be bounded is refused before anything is read, and says what it would take.
-evaluate 'sort(x)' x=big,dtype=f4 -o o.npy
-expect 2 "sort"
-says "sort" "sort"
+# refused NAME OPERATION BYTES EXPRESSION
+refused() {
+    evaluate "$4" x=big,dtype=f4 --memory $memory --threads 2 -o o.npy
+    [ "$rc" -eq 1 ] || [ "$rc" -eq 2 ] || complain "$1: exit code $rc, expected a refusal"
+    says "$2" "$1"
+    says "$3 bytes" "$1"
+    [ ! -e o.npy ] || complain "$1: an output is left"
+}
+refused "sort" "sort()" $bytes 'sort(x)'
+refused "argsort" "argsort()" $((elements * 12)) 'argsort(x)'
+refused "take from a huge table" "take()" $bytes "take(x, x.astype('int64'))"
+refused "a fancy index" "take()" $bytes 'x[arange(1000000)]'
+refused "search in what a pass would make" "searchsorted()" $((elements * 8)) 'searchsorted(cumsum(x), [1, 2])'
+refused "rows of sums" "cumsum()" $bytes "cumsum(x.reshape(2, -1), axis=0)"
 end

@@ -1,19 +1,9 @@
-/* For the tests of folds: runs one over operands in memory, cut at random, with threads for workers. */
+/* As fold_run.h, for folds of one or two operands, of any length of the result, and of several passes. */
 #ifndef TEST_FOLD_PIECES_H
 #define TEST_FOLD_PIECES_H
 
 #include "base/memory.h"
-#include "fold/fold.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
-#include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
+#include "fold_run.h"
 
 static inline uint64_t fold_random(uint64_t *state)
 {
@@ -21,34 +11,6 @@ static inline uint64_t fold_random(uint64_t *state)
     *state ^= *state >> 7;
     *state ^= *state << 17;
     return *state * UINT64_C(2685821657736338717);
-}
-
-typedef struct fold_thread {
-    void (*run)(void *arg, unsigned worker, uint64_t from, uint64_t to);
-    void *arg;
-    unsigned worker;
-    uint64_t from, to;
-} fold_thread;
-
-static inline void *fold_thread_main(void *arg)
-{
-    fold_thread *t = arg;
-    if (t->from < t->to) t->run(t->arg, t->worker, t->from, t->to);
-    return NULL;
-}
-
-static inline void fold_each(const gp_workers *workers, uint64_t units,
-                             void (*run)(void *arg, unsigned worker, uint64_t from, uint64_t to), void *arg)
-{
-    pthread_t thread[16];
-    fold_thread t[16];
-    unsigned n = workers->count;
-    for (unsigned i = 0; i < n; i++) {
-        t[i] = (fold_thread){run, arg, i, units * i / n, units * (i + 1) / n};
-        if (i > 0) assert_int_equal(pthread_create(&thread[i], NULL, fold_thread_main, &t[i]), 0);
-    }
-    fold_thread_main(&t[0]);
-    for (unsigned i = 1; i < n; i++) pthread_join(thread[i], NULL);
 }
 
 typedef struct fold_ran {
@@ -61,10 +23,10 @@ typedef struct fold_ran {
 } fold_ran;
 
 /* most: elements of a piece at most; pieces have 1 to `most`. */
-static inline fold_ran fold_run(const gp_fold_spec *spec, const void *a, const void *b, uint64_t budget,
-                                unsigned threads, uint64_t most, uint64_t *random)
+static inline fold_ran fold_run_pieces(const gp_fold_spec *spec, const void *a, const void *b, uint64_t budget,
+                                       unsigned threads, uint64_t most, uint64_t *random)
 {
-    gp_workers workers = {threads, fold_each, NULL};
+    gp_workers workers = {.count = threads, .each = each_threads};
     fold_ran ran = {0};
     gp_fold *fold = NULL;
     uint64_t total = gp_shape_size(&spec->shape);

@@ -61,7 +61,7 @@ static inline void *member_main(void *arg)
 static inline void each_threads(const gp_workers *workers, uint64_t units,
                                 void (*run)(void *arg, unsigned worker, uint64_t from, uint64_t to), void *arg)
 {
-    member m[8];
+    member m[16];
     crew c = {.units = units, .run = run, .arg = arg};
     if (units == 0) return;
     if (workers->count == 1) {
@@ -112,7 +112,8 @@ static inline void *fold_run(const gp_fold_spec *spec, const void *data, random_
         /* Neither more nor less than what it may touch, and aligned as little as it may be. */
         bool same = in_place && gp_fold_in_place(fold);
         size_t bytes = same && room * size > n * item ? room * size : n * item;
-        char *x = exactly(bytes + (same ? 0 : item)), *out = same ? x : exactly(room * size);
+        char *x = exactly(bytes + (same ? 0 : item)), *own = same ? NULL : exactly((room + 1) * size);
+        char *out = same ? x : own + size;
         char *at = same ? x : x + item;
         memcpy(at, (const char *)data + first * item, n * item);
         piece.operand[0] = at;
@@ -123,7 +124,7 @@ static inline void *fold_run(const gp_fold_spec *spec, const void *data, random_
         assert_true(given + piece.out_count <= results);
         memcpy(result + given * size, out, piece.out_count * size);
         given += piece.out_count;
-        if (!same) free(out);
+        free(own);
         free(x);
         first += n;
     }

@@ -413,6 +413,30 @@ static void nothing_given(void **state)
     gpuproc_session_close(s);
 }
 
+static void functions_are_listed(void **state)
+{
+    (void)state;
+    gpuproc_error err = {0};
+    gpuproc_function_info info = {.struct_size = sizeof info};
+    const char *group = "";
+    size_t groups = 0, found = 0;
+    for (size_t i = 0; i < gpuproc_function_count(); i++) {
+        assert_int_equal(gpuproc_function_info_get(i, &info, &err), GPUPROC_OK);
+        assert_true(info.name[0] != '\0' && info.doc[0] != '\0' && info.parameters[0] != '\0');
+        groups += strcmp(group, info.group) != 0;
+        group = info.group;
+        if (strcmp(info.name, "linalg.norm") != 0) continue;
+        assert_string_equal(info.parameters, "x, ord=, axis=, keepdims=");
+        found++;
+    }
+    assert_int_equal(found, 1);
+    assert_int_equal(groups, 9); /* each in one piece */
+    assert_int_equal(gpuproc_function_info_get(gpuproc_function_count(), &info, &err), GPUPROC_INVALID_ARGUMENT);
+    info.struct_size = 0;
+    assert_int_equal(gpuproc_function_info_get(0, &info, &err), GPUPROC_INVALID_ARGUMENT);
+    assert_int_equal(gpuproc_function_info_get(0, NULL, &err), GPUPROC_INVALID_ARGUMENT);
+}
+
 /* ---- Standard input ---- */
 
 static void one_stream_twice(void **state)
@@ -580,6 +604,7 @@ int main(void)
         cmocka_unit_test(failing_function),
         cmocka_unit_test(error_records),
         cmocka_unit_test(nothing_given),
+        cmocka_unit_test(functions_are_listed),
         cmocka_unit_test(one_stream_twice),
         cmocka_unit_test(growing_results),
         cmocka_unit_test(arrays_in_the_text),

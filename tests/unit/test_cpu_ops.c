@@ -342,7 +342,7 @@ static void every_case_matches(void **state)
 /* The special operations have dtypes of their own (test_cpu_special has their values). */
 static bool is_special(gp_op op)
 {
-    return op >= GP_OP_REAL && op <= GP_OP_SEARCHRIGHT;
+    return op >= GP_OP_REAL && op <= GP_OP_CHECK;
 }
 
 static bool special_there(gp_op op, gp_dtype t)
@@ -356,6 +356,7 @@ static bool special_there(gp_op op, gp_dtype t)
     case GP_OP_MULHI:
     case GP_OP_NORMAL: return t == GPUPROC_UINT64;
     case GP_OP_TAKE: return true;
+    case GP_OP_CHECK: return t == GPUPROC_BOOL;
     case GP_OP_SEARCHLEFT:
     case GP_OP_SEARCHRIGHT: return !is_complex && t != GPUPROC_FLOAT16;
     default: return false;

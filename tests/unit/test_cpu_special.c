@@ -371,6 +371,21 @@ static void taking_from_tables(void **state)
     }
 }
 
+static void checks_have_a_flag_each(void **state)
+{
+    (void)state;
+    static const uint8_t fine[5] = {0}, bad[5] = {0, 0, 200, 1, 0};
+    static const int64_t third[5] = {3, 3, 3, 3, 3};
+    uint8_t got[5];
+    for (size_t s = 0; s < sets; s++) {
+        gp_cpu_fn check = set[s]->op[GP_OP_CHECK][GPUPROC_BOOL];
+        assert_int_equal(check(got, fine, third, NULL, 5), 0);
+        assert_memory_equal(got, fine, 5);
+        assert_int_equal(check(got, bad, third, NULL, 5), 1u << (GP_FLAG_CHECK + 3));
+        assert_memory_equal(got, ((uint8_t[]){0, 0, 1, 1, 0}), 5);
+    }
+}
+
 /* Sorted as NumPy sorts: NaN last. */
 static bool comes_before(double a, double b) { return a < b || (b != b && a == a); }
 
@@ -447,6 +462,7 @@ int main(void)
         cmocka_unit_test(random_bits_are_philox),
         cmocka_unit_test(normal_quantiles_are_near_and_the_same),
         cmocka_unit_test(taking_from_tables),
+        cmocka_unit_test(checks_have_a_flag_each),
         cmocka_unit_test(searching_tables),
     };
     find_sets();

@@ -11,8 +11,7 @@ static gp_fold_spec spec_of(uint64_t n, int64_t bins, int64_t least, int64_t mos
                           .operand = {GPUPROC_INT64, GPUPROC_FLOAT64},
                           .operands = weighted ? 2 : 1,
                           .shape = {1, {(int64_t)n}},
-                          .size = bins,
-                          .ddof = (double)least,
+                          .size = bins > 0 ? bins : least,
                           .dtype = weighted ? GPUPROC_FLOAT64 : GPUPROC_INT64,
                           .result = {1, {bins > 0 ? bins : most}},
                           .growing = bins == 0};
@@ -40,7 +39,7 @@ static void counts(void **unused)
         gp_fold_spec spec = spec_of(n, bins, least, 40000, false);
         uint64_t budget = gp_fold_bytes(&spec) + (round % 4 == 0 ? 0 : 4 << 20);
         if (!fixed) budget += 20000 * 16;
-        fold_ran ran = fold_run(&spec, in, NULL, budget, 1 + round % 4, 10000, &random);
+        fold_ran ran = fold_run_pieces(&spec, in, NULL, budget, 1 + round % 4, 10000, &random);
         if (ran.status != GPUPROC_OK) fail_msg("%s", ran.err.message);
         assert_int_equal(ran.count, length);
         assert_memory_equal(ran.data, expected, length * sizeof *expected);
@@ -56,20 +55,20 @@ static void refusals(void **unused)
     uint64_t random = 20260305;
     int64_t in[3] = {4, -1, 2};
     gp_fold_spec spec = spec_of(3, 0, 0, 1000, false);
-    fold_ran ran = fold_run(&spec, in, NULL, 1 << 20, 2, 3, &random);
+    fold_ran ran = fold_run_pieces(&spec, in, NULL, 1 << 20, 2, 3, &random);
     assert_int_equal(ran.status, GPUPROC_DOMAIN);
     free(ran.data);
     assert_string_equal(ran.err.message, "'list' argument must have no negative elements");
     in[1] = INT64_MAX;
-    ran = fold_run(&spec, in, NULL, 1 << 20, 2, 3, &random);
+    ran = fold_run_pieces(&spec, in, NULL, 1 << 20, 2, 3, &random);
     assert_int_equal(ran.status, GPUPROC_BUDGET);
     free(ran.data);
     in[1] = 1000;
-    ran = fold_run(&spec, in, NULL, 1 << 20, 2, 3, &random);
+    ran = fold_run_pieces(&spec, in, NULL, 1 << 20, 2, 3, &random);
     assert_int_equal(ran.status, GPUPROC_BUDGET);
     free(ran.data);
     in[1] = 999;
-    ran = fold_run(&spec, in, NULL, gp_fold_bytes(&spec) + 5000, 2, 3, &random);
+    ran = fold_run_pieces(&spec, in, NULL, gp_fold_bytes(&spec) + 5000, 2, 3, &random);
     assert_int_equal(ran.status, GPUPROC_BUDGET);
     free(ran.data);
     spec = spec_of(3, INT64_C(1) << 61, 0, 0, false);
@@ -97,7 +96,7 @@ static void weights(void **unused)
         double *before = NULL;
         for (unsigned threads = 1; threads < 5; threads++) {
             gp_fold_spec spec = spec_of(N, kind == 0 ? BINS : kind == 1 ? 5000 : 0, 0, 10000, true);
-            fold_ran ran = fold_run(&spec, in, weight, gp_fold_bytes(&spec) + (threads < 3 ? 20000 : 1 << 20), threads,
+            fold_ran ran = fold_run_pieces(&spec, in, weight, gp_fold_bytes(&spec) + (threads < 3 ? 20000 : 1 << 20), threads,
                                     1 + fold_random(&random) % 20000, &random);
             if (ran.status != GPUPROC_OK) fail_msg("%s", ran.err.message);
             assert_int_equal(ran.count, kind == 1 ? 5000 : BINS);

@@ -25,7 +25,7 @@ static void compacts(void **unused)
                                  .dtype = (gp_dtype)d,
                                  .result = {1, {(int64_t)n}},
                                  .growing = true};
-            fold_ran ran = fold_run(&spec, in, mask, gp_fold_bytes(&spec), 1 + round % 4,
+            fold_ran ran = fold_run_pieces(&spec, in, mask, gp_fold_bytes(&spec), 1 + round % 4,
                                     round % 2 == 0 ? 70000 : 900, &random);
             assert_int_equal(ran.status, GPUPROC_OK);
             assert_int_equal(ran.passes, 1);

@@ -1,6 +1,8 @@
 /* UNIQUE and UNIQUE_COUNTS against sorting, for every dtype, with memory that is just enough or too little. */
 #include "fold_pieces.h"
 
+#include "array/half.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -13,6 +15,7 @@ static long double number_of(const void *at, gp_dtype dtype)
     case GPUPROC_##name: { type v; memcpy(&v, at, sizeof v); return (long double)v; }
         GP_DTYPES(X)
 #undef X
+    case GPUPROC_FLOAT16: { uint16_t v; memcpy(&v, at, sizeof v); return (long double)gp_half_to_f64(v); }
     default: return 0;
     }
 }
@@ -36,7 +39,8 @@ static void draw(unsigned char *at, gp_dtype dtype, uint64_t pool, uint64_t *ran
         double v = special[fold_random(random) % 9];
         if (fold_random(random) % 2 == 0) v = -v;
         float narrow = (float)v;
-        memcpy(&bits, element == 4 ? (void *)&narrow : (void *)&v, element);
+        uint16_t half = gp_half_from_f64(v);
+        memcpy(&bits, element == 2 ? (void *)&half : element == 4 ? (void *)&narrow : (void *)&v, element);
     }
     memcpy(at, &bits, element);
 }
@@ -61,8 +65,8 @@ static void check(gp_dtype dtype, const unsigned char *in, uint64_t n, uint64_t 
     sorting = dtype;
     qsort(sorted, n, element, compare);
     gp_fold_spec spec = spec_of(GP_OP_UNIQUE, dtype, n), counts = spec_of(GP_OP_UNIQUE_COUNTS, dtype, n);
-    fold_ran values = fold_run(&spec, in, NULL, budget, threads, most, random);
-    fold_ran often = fold_run(&counts, in, NULL, budget, threads, most, random);
+    fold_ran values = fold_run_pieces(&spec, in, NULL, budget, threads, most, random);
+    fold_ran often = fold_run_pieces(&counts, in, NULL, budget, threads, most, random);
     if (values.status != GPUPROC_OK) fail_msg("%s: %s", gpuproc_dtype_name(dtype), values.err.message);
     assert_int_equal(often.status, GPUPROC_OK);
     assert_int_equal(values.count, often.count);
@@ -94,6 +98,7 @@ static void any_values(void **unused)
 #define X(name, type, kind) GPUPROC_##name,
         GP_DTYPES(X)
 #undef X
+        GPUPROC_FLOAT16,
     };
     for (size_t d = 0; d < sizeof dtypes / sizeof *dtypes; d++) {
         for (int round = 0; round < 14; round++) {
@@ -119,11 +124,11 @@ static void little_memory(void **unused)
     for (unsigned threads = 1; threads < 5; threads++)
         check(GPUPROC_FLOAT32, (unsigned char *)in, n, gp_fold_bytes(&spec), threads, 20000, &random);
     for (uint64_t i = 0; i < n; i++) in[i] = (float)i;
-    fold_ran ran = fold_run(&spec, in, NULL, gp_fold_bytes(&spec), 2, 20000, &random);
+    fold_ran ran = fold_run_pieces(&spec, in, NULL, gp_fold_bytes(&spec), 2, 20000, &random);
     assert_int_equal(ran.status, GPUPROC_BUDGET);
     assert_non_null(strstr(ran.err.message, "distinct values"));
     free(ran.data);
-    ran = fold_run(&spec, in, NULL, gp_fold_bytes(&spec) - 1, 2, 20000, &random);
+    ran = fold_run_pieces(&spec, in, NULL, gp_fold_bytes(&spec) - 1, 2, 20000, &random);
     assert_int_equal(ran.status, GPUPROC_BUDGET);
     free(in);
 }

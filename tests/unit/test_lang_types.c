@@ -35,7 +35,7 @@ static int check(const char *text, const gp_input *inputs, size_t count, const c
     bool ok = strcmp(got, expected) == 0;
     if (ok && *got == 'E') /* a message of ours about the expression, at a place of it */
         ok = err.status >= 200 && err.status < 300 && err.line == 1 && err.column >= 1 && err.length >= 1;
-    /* Reductions that complex numbers do not have yet say so. */
+    /* Reductions that complex numbers do not have say so. */
     if (!ok && *got == 'E') ok = strstr(err.message, "of complex numbers is not there") != NULL;
     if (!ok)
         printf("%s with x %s, y %s: expected %s, got %s %s\n", text,

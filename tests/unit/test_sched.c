@@ -33,7 +33,6 @@ typedef struct world {
     bool fails[MAX_SLOTS];       /* the stage under way will fail */
     unsigned begun[MAX_CHUNKS], done_ok[MAX_CHUNKS], given_up[MAX_CHUNKS];
     uint64_t reads[MAX_CHUNKS], folds[MAX_CHUNKS], writes[MAX_CHUNKS];
-    bool folding;
     size_t read_count, fold_count, write_count, steps, fail_at; /* the step that fails, from 1 */
     bool fail_at_once;
 } world;
@@ -78,10 +77,7 @@ static gp_step do_fold(void *ctx, unsigned slot, uint64_t chunk)
 {
     world *w = ctx;
     w->folds[w->fold_count++] = chunk;
-    assert_false(w->folding); /* one at a time */
-    gp_step step = step_at(w, slot, w->fold > 0 ? serve(&w->folder, w->now, w->fold) : w->now);
-    w->folding = step == GP_STEP_STARTED;
-    return step;
+    return step_at(w, slot, w->fold > 0 ? serve(&w->folder, w->now, w->fold) : w->now);
 }
 
 static gp_step do_write(void *ctx, unsigned slot, uint64_t chunk)
@@ -117,7 +113,6 @@ static double run(world *w, unsigned slots, uint64_t chunks, bool ordered_reads,
         assert_true(next >= 0); /* else it hangs: not finished, and nothing under way */
         w->now = w->ends[next];
         w->ends[next] = -1;
-        if (w->slot[next].state == GP_SLOT_FOLDING) w->folding = false;
         gp_sched_ended(&w->sched, (unsigned)next, !w->fails[next]);
     }
     fail_msg("the schedule does not end");

@@ -205,3 +205,23 @@ gpuproc_status gp_cpu_pool_submit(gp_cpu_pool *pool, gp_cpu_task *task, gpuproc_
     if (wake && st == GPUPROC_OK) pthread_cond_signal(&pool->wake);
     return st;
 }
+
+bool gp_cpu_pool_withdraw(gp_cpu_pool *pool, gp_cpu_task *task)
+{
+    bool over = false;
+    pthread_mutex_lock(&pool->lock);
+    if (task->taken < task->units) {
+        gp_cpu_task **at = &pool->head, *before = NULL;
+        while (*at != task) {
+            before = *at;
+            at = &before->next;
+        }
+        *at = task->next;
+        if (pool->tail == task) pool->tail = before;
+        if (pool->head == NULL) atomic_store_explicit(&pool->open, pool->stop, memory_order_relaxed);
+        task->units = task->taken;
+        over = task->finished == task->units;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return over;
+}

@@ -35,4 +35,8 @@ void gp_cpu_pool_free(gp_cpu_pool *pool);
 /* Queues a task. On failure neither run nor finish will be called. */
 gpuproc_status gp_cpu_pool_submit(gp_cpu_pool *pool, gp_cpu_task *task, gpuproc_error *err);
 
+/* Takes back the units that no worker has begun. True: none is under way either, and finish will not be
+ * called for them; else it is called, or was, as ever. */
+bool gp_cpu_pool_withdraw(gp_cpu_pool *pool, gp_cpu_task *task);
+
 #endif

@@ -2,10 +2,17 @@
 #include "device/cpu/cpu_device.h"
 #include "device/cpu/cpu_slot.h"
 
-#include <pthread.h>
+#include "base/memory.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* Its units are taken by whoever asked for it and by as many workers as there are tickets: so the work begins
+ * before anybody wakes up, and never runs on more threads than the pool has. */
 typedef struct errand {
-    gp_cpu_task task; /* first: the pool gives it back */
+    gp_cpu_task task; /* first: the pool gives it back. Its units are the tickets */
+    uint64_t units, step;
+    atomic_uint_fast64_t taken;
     void (*run)(void *arg, unsigned worker, uint64_t from, uint64_t to);
     void *arg;
     pthread_mutex_t lock;
@@ -13,10 +20,17 @@ typedef struct errand {
     bool done;
 } errand;
 
-static void run_some(gp_cpu_task *task, unsigned worker, uint64_t from, uint64_t to)
+static void run_some(errand *e, unsigned worker)
 {
-    errand *e = (errand *)task;
-    e->run(e->arg, worker, from, to);
+    for (uint64_t u; (u = atomic_fetch_add(&e->taken, e->step)) < e->units;)
+        e->run(e->arg, worker, u, gp_min_u64(u + e->step, e->units));
+}
+
+static void help(gp_cpu_task *task, unsigned worker, uint64_t from, uint64_t to)
+{
+    (void)worker;
+    (void)to;
+    run_some((errand *)task, (unsigned)from + 1);
 }
 
 static void finish(gp_cpu_task *task)
@@ -32,22 +46,24 @@ static void each(const gp_workers *workers, uint64_t units,
                  void (*run)(void *arg, unsigned worker, uint64_t from, uint64_t to), void *arg)
 {
     gp_cpu_device *cpu = workers->ctx;
+    uint64_t threads = gp_min_u64(workers->count, units);
     if (units == 0) return;
-    /* One unit is not worth another thread; nor is there one where none could be started. */
-    errand e = {.task = {.units = units, .least = 1, .next_up = true, .run = run_some, .finish = finish},
-                .run = run, .arg = arg};
-    if (units == 1) {
-        run(arg, 0, 0, 1);
+    if (threads == 1) {
+        run(arg, 0, 0, units);
         return;
     }
+    errand e = {.task = {.units = threads - 1, .least = 1, .next_up = true, .run = help, .finish = finish},
+                .units = units, .step = gp_max_u64(units / (8 * threads), 1), .run = run, .arg = arg};
+    atomic_init(&e.taken, 0);
     pthread_mutex_init(&e.lock, NULL);
     pthread_cond_init(&e.ended, NULL);
-    if (gp_cpu_pool_submit(cpu->pool, &e.task, NULL) == GPUPROC_OK) {
+    /* Where no thread could be started there is this one. */
+    bool helped = gp_cpu_pool_submit(cpu->pool, &e.task, NULL) == GPUPROC_OK;
+    run_some(&e, 0);
+    if (helped && !gp_cpu_pool_withdraw(cpu->pool, &e.task)) {
         pthread_mutex_lock(&e.lock);
         while (!e.done) pthread_cond_wait(&e.ended, &e.lock);
         pthread_mutex_unlock(&e.lock);
-    } else {
-        run(arg, 0, 0, units);
     }
     pthread_cond_destroy(&e.ended);
     pthread_mutex_destroy(&e.lock);

@@ -53,9 +53,8 @@ typedef struct gp_cl_device {
  * is the only error. platform_text: "name version". */
 gpuproc_status gp_cl_device_query(gp_cl_device *device, const char *platform_name,
                                   const char *platform_version, gpuproc_error *err);
-/* A platform's or device's string, trimmed; NULL where it cannot be had. Owned. */
+/* A platform's string, trimmed; NULL where it cannot be had. Owned. */
 char *gp_cl_platform_text(const gp_cl_api *api, cl_platform_id platform, cl_platform_info param);
-char *gp_cl_device_text(const gp_cl_api *api, cl_device_id device, cl_device_info param);
 
 /* ---- Programs (cl_program.c, cl_build.c) ---- */
 

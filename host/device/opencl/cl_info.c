@@ -29,7 +29,7 @@ char *gp_cl_platform_text(const gp_cl_api *api, cl_platform_id platform, cl_plat
     return trimmed(text);
 }
 
-char *gp_cl_device_text(const gp_cl_api *api, cl_device_id device, cl_device_info param)
+static char *device_text(const gp_cl_api *api, cl_device_id device, cl_device_info param)
 {
     size_t bytes = 0;
     if (api->clGetDeviceInfo(device, param, 0, NULL, &bytes) != CL_SUCCESS) return NULL;
@@ -88,10 +88,10 @@ static gpuproc_status make_identity(gp_cl_device *device, const char *platform_n
 {
     gp_text id = {0};
     uint64_t vendor = NUMBER(device, CL_DEVICE_VENDOR_ID, cl_uint, false, 0);
-    char *version = gp_cl_device_text(device->api, device->id, CL_DEVICE_VERSION);
-    char *name = gp_cl_device_text(device->api, device->id, CL_DEVICE_NAME);
-    char *driver = gp_cl_device_text(device->api, device->id, CL_DRIVER_VERSION);
-    char *extensions = gp_cl_device_text(device->api, device->id, CL_DEVICE_EXTENSIONS);
+    char *version = device_text(device->api, device->id, CL_DEVICE_VERSION);
+    char *name = device_text(device->api, device->id, CL_DEVICE_NAME);
+    char *driver = device_text(device->api, device->id, CL_DRIVER_VERSION);
+    char *extensions = device_text(device->api, device->id, CL_DEVICE_EXTENSIONS);
     bool known = version != NULL && name != NULL && driver != NULL && extensions != NULL;
     gp_text_add(&id, "platform %s %s\ndevice %s %s %llx\ndriver %s\nextensions %s\n", platform_name,
                 platform_version, name ? name : "", version ? version : "",
@@ -115,7 +115,7 @@ static gpuproc_status make_identity(gp_cl_device *device, const char *platform_n
 
 static void copy_text(const gp_cl_device *device, cl_device_info param, char *out, size_t bytes)
 {
-    char *text = gp_cl_device_text(device->api, device->id, param);
+    char *text = device_text(device->api, device->id, param);
     snprintf(out, bytes, "%s", text != NULL ? text : "?");
     free(text);
 }
@@ -145,7 +145,7 @@ static void query_numbers(gp_cl_device *device)
     /* Asking for doubles may be refused by a device that has none. */
     uint64_t f64 =
         NUMBER(device, CL_DEVICE_DOUBLE_FP_CONFIG, cl_device_fp_config, false, 0);
-    char *extensions = gp_cl_device_text(device->api, device->id, CL_DEVICE_EXTENSIONS);
+    char *extensions = device_text(device->api, device->id, CL_DEVICE_EXTENSIONS);
     info->fp64 = f64 != 0;
     info->fp16 = extensions != NULL && strstr(extensions, "cl_khr_fp16") != NULL;
     free(extensions);

@@ -6,3 +6,4 @@ gpuproc eval 'x[x > 2]' x=x.npy -o - -q >z.npy && cmp y.npy z.npy && echo same
 gpuproc eval 'x[x > 9]' x=x.npy -o - -q | head -c 128 | grep -c "'shape': (0,)"
 cat x.npy | gpuproc eval 'x[x > 2]' x=- -o - -q | cmp y.npy - && echo same
 gpuproc eval 'x[x > 2]' x=x.npy -o w.npy --json -q | sed 's/,"report":.*//'
+gpuproc eval 'unique(arange(9) % 4).sum()' 2>&1 | head -1

@@ -152,6 +152,22 @@ TAKE(FLOAT16, uint16_t, AS_IT_IS)
 TAKE(COMPLEX64, pair_f4, AS_IT_IS)
 TAKE(COMPLEX128, pair_f8, AS_IT_IS)
 
+/* The numbers of checks are all the same in practice: one constant. */
+uint32_t GP_FN(CHECK, BOOL)(GP_LOOP_ARGS)
+{
+    (void)pc;
+    uint8_t *d = dst;
+    const uint8_t *a = pa;
+    const int64_t *b = pb;
+    uint32_t flags = 0;
+    for (size_t i = 0; i < n; i++) {
+        const uint8_t bad = a[i] != 0;
+        flags |= (uint32_t)bad << (GP_FLAG_CHECK + (b[i] & 31)) % 32;
+        d[i] = bad;
+    }
+    return flags;
+}
+
 /* How many elements of the sorted table come before v: LEFT those below it, RIGHT those not above.
  * NaN comes after every number. One step per halving, without a branch on the data. */
 #define SEARCH(OP, DT, T, BEFORE)                                               \

@@ -62,7 +62,8 @@ void GP_FN(copy, stream)(void *dst, const void *src, size_t bytes)
     SPECIAL(IMAG, COMPLEX64) SPECIAL(IMAG, COMPLEX128)                          \
     SPECIAL(PACK, FLOAT32) SPECIAL(PACK, FLOAT64)                               \
     SPECIAL(RANDBITS, UINT64) SPECIAL(MULHI, UINT64) SPECIAL(NORMAL, UINT64)    \
-    SPECIAL(TAKE, FLOAT16) SPECIAL(TAKE, COMPLEX64) SPECIAL(TAKE, COMPLEX128)
+    SPECIAL(TAKE, FLOAT16) SPECIAL(TAKE, COMPLEX64) SPECIAL(TAKE, COMPLEX128)     \
+    SPECIAL(CHECK, BOOL)
 #define ROW_TABLES(X)                                                           \
     X(TAKE, 2, GP_B | GP_I | GP_F)                                              \
     X(SEARCHLEFT, 2, GP_B | GP_I | GP_F) X(SEARCHRIGHT, 2, GP_B | GP_I | GP_F)
@@ -79,7 +80,7 @@ void GP_FN(copy, stream)(void *dst, const void *src, size_t bytes)
 #define ONE(...) +1
 _Static_assert(0 GP_DTYPES(ONE) == 11, "ROW, CAST_ROW and GP_DECLARE_OP list 11 dtypes");
 _Static_assert(0 GP_OPS_OTHER(ONE) == 2, "CAST and WHERE are all the others");
-_Static_assert(0 GP_OPS_SPECIAL(ONE) == 9, "SPECIALS and ROW_TABLES have them all");
+_Static_assert(0 GP_OPS_SPECIAL(ONE) == 10, "SPECIALS and ROW_TABLES have them all");
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)

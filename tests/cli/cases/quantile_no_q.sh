@@ -1,0 +1,1 @@
+gpuproc eval 'quantile(arange(4), [])'

@@ -1,0 +1,1 @@
+gpuproc eval 'max(arange(4), initial=inf)'
