@@ -108,6 +108,21 @@ static int quantiles(gp_builder *b, const gp_operand *x, const wanted *w, bool n
     return gp_build_op(b, GP_OP_WHERE, work, bad, gp_build_float(b, work, NAN), found);
 }
 
+/* Folds choose among floats: where the result is an integer of 64 bits again, it must have come through
+ * float64 unchanged. */
+static int exact_in_float64(gp_builder *b, int node)
+{
+    gp_dtype dtype = gp_build_dtype(b, node);
+    if (dtype != GPUPROC_INT64 && dtype != GPUPROC_UINT64) return node;
+    const int64_t most = INT64_C(1) << 53;
+    int bad = gp_build_binary(b, GP_OP_GT, GPUPROC_BOOL, node, gp_build_int(b, dtype, most));
+    if (dtype == GPUPROC_INT64) {
+        int low = gp_build_binary(b, GP_OP_LT, GPUPROC_BOOL, node, gp_build_int(b, dtype, -most));
+        bad = gp_build_binary(b, GP_OP_BITOR, GPUPROC_BOOL, bad, low);
+    }
+    return gp_operand_guard(b, node, bad, GP_CHECK_QUANTILE_LOSES_DIGITS);
+}
+
 static gp_value quantile(gp_builder *b, const gp_function *fn, const gp_value *args)
 {
     bool nan = strncmp(fn->name, "nan", 3) == 0, median = strstr(fn->name, "median") != NULL;
@@ -136,7 +151,8 @@ static gp_value quantile(gp_builder *b, const gp_function *fn, const gp_value *a
     bool own = element || (w.integers && w.method == GP_QUANTILE_LINEAR && !median);
     if (!own) dtype = floats && w.count < 0 ? x.dtype : GPUPROC_FLOAT64;
     gp_dtype work = gp_dtype_is_float(dtype) ? gp_dtype_worked(dtype) : GPUPROC_FLOAT64;
-    int node = quantiles(b, &x, &w, nan, work);
+    if (own) x.re = exact_in_float64(b, x.re);
+    int node = x.re < 0 ? -1 : quantiles(b, &x, &w, nan, work);
     if (w.count < 0) return gp_operand_value(b, &x, node, -1, dtype);
     int first = x.selected ? x.mask_axes - 1 : 0; /* all axes of a mask are one */
     for (int d = first; d < x.shape.ndim && node >= 0 && x.keepdims && !x.extra; d++) {

@@ -13,7 +13,8 @@
     X(ARGMAX_OF_NONE, "attempt to get argmax of an empty sequence") \
     X(ALL_NAN, "All-NaN slice encountered") \
     X(RANGE_NOT_FINITE, "autodetected range of the histogram is not finite: there is a NaN or an infinity") \
-    X(WEIGHTS_SUM_TO_ZERO, "Weights sum to zero, can't be normalized")
+    X(WEIGHTS_SUM_TO_ZERO, "Weights sum to zero, can't be normalized") \
+    X(QUANTILE_LOSES_DIGITS, "a quantile of integers beyond 2**53 would lose digits: take it of x.astype('float64')")
 
 typedef enum gp_check_id {
 #define X(name, message) GP_CHECK_##name,
