@@ -257,6 +257,7 @@ static gp_value bincount(gp_builder *b, const gp_function *fn, const gp_value *a
         return gp_value_node(gp_build_fail(b, GPUPROC_LIMIT, "bincount() makes at most %" PRId64 " bins, found minlength=%" PRId64, BINCOUNT_MOST, minlength));
     int weights = take_weights(b, fn, gp_argument_named(fn, args, "weights"), &x, &dtype);
     if (b->st != GPUPROC_OK) return failed();
+    if (x.shape.dim[0] == 0) weights = -1; /* NumPy counts nothing in integers, whatever it would weigh */
     int64_t bins = most_bins(x.dtype);
     gp_shape most = {1, {minlength > bins ? minlength : bins}};
     return gp_value_node(gp_operand_fold(b, GP_OP_BINCOUNT, weights < 0 ? i8 : f8, gp_build_cast(b, x.re, i8), weights, 0, minlength, &most, true));
