@@ -34,17 +34,6 @@ static void note_dtype(gp_cl_emit *emit, gp_dtype dtype)
     emit->fp64 = emit->fp64 || dtype == GPUPROC_FLOAT64 || dtype == GPUPROC_COMPLEX128;
 }
 
-static bool is_special(gp_op op)
-{
-    switch (op) {
-#define X(name, ...) case GP_OP_##name:
-        GP_OPS_SPECIAL(X)
-#undef X
-        return true;
-    default: return false;
-    }
-}
-
 /* What a computed node asks for. */
 static void note_computed(gp_cl_emit *emit, const gp_node *n)
 {
@@ -52,7 +41,7 @@ static void note_computed(gp_cl_emit *emit, const gp_node *n)
     const gp_dtype operand = gp_cl_operand_dtype(program, n);
     note_dtype(emit, operand);
     if (n->op == GP_OP_FILL) return;
-    if (is_special(n->op)) {
+    if (gp_op_info_of(n->op)->special) {
         emit->special = true;
         return; /* what moves float32 computes nothing with it */
     }

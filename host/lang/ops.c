@@ -41,6 +41,9 @@ static const gp_op_info table[GP_OP_COUNT] = {
 #define X(name, arity, kinds, result, spelling, cpu, f32, f64) \
     [GP_OP_##name] = {#name, spelling, arity, kinds, cpu, f32, f64, .elementwise = true},
     GP_OPS_ELEMENTWISE(X)
+#undef X
+#define X(name, arity, kinds, result, spelling, cpu, f32, f64) \
+    [GP_OP_##name] = {#name, spelling, arity, kinds, cpu, f32, f64, .elementwise = true, .special = true},
     GP_OPS_SPECIAL(X)
 #undef X
 #define X(name, accumulator, kinds) \

@@ -213,6 +213,11 @@ typedef enum gp_op {
     GP_OP_COUNT
 } gp_op;
 
+static inline bool gp_op_is_quantile(gp_op op)
+{
+    return op == GP_OP_QUANTILE || op == GP_OP_NANQUANTILE;
+}
+
 typedef struct gp_op_info {
     const char *name;     /* "ADD" */
     const char *spelling; /* "add"; "" for INPUT and CONST; lower-case name for reductions */
@@ -220,6 +225,7 @@ typedef struct gp_op_info {
     int kinds; /* GP_B | GP_I | ... */
     int cpu_ulp, cl_ulp_f32, cl_ulp_f64;
     bool elementwise, reduction, fold;
+    bool special; /* element-wise, with dtypes of its own: one of GP_OPS_SPECIAL */
 } gp_op_info;
 
 #endif

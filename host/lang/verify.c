@@ -77,17 +77,6 @@ static const char *special_dtypes(const gp_program *p, const gp_node *n, const g
     return right ? NULL : "wrong dtypes for this operation";
 }
 
-static bool is_special(gp_op op)
-{
-    switch (op) {
-#define X(name, ...) case GP_OP_##name:
-        GP_OPS_SPECIAL(X)
-#undef X
-        return true;
-    default: return false;
-    }
-}
-
 /* NULL, or what is wrong with a VIEW, INDEX, FILL, TABLE or fold. */
 static const char *bad_structure(const gp_program *p, const gp_node *n)
 {
@@ -208,7 +197,7 @@ static const char *bad_node(const gp_program *p, size_t i)
     if (wrong == NULL && (info->fold || (!info->elementwise && !info->reduction && n->op != GP_OP_INPUT && n->op != GP_OP_CONST)))
         return bad_structure(p, n);
     if (wrong == NULL && info->arity == 0) return bad_leaf(p, n);
-    if (wrong == NULL && is_special(n->op)) wrong = special_dtypes(p, n, info);
+    if (wrong == NULL && info->special) wrong = special_dtypes(p, n, info);
     else if (wrong == NULL) wrong = info->reduction ? reduction_dtypes(p, n, info) : elementwise_dtypes(p, n, info);
     return wrong != NULL ? wrong : bad_derived(p, n, info);
 }

@@ -102,7 +102,7 @@ static void reverse_fold(gp_plan *plan, gp_plan_fold *fold)
     spec->axes = axes;
     reverse(spec->shape.dim, n);
     if (spec->op == GP_OP_BINCOUNT || spec->op == GP_OP_UNIQUE || spec->op == GP_OP_UNIQUE_COUNTS ||
-        spec->op == GP_OP_QUANTILE || spec->op == GP_OP_NANQUANTILE)
+        gp_op_is_quantile(spec->op))
         return;
     reverse(spec->result.dim, spec->result.ndim);
     if (fold->target != SIZE_MAX) plan->target_fortran[fold->target] = spec->result.ndim > 1;

@@ -114,8 +114,6 @@ static void collect_roots(gp_planner *p)
 
 /* ---- Folds ---------------------------------------------------------------- */
 
-static bool is_quantile(gp_op op) { return op == GP_OP_QUANTILE || op == GP_OP_NANQUANTILE; }
-
 static gp_fold_spec spec_of(const gp_planner *p, int node)
 {
     const gp_node *n = gp_planner_node(p, node);
@@ -125,7 +123,7 @@ static gp_fold_spec spec_of(const gp_planner *p, int node)
                          .result = n->shape, .growing = n->growing};
     if (n->arg[1] < 0) return spec;
     const gp_node *b = gp_planner_node(p, n->arg[1]);
-    if (is_quantile(n->op)) {
+    if (gp_op_is_quantile(n->op)) {
         spec.q = p->program->input[b->input].data;
         spec.qs = (size_t)gp_shape_size(&b->shape);
     } else {
@@ -293,7 +291,7 @@ static gpuproc_status make_special(gp_planner *p, gp_root *root, gpuproc_error *
     bool moved = false;
     if (root->fold < 0) return GPUPROC_OK;
     gp_fold_spec spec = spec_of(p, root->fold);
-    if (is_quantile(spec.op) && spec.axes != 0) moved = reduced_last(&spec, order);
+    if (gp_op_is_quantile(spec.op) && spec.axes != 0) moved = reduced_last(&spec, order);
     GP_TRY(gp_planner_tile(p, &spec, &tiling, err));
     if (moved || tiling.axis >= 0) GP_TRY(make_own_passes(p, root, &spec, &tiling, moved ? order : NULL, err));
 out:

@@ -212,8 +212,7 @@ static bool is_seen_again(const gpuproc_job *job, size_t input)
         const gp_plan_pass *pass = &job->plan.pass[i];
         bool again = false, reads = false;
         for (size_t f = 0; f < pass->folds; f++)
-            again = again || pass->fold[f].spec.op == GP_OP_QUANTILE ||
-                    pass->fold[f].spec.op == GP_OP_NANQUANTILE;
+            again = again || gp_op_is_quantile(pass->fold[f].spec.op);
         for (size_t k = 0; k < pass->pass.inputs; k++)
             reads = reads || (size_t)pass->pass.input[k].input == input;
         if (again && reads) return true;

@@ -200,4 +200,50 @@ static inline void *random_elements(random_state *r, gp_dtype dtype, uint64_t n,
     return data;
 }
 
+static const gp_dtype all_dtypes[] = {
+#define X(name, type, kind) GPUPROC_##name,
+    GP_DTYPES(X)
+#undef X
+};
+
+static inline bool fold_takes(gp_op op, gp_dtype dtype)
+{
+    int kind = dtype == GPUPROC_BOOL ? GP_B : gp_dtype_is_float(dtype) ? GP_F : GP_I;
+    return (gp_op_info_of(op)->kinds & kind) != 0;
+}
+
+/* The fold gives the bytes of `result` however its operand is cut and whoever works on it. */
+static inline void fold_same_when_cut(const gp_fold_spec *spec, const void *data, const void *result,
+                                      bool may_be_in_place, random_state *r)
+{
+    uint64_t count = gp_shape_size(&spec->shape);
+    gpuproc_status st;
+    for (int style = 0; style < 4; style++) {
+        if (style == 1 && count > 3000) continue;
+        unsigned threads = (style == 2 && count > 1000) || style == 1 ? 1 : 2 + (unsigned)random_below(r, 3);
+        bool in_place = may_be_in_place && random_below(r, 2) == 0;
+        void *other = fold_run(spec, data, r, style, threads, in_place, NULL, &st);
+        if (memcmp(other, result, gp_shape_size(&spec->result) * gpuproc_dtype_bytes(spec->dtype)) != 0) {
+            char text[200];
+            print_message("%s of %s %s axes %x size %d style %d threads %u\n", gp_op_info_of(spec->op)->name,
+                          gpuproc_dtype_name(spec->dtype), gp_shape_text(&spec->shape, text, sizeof text), spec->axes,
+                          (int)spec->size, style, threads);
+            fail();
+        }
+        free(other);
+    }
+}
+
+/* Up to four short axes, one of them longer now and then, which is *axis. */
+static inline gp_shape random_small_shape(random_state *r, int *axis)
+{
+    static const int64_t lengths[] = {1, 2, 3, 5, 8, 9, 17};
+    gp_shape shape = {.ndim = 1 + (int)random_below(r, 4)};
+    for (int d = 0; d < shape.ndim; d++)
+        shape.dim[d] = random_below(r, 40) == 0 ? 0 : lengths[random_below(r, 7)];
+    *axis = (int)random_below(r, (uint64_t)shape.ndim);
+    if (random_below(r, 2) == 0) shape.dim[*axis] = 1 + (int64_t)random_below(r, 1500);
+    return shape;
+}
+
 #endif

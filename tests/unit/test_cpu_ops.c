@@ -340,11 +340,6 @@ static void every_case_matches(void **state)
 }
 
 /* The special operations have dtypes of their own (test_cpu_special has their values). */
-static bool is_special(gp_op op)
-{
-    return op >= GP_OP_REAL && op <= GP_OP_CHECK;
-}
-
 static bool special_there(gp_op op, gp_dtype t)
 {
     bool is_complex = gp_dtype_kind(t) == GP_KIND_COMPLEX;
@@ -370,7 +365,7 @@ static void tables_cover_the_special_operations(void **state)
         for (int t = 0; t < GP_DTYPE_COUNT; t++) {
             bool computed = gp_dtype_is_float((gp_dtype)t) ? t != GPUPROC_FLOAT16
                                                            : gp_dtype_kind((gp_dtype)t) != GP_KIND_COMPLEX;
-            if (computed && !is_special((gp_op)op)) continue;
+            if (computed && !gp_op_info_of((gp_op)op)->special) continue;
             for (size_t s = 0; s < supported_count; s++) {
                 if ((supported[s]->op[op][t] != NULL) != special_there((gp_op)op, (gp_dtype)t))
                     fail_msg("%s: %s %s", supported[s]->name, gp_op_info_of((gp_op)op)->name,
@@ -399,7 +394,7 @@ static void tables_and_golden_cover_every_operation(void **state)
     };
     for (int op = 0; op < GP_OP_COUNT; op++) {
         const gp_op_info *info = gp_op_info_of((gp_op)op);
-        if (is_special((gp_op)op)) continue;
+        if (gp_op_info_of((gp_op)op)->special) continue;
         for (size_t d = 0; d < sizeof computed / sizeof *computed; d++) {
             gp_dtype t = computed[d];
             int kind = t == GPUPROC_BOOL ? GP_B : gp_dtype_is_float(t) ? GP_F : GP_I;

@@ -4,12 +4,6 @@
 
 #include <math.h>
 
-static const gp_dtype all_dtypes[] = {
-#define X(name, type, kind) GPUPROC_##name,
-    GP_DTYPES(X)
-#undef X
-};
-
 static gp_dtype result_dtype(gp_op op, gp_dtype operand)
 {
     switch (op) {
@@ -26,12 +20,6 @@ static gp_dtype result_dtype(gp_op op, gp_dtype operand)
     case GP_OP_ALL: return GPUPROC_BOOL;
     default: return operand;
     }
-}
-
-static bool takes(gp_op op, gp_dtype operand)
-{
-    int kind = operand == GPUPROC_BOOL ? GP_B : gp_dtype_is_float(operand) ? GP_F : GP_I;
-    return (gp_op_info_of(op)->kinds & kind) != 0;
 }
 
 static gp_fold_spec spec_of(gp_op op, gp_dtype operand, const gp_shape *shape, uint32_t axes)
@@ -223,7 +211,7 @@ static void small_shapes(void **state)
         if (gp_shape_size(&shape) > 20000) continue;
         gp_op op = all_ops[random_below(&r, 12)];
         gp_dtype dtype = all_dtypes[random_below(&r, 11)];
-        if (!takes(op, dtype)) dtype = takes(op, GPUPROC_BOOL) ? GPUPROC_BOOL : round & 1 ? GPUPROC_FLOAT32 : GPUPROC_FLOAT64;
+        if (!fold_takes(op, dtype)) dtype = fold_takes(op, GPUPROC_BOOL) ? GPUPROC_BOOL : round & 1 ? GPUPROC_FLOAT32 : GPUPROC_FLOAT64;
         uint32_t axes = 1 + (uint32_t)random_below(&r, (1u << shape.ndim) - 1);
         gp_fold_spec spec = spec_of(op, dtype, &shape, axes);
         spec.ddof = (double)random_below(&r, 2);
@@ -248,8 +236,8 @@ static void large_shapes(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         for (int k = 0; k < 12; k++) {
             gp_op op = all_ops[k];
-            gp_dtype dtype = takes(op, GPUPROC_FLOAT32) ? (i + (size_t)k) & 1 ? GPUPROC_FLOAT32 : GPUPROC_FLOAT64 : GPUPROC_BOOL;
-            if (takes(op, GPUPROC_INT32) && random_below(&r, 3) == 0) dtype = all_dtypes[1 + random_below(&r, 8)];
+            gp_dtype dtype = fold_takes(op, GPUPROC_FLOAT32) ? (i + (size_t)k) & 1 ? GPUPROC_FLOAT32 : GPUPROC_FLOAT64 : GPUPROC_BOOL;
+            if (fold_takes(op, GPUPROC_INT32) && random_below(&r, 3) == 0) dtype = all_dtypes[1 + random_below(&r, 8)];
             gp_fold_spec spec = spec_of(op, dtype, &cases[i].shape, cases[i].axes);
             void *data = random_elements(&r, dtype, gp_shape_size(&cases[i].shape), false);
             check(&spec, data, &r, false);

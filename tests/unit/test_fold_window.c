@@ -2,12 +2,6 @@
  * on neither the pieces nor the threads. */
 #include "fold_run.h"
 
-static const gp_dtype all_dtypes[] = {
-#define X(name, type, kind) GPUPROC_##name,
-    GP_DTYPES(X)
-#undef X
-};
-
 static void reference_check(const gp_fold_spec *spec, int axis, const void *data, const void *result)
 {
     const gp_shape *s = &spec->shape;
@@ -48,12 +42,6 @@ static void reference_check(const gp_fold_spec *spec, int axis, const void *data
     }
 }
 
-static bool takes(gp_op op, gp_dtype dtype)
-{
-    int kind = dtype == GPUPROC_BOOL ? GP_B : gp_dtype_is_float(dtype) ? GP_F : GP_I;
-    return (gp_op_info_of(op)->kinds & kind) != 0;
-}
-
 static void check(gp_op op, gp_dtype dtype, const gp_shape *shape, int axis, int64_t size, random_state *r, bool wild)
 {
     gp_fold_spec spec = {.op = op, .operand = {dtype}, .operands = 1, .shape = *shape, .result = *shape,
@@ -63,18 +51,7 @@ static void check(gp_op op, gp_dtype dtype, const gp_shape *shape, int axis, int
     void *data = random_elements(r, dtype, count, wild);
     gpuproc_status st;
     void *result = fold_run(&spec, data, r, 0, 1, false, NULL, &st);
-    for (int style = 0; style < 4; style++) {
-        if (style == 1 && count > 3000) continue;
-        unsigned threads = (style == 2 && count > 1000) || style == 1 ? 1 : 2 + (unsigned)random_below(r, 3);
-        void *other = fold_run(&spec, data, r, style, threads, false, NULL, &st);
-        if (memcmp(other, result, gp_shape_size(&spec.result) * gpuproc_dtype_bytes(dtype)) != 0) {
-            char text[200];
-            print_message("%s of %s %s axis %d size %d style %d threads %u\n", gp_op_info_of(op)->name, gpuproc_dtype_name(dtype),
-                          gp_shape_text(shape, text, sizeof text), axis, (int)size, style, threads);
-            fail();
-        }
-        free(other);
-    }
+    fold_same_when_cut(&spec, data, result, false, r);
     reference_check(&spec, axis, data, result);
     free(result);
     free(data);
@@ -87,18 +64,13 @@ static void small_shapes(void **state)
     (void)state;
     random_state r = {21};
     for (int round = 0; round < 1200; round++) {
-        gp_shape shape = {.ndim = 1 + (int)random_below(&r, 4)};
-        for (int d = 0; d < shape.ndim; d++) {
-            static const int64_t lengths[] = {1, 2, 3, 5, 8, 9, 17};
-            shape.dim[d] = random_below(&r, 40) == 0 ? 0 : lengths[random_below(&r, 7)];
-        }
-        int axis = (int)random_below(&r, (uint64_t)shape.ndim);
-        if (random_below(&r, 2) == 0) shape.dim[axis] = 1 + (int64_t)random_below(&r, 1500);
+        int axis;
+        gp_shape shape = random_small_shape(&r, &axis);
         if (gp_shape_size(&shape) > 20000) continue;
         gp_op op = all_ops[random_below(&r, 4)];
         gp_dtype dtype = all_dtypes[random_below(&r, 11)];
         if (random_below(&r, 2) == 0) dtype = round & 2 ? GPUPROC_FLOAT32 : GPUPROC_FLOAT64;
-        if (!takes(op, dtype)) continue;
+        if (!fold_takes(op, dtype)) continue;
         if (shape.dim[axis] == 0) continue;
         int64_t size = 1 + (int64_t)random_below(&r, (uint64_t)shape.dim[axis]);
         if (size > 30 && random_below(&r, 2) == 0) size = 1 + size % 30;
@@ -119,7 +91,7 @@ static void large_shapes(void **state)
             check(all_ops[k], GPUPROC_FLOAT32, &cases[i].shape, cases[i].axis, cases[i].size, &r, false);
             check(all_ops[k], GPUPROC_FLOAT64, &cases[i].shape, cases[i].axis, cases[i].size, &r, false);
             gp_dtype dtype = all_dtypes[1 + random_below(&r, 8)];
-            if (takes(all_ops[k], dtype)) check(all_ops[k], dtype, &cases[i].shape, cases[i].axis, cases[i].size, &r, false);
+            if (fold_takes(all_ops[k], dtype)) check(all_ops[k], dtype, &cases[i].shape, cases[i].axis, cases[i].size, &r, false);
         }
     }
 }
