@@ -62,6 +62,10 @@ struct gp_write {
     uint64_t offset;      /* in the data; streams: must be written in order, one at a time */
     const void *data;
     size_t bytes;
+    /* 0, or `data` is rows of so many bytes (bytes is a multiple), which lie `pitch` bytes apart in the data of the
+     * sink. Not for streams. */
+    size_t row_bytes;
+    uint64_t pitch;
     void (*done)(gp_write *write); /* from an engine thread */
     void *ctx;
     gpuproc_status status;
