@@ -109,7 +109,7 @@ gpuproc_status gp_pass_reads_make(gp_pass_run *p, gp_pass_device *d, gpuproc_err
     for (size_t i = 0; i < inputs; i++) {
         const gp_pass_input *in = &p->pass->input[i];
         if (!in->streamed || taken[i]) continue;
-        if (is_plain(p, in)) {
+        if (is_plain(p, in) && !p->in_blocks) {
             /* Whichever comes first in the array; i itself has its turn in one of the next. */
             while (!taken[i]) make_plain(p, d, d->device->in_place ? first_left(p, in->input, taken) : i, taken);
         } else {
@@ -171,7 +171,12 @@ static bool start_one(gp_pass_slot *slot, size_t index)
         return false;
     }
     slot->pending++;
-    slot->read[index].read = (gp_read){.source = p->run->source[r->array], .walk = r->walk,
+    const gp_walk *walk = r->walk;
+    if (p->in_blocks) {
+        gp_walk_box(walk, slot->block.lo, &slot->block.shape, &slot->block_walk[index]);
+        walk = &slot->block_walk[index];
+    }
+    slot->read[index].read = (gp_read){.source = p->run->source[r->array], .walk = walk,
                                        .first = slot->first + r->from, .count = slot->count + r->more,
                                        .buffer = buffer, .done = read_done, .ctx = &slot->read[index]};
     gp_source_read(&slot->read[index].read);
@@ -212,8 +217,7 @@ gp_step gp_pass_start_read(void *ctx, unsigned index, uint64_t chunk)
 {
     gp_pass_run *p = ctx;
     gp_pass_slot *slot = &p->slot[index];
-    slot->first = chunk * p->chunk_elements;
-    slot->count = gp_min_u64(p->chunk_elements, p->pass->count - slot->first);
+    gp_pass_begin_chunk(slot, chunk);
     slot->pending = 0;
     slot->failed = false;
     slot->on_cpu = slot->for_cpu = false;

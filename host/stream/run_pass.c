@@ -203,6 +203,7 @@ static gpuproc_status prepare_slots(gp_pass_run *p, gpuproc_error *err)
     for (;;) {
         GP_TRY(choose_chunking(p, chunk_bytes, &chunking, err));
         p->chunk_elements = chunking.elements;
+        gp_pass_choose_blocks(p);
         p->slot = gp_calloc((size_t)chunking.slots * p->devices, sizeof *p->slot);
         if (p->slot == NULL) {
             st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for %u slots", chunking.slots);
@@ -320,7 +321,7 @@ static gpuproc_status drive(gp_pass_run *p, gpuproc_error *err)
     gp_run *run = p->run;
     gp_sched_slot *states = gp_calloc(p->slots, sizeof *states);
     if (states == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for the scheduler");
-    uint64_t chunks = gp_ceil_div(p->pass->count, p->chunk_elements);
+    uint64_t chunks = gp_pass_chunks(p);
     gp_sched_init(&p->sched, &gp_pass_actions, p, states, p->slots, chunks, reads_in_order(p), p->folds > 0,
                   writes_in_order(p));
     bool streams_told = false;

@@ -3,6 +3,7 @@
 #ifndef GP_STREAM_RUN_PASS_H
 #define GP_STREAM_RUN_PASS_H
 
+#include "plan/blocks.h"
 #include "plan/chunking.h"
 #include "stream/run.h"
 #include "stream/sched.h"
@@ -81,6 +82,14 @@ typedef struct gp_staging {
     size_t bytes;
 } gp_staging;
 
+/* A chunk of a pass in blocks. */
+typedef struct gp_block {
+    int64_t lo[GPUPROC_MAX_NDIM];
+    gp_shape shape;
+    gp_walk place; /* of its elements in the outputs */
+    bool together; /* they lie side by side there */
+} gp_block;
+
 struct gp_pass_slot {
     gp_pass_run *pass;
     gp_pass_device *device;
@@ -91,7 +100,9 @@ struct gp_pass_slot {
     bool on_cpu; /* the present chunk was done there */
     bool for_cpu; /* it is being read again for the CPU: its device alone had the bytes */
 
-    uint64_t first, count; /* of the present chunk */
+    uint64_t first, count; /* of the present chunk; in blocks `first` is 0 */
+    gp_block block;        /* in blocks: which one it is */
+    gp_walk *block_walk;   /* per read: how it goes through the block */
     unsigned pending;      /* operations under way */
     bool failed;
     gp_staging *in_staging; /* per read */
@@ -133,6 +144,8 @@ struct gp_pass_run {
     uint64_t resident_bytes;
     uint64_t *uniform;
     uint64_t chunk_elements;
+    bool in_blocks; /* chunks are blocks of at most so many elements, not runs of C order (pass_blocks.c) */
+    gp_blocks blocks;
     /* Per pass->input (kept.c). */
     const void **key;
     bool *keep, *ask; /* told to devices; a device may hold its chunks from an earlier pass */
@@ -169,6 +182,17 @@ void gp_pass_unview(gp_pass_slot *slot);
 /* The device's staging, or our own, taken on first use (untouched pages cost nothing
  * until then). NULL when out of memory. */
 void *gp_pass_staging(void *device_staging, gp_staging *own, uint64_t elements, gp_dtype dtype);
+
+/* Blocks (pass_blocks.c). Whether order is no matter in this pass, so that blocks may be tried. */
+bool gp_pass_may_use_blocks(const gp_pass_run *pass);
+/* The chunk size is chosen: blocks or not. */
+void gp_pass_choose_blocks(gp_pass_run *pass);
+uint64_t gp_pass_chunks(const gp_pass_run *pass);
+/* Chunk `chunk` is the slot's. */
+void gp_pass_begin_chunk(gp_pass_slot *slot, uint64_t chunk);
+/* Merges the present chunk's partials of reduction r. */
+gpuproc_status gp_pass_merge(const gp_pass_slot *slot, size_t r, const void *partial, size_t partials,
+                             gpuproc_error *err);
 
 /* Folds (pass_fold.c). */
 gpuproc_status gp_pass_folds_make(gp_pass_run *pass, gpuproc_error *err);
