@@ -77,10 +77,20 @@ static double cost_in_order(const gp_pass *pass, uint64_t elements)
     return (double)pass->count / (double)gp_shape_size(&box) * cost_of_piece(pass, &box);
 }
 
+static uint64_t whole_number(double cost) { return cost < 1e18 ? (uint64_t)cost : (uint64_t)1e18; }
+
 uint64_t gp_pass_cost_in_order(const gp_pass *pass, uint64_t elements)
 {
-    double cost = pass->count > 0 ? cost_in_order(pass, elements) : 0;
-    return cost < 1e18 ? (uint64_t)cost : (uint64_t)1e18;
+    return pass->count > 0 ? whole_number(cost_in_order(pass, elements)) : 0;
+}
+
+uint64_t gp_pass_input_cost_in_order(const gp_pass *pass, size_t i, uint64_t elements)
+{
+    gp_shape box;
+    const gp_pass_input *in = &pass->input[i];
+    box_of_run(&pass->shape, elements, &box);
+    return whole_number((double)pass->count / (double)gp_shape_size(&box) *
+                        cost_of_box(&in->walk, &box, gpuproc_dtype_bytes(in->dtype), GAP_BYTES));
 }
 
 /* The walk that suffers most from chunks of C order; NULL: none does. */

@@ -16,6 +16,9 @@ typedef struct gp_blocks {
  * of C order: bytes that are moved, with what a system call costs in bytes. */
 uint64_t gp_pass_cost_in_order(const gp_pass *pass, uint64_t elements);
 
+/* The part of streamed input i in that. */
+uint64_t gp_pass_input_cost_in_order(const gp_pass *pass, size_t i, uint64_t elements);
+
 /* Blocks of at most `elements`; false where they would not cost clearly less than chunks do. */
 bool gp_blocks_choose(const gp_pass *pass, uint64_t elements, gp_blocks *blocks);
 

@@ -4,6 +4,10 @@
 
 #include "base/memory.h"
 
+/* Chunks of C order do not grow beyond that, and only while twice the size saves that much. */
+#define MOST_CHUNK_BYTES ((uint64_t)32 << 20)
+#define WORTH_PERCENT 15
+
 static bool allows(const gp_pass_reduce *reduce)
 {
     return !gp_reduce_ordered((gp_reduce_kind)reduce->kind, reduce->operand);
@@ -13,11 +17,11 @@ static bool allows(const gp_pass_reduce *reduce)
 static bool takes_any_order(const gp_pass_run *p, size_t o)
 {
     size_t target = p->plan_pass->output_target[o];
-    gp_sink *sink = target != SIZE_MAX ? p->run->sink[target] : NULL;
+    gp_sink *sink = gp_pass_sink(p, target);
     return sink != NULL && !gp_sink_is_stream(sink);
 }
 
-bool gp_pass_may_use_blocks(const gp_pass_run *p)
+static bool may_use_blocks(const gp_pass_run *p)
 {
     const gp_pass *pass = p->pass;
     /* What a kernel finds by an element's index counts on C order. */
@@ -26,7 +30,7 @@ bool gp_pass_may_use_blocks(const gp_pass_run *p)
         const gp_pass_input *in = &pass->input[i];
         if (!in->streamed && !in->table) return false;
         if (p->keep[i] || p->ask[i]) return false; /* devices know chunks by their range */
-        if (in->streamed && gp_source_is_stream(p->run->source[in->input])) return false;
+        if (in->streamed && gp_source_is_stream(gp_pass_source(p, i))) return false;
     }
     for (size_t r = 0; r < pass->reduces; r++) {
         if (!allows(&pass->reduce[r])) return false;
@@ -37,9 +41,31 @@ bool gp_pass_may_use_blocks(const gp_pass_run *p)
     return true;
 }
 
+bool gp_pass_would_use_blocks(const gp_pass_run *p, size_t widest)
+{
+    uint64_t bytes = p->run->chunk_bytes != 0 ? p->run->chunk_bytes : 2 * GP_CHUNK_BYTES;
+    gp_blocks blocks;
+    return may_use_blocks(p) && gp_blocks_choose(p->pass, gp_max_u64(bytes / widest, 1), &blocks);
+}
+
+uint64_t gp_pass_large_chunk(const gp_pass_run *p, size_t widest)
+{
+    const uint64_t usual = GP_CHUNK_BYTES / widest;
+    uint64_t elements = usual, cost = gp_pass_cost_in_order(p->pass, usual);
+    /* A block's runs are as long as a side of a square: those of twice the usual size do. */
+    if (gp_pass_would_use_blocks(p, widest)) return 2 * GP_CHUNK_BYTES;
+    while (elements < MOST_CHUNK_BYTES / widest && elements < p->pass->count) {
+        uint64_t less = gp_pass_cost_in_order(p->pass, 2 * elements);
+        if (less > cost / 100 * (100 - WORTH_PERCENT)) break;
+        elements *= 2;
+        cost = less;
+    }
+    return elements == usual ? 0 : elements * widest;
+}
+
 void gp_pass_choose_blocks(gp_pass_run *p)
 {
-    p->in_blocks = gp_pass_may_use_blocks(p) && gp_blocks_choose(p->pass, p->chunk_elements, &p->blocks);
+    p->in_blocks = may_use_blocks(p) && gp_blocks_choose(p->pass, p->chunk_elements, &p->blocks);
 }
 
 uint64_t gp_pass_chunks(const gp_pass_run *p)

@@ -116,7 +116,7 @@ static void *output_place(gp_pass_slot *slot, size_t o, size_t work)
     gp_pass_run *p = slot->pass;
     const gp_pass_output *out = &p->pass->output[o];
     size_t target = p->plan_pass->output_target[o];
-    gp_sink *sink = target != SIZE_MAX ? p->run->sink[target] : NULL;
+    gp_sink *sink = gp_pass_sink(p, target);
     if (slot->device->device->in_place && sink != NULL && !p->in_blocks) {
         void *place = gp_sink_place(sink, slot->first * gpuproc_dtype_bytes(out->dtype));
         if (place != NULL) return place;
@@ -282,7 +282,7 @@ static void write_output(gp_pass_slot *slot, size_t o)
     size_t item = gpuproc_dtype_bytes(out->dtype), bytes = slot->count * item;
     size_t target = p->plan_pass->output_target[o];
     if (target == SIZE_MAX) return;
-    gp_sink *sink = p->run->sink[target];
+    gp_sink *sink = gp_pass_sink(p, target);
     p->run->counters.bytes_written += bytes;
     if (sink == NULL) {
         /* A 0-d target without a destination: its one element becomes a value. */

@@ -36,7 +36,7 @@ typedef struct gp_operation {
 /* What a chunk reads at once: for one streamed input, or for several that go through one array in
  * its order, a little apart (pass_read.c). */
 typedef struct gp_pass_read {
-    int array;
+    gp_source *source;
     gp_dtype dtype;
     const gp_walk *walk;  /* NULL: in the array's order, from element `from` on, `more` than the chunk */
     uint64_t from, more;
@@ -118,6 +118,12 @@ struct gp_pass_slot {
     gp_operation *read, *write, compute, fold;
 };
 
+/* An input's elements in the pass's order, in a file of their own; zeros: it is read where it is. */
+typedef struct gp_straight {
+    gp_sink *sink;
+    gp_source *source;
+} gp_straight;
+
 /* A broadcast operand, whole in memory. */
 typedef struct gp_resident {
     const void *data;
@@ -142,6 +148,9 @@ struct gp_pass_run {
     gp_device_program *cpu_program; /* for fallbacks; made when needed */
     gp_resident *resident;
     uint64_t resident_bytes;
+    gp_sink *copy_to; /* this pass is gp_run_copy's */
+    gp_straight *straight; /* per input, or NULL */
+    gp_pass straight_pass;
     uint64_t *uniform;
     uint64_t chunk_elements;
     bool in_blocks; /* chunks are blocks of at most so many elements, not runs of C order (pass_blocks.c) */
@@ -183,8 +192,11 @@ void gp_pass_unview(gp_pass_slot *slot);
  * until then). NULL when out of memory. */
 void *gp_pass_staging(void *device_staging, gp_staging *own, uint64_t elements, gp_dtype dtype);
 
-/* Blocks (pass_blocks.c). Whether order is no matter in this pass, so that blocks may be tried. */
-bool gp_pass_may_use_blocks(const gp_pass_run *pass);
+/* Blocks (pass_blocks.c). Bytes of the widest array in a chunk where larger ones than usual read the pass
+ * better; 0: they do not. */
+uint64_t gp_pass_large_chunk(const gp_pass_run *pass, size_t widest);
+/* Whether the pass will be in blocks, most likely. */
+bool gp_pass_would_use_blocks(const gp_pass_run *pass, size_t widest);
 /* The chunk size is chosen: blocks or not. */
 void gp_pass_choose_blocks(gp_pass_run *pass);
 uint64_t gp_pass_chunks(const gp_pass_run *pass);
@@ -193,6 +205,17 @@ void gp_pass_begin_chunk(gp_pass_slot *slot, uint64_t chunk);
 /* Merges the present chunk's partials of reduction r. */
 gpuproc_status gp_pass_merge(const gp_pass_slot *slot, size_t r, const void *partial, size_t partials,
                              gpuproc_error *err);
+
+/* Inputs that are brought into the pass's order before it (pass_straight.c): p->pass is another one then. */
+gpuproc_status gp_pass_straighten(gp_pass_run *pass, size_t widest, gpuproc_error *err);
+void gp_pass_straight_free(gp_pass_run *pass);
+/* Where input i comes from. */
+gp_source *gp_pass_source(const gp_pass_run *pass, size_t i);
+/* A pass of one input, as it is, to `sink`; `taken` bytes of the budget are somebody else's. */
+gpuproc_status gp_run_copy(gp_run *run, const gp_plan_pass *copy, gp_sink *sink, uint64_t taken,
+                           gpuproc_error *err);
+/* Where a target's elements go; NULL: to gp_run.value, or nowhere. */
+gp_sink *gp_pass_sink(const gp_pass_run *pass, size_t target);
 
 /* Folds (pass_fold.c). */
 gpuproc_status gp_pass_folds_make(gp_pass_run *pass, gpuproc_error *err);
