@@ -28,7 +28,10 @@ typedef struct gp_operation {
         gp_read read;
         gp_write write;
         gp_chunk chunk;
-        gpuproc_error folded; /* status OK where it went well */
+        struct {
+            gpuproc_error folded; /* status OK where it went well */
+            gp_span span;
+        };
     };
 } gp_operation;
 
@@ -105,6 +108,10 @@ struct gp_pass_slot {
     gp_fold_piece *piece;
     gp_pass_slot *next_to_fold;
     gp_operation *read, *write, compute, fold;
+    /* For the trace (pass_trace.c): the reads or writes of the present chunk so far, when the computation
+     * was handed over, and the end of the slot's last span. */
+    gp_trace_span moving;
+    uint64_t submitted_ns, traced_ns;
 };
 
 /* A broadcast operand, whole in memory. */
@@ -169,6 +176,18 @@ void gp_pass_unview(gp_pass_slot *slot);
 /* The device's staging, or our own, taken on first use (untouched pages cost nothing
  * until then). NULL when out of memory. */
 void *gp_pass_staging(void *device_staging, gp_staging *own, uint64_t elements, gp_dtype dtype);
+
+/* One span for each stage of a chunk (pass_trace.c). Several reads, or writes, of a chunk are one: from the
+ * first to the last. gp_pass_trace_moving begins it, _moved adds to it (times may be 0: now), _ended keeps it
+ * where there was anything. */
+void gp_pass_trace_moving(gp_pass_slot *slot, gpuproc_stage stage);
+void gp_pass_trace_moved(gp_pass_slot *slot, gp_span when, uint64_t bytes, uint64_t bytes_in_place);
+void gp_pass_trace_ended(gp_pass_slot *slot);
+/* What the device tells of the slot's chunk. */
+void gp_pass_trace_computed(gp_pass_slot *slot);
+/* The device failed at it. */
+void gp_pass_trace_failed(gp_pass_slot *slot);
+void gp_pass_trace_folded(gp_pass_slot *slot, gp_span when);
 
 /* Folds (pass_fold.c). */
 gpuproc_status gp_pass_folds_make(gp_pass_run *pass, gpuproc_error *err);
