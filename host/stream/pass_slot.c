@@ -113,9 +113,8 @@ static void *output_place(gp_pass_slot *slot, size_t o, size_t work)
 {
     gp_pass_run *p = slot->pass;
     const gp_pass_output *out = &p->pass->output[o];
-    size_t target = p->plan_pass->output_target[o];
-    gp_sink *sink = target != SIZE_MAX ? p->run->sink[target] : NULL;
-    if (slot->device->device->in_place && sink != NULL) {
+    gp_sink *sink = gp_pass_output_sink(p, o);
+    if (slot->device->device->in_place && sink != NULL && p->plan_pass->strip_pitch == 0) {
         void *place = gp_sink_place(sink, slot->first * gpuproc_dtype_bytes(out->dtype));
         if (place != NULL) return place;
     }
@@ -263,18 +262,35 @@ static void start_one_write(gp_pass_slot *slot, gp_operation *op, gp_sink *sink,
     gp_sink_write(&op->write);
 }
 
+/* Rows of a strip, which lie apart in the result. */
+static void write_strip(gp_pass_slot *slot, gp_operation *op, gp_sink *sink, const void *data, size_t item)
+{
+    const gp_plan_pass *plan = slot->pass->plan_pass;
+    uint64_t columns = (uint64_t)plan->pass.shape.dim[plan->pass.shape.ndim - 1];
+    uint64_t row = slot->first / columns;
+    slot->pending++;
+    op->write = (gp_write){.sink = sink, .offset = (row * plan->strip_pitch + plan->strip_first) * item,
+                           .data = data, .bytes = slot->count * item, .row_bytes = columns * item,
+                           .pitch = plan->strip_pitch * item, .done = write_done, .ctx = op};
+    gp_sink_write(&op->write);
+}
+
 static void write_output(gp_pass_slot *slot, size_t o)
 {
     gp_pass_run *p = slot->pass;
     const gp_pass_output *out = &p->pass->output[o];
     size_t item = gpuproc_dtype_bytes(out->dtype), bytes = slot->count * item;
     size_t target = p->plan_pass->output_target[o];
-    if (target == SIZE_MAX) return;
-    gp_sink *sink = p->run->sink[target];
-    p->run->counters.bytes_written += bytes;
+    gp_sink *sink = gp_pass_output_sink(p, o);
+    if (target == SIZE_MAX && sink == NULL) return;
+    if (target != SIZE_MAX) p->run->counters.bytes_written += bytes;
     if (sink == NULL) {
         /* A 0-d target without a destination: its one element becomes a value. */
         gp_run_keep_value(p->run, out->node, out->dtype, slot->output[o]);
+        return;
+    }
+    if (p->plan_pass->strip_pitch != 0) {
+        write_strip(slot, &slot->write[o], sink, slot->output[o], item);
         return;
     }
     if (slot->output[o] == gp_sink_place(sink, slot->first * item)) return; /* is there */
@@ -353,7 +369,7 @@ static void retire(void *ctx, unsigned index, uint64_t chunk, bool ok)
     if (!ok) return;
     atomic_fetch_add(&p->run->counters.bytes_done, bytes);
     bool by_cpu = slot->on_cpu || slot->device->device == p->run->cpu;
-    if (by_cpu) p->run->counters.used_cpu = true;
+    if (by_cpu && !(p->plan_pass->products && p->copies)) p->run->counters.used_cpu = true;
     for (size_t d = 0; d < p->run->devices && d < 64; d++) {
         if (!slot->on_cpu && p->run->device[d] == slot->device->device)
             p->run->counters.used_device[d] = true;

@@ -119,7 +119,7 @@ static gpuproc_status prepare_devices(gp_pass_run *p, gpuproc_error *err)
         p->device[p->devices++] = (gp_pass_device){.pass = p, .device = run->cpu};
         return GPUPROC_OK;
     }
-    for (size_t i = 0; i < run->devices; i++) {
+    for (size_t i = 0; i < run->devices && !p->plan_pass->products; i++) {
         gp_device *device = run->device[i];
         gpuproc_error why = {0};
         gpuproc_status st = prepare_device(p, device, &why);
@@ -186,6 +186,7 @@ out:
 static gpuproc_status choose_chunking(gp_pass_run *p, uint64_t chunk_bytes, gp_chunking *out,
                                       gpuproc_error *err)
 {
+    if (p->plan_pass->products) return gp_pass_products_chunking(p, slot_bytes, out, err);
     if (p->kept_elements != 0 &&
         choose_for_all(p, p->kept_elements * widest(p), out, NULL) == GPUPROC_OK)
         return GPUPROC_OK;
@@ -203,6 +204,7 @@ static gpuproc_status prepare_slots(gp_pass_run *p, gpuproc_error *err)
     for (;;) {
         GP_TRY(choose_chunking(p, chunk_bytes, &chunking, err));
         p->chunk_elements = chunking.elements;
+        if (p->plan_pass->products) GP_TRY(gp_pass_products_open(p, err));
         p->slot = gp_calloc((size_t)chunking.slots * p->devices, sizeof *p->slot);
         if (p->slot == NULL) {
             st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for %u slots", chunking.slots);
@@ -270,6 +272,12 @@ static void handle(gp_pass_run *p, gp_operation *op)
 static gp_sink *sink_of(const gp_pass_run *p, size_t target)
 {
     return target != SIZE_MAX ? p->run->sink[target] : NULL;
+}
+
+gp_sink *gp_pass_output_sink(const gp_pass_run *p, size_t o)
+{
+    size_t stored = p->plan_pass->output_stored[o];
+    return stored != SIZE_MAX ? p->run->store[stored].sink : sink_of(p, p->plan_pass->output_target[o]);
 }
 
 /* A pipe may have nothing to give, and nobody to take, for ever: what waits for one
@@ -413,6 +421,7 @@ gpuproc_status gp_run_pass(gp_run *run, const gp_plan_pass *plan_pass, gpuproc_e
     GP_TRY(finish_reductions(&p, err));
 out:
     drop_slots(&p);
+    gp_pass_products_close(&p);
     free(p.slot);
     if (p.device != NULL) gp_pass_devices_free(&p);
     gp_pass_folds_free(&p);
