@@ -195,9 +195,20 @@ bool gp_blocks_choose(const gp_pass *pass, uint64_t elements, gp_blocks *blocks)
     return in_blocks < cost_in_order(pass, elements) * (100 - WORTH_PERCENT) / 100;
 }
 
+void gp_blocks_of_matrix(const gp_shape *shape, uint64_t rows, uint64_t columns, gp_blocks *blocks)
+{
+    *blocks = (gp_blocks){.whole = *shape, .most = {2, {(int64_t)rows, (int64_t)columns}}, .columns_first = true};
+    blocks->count = gp_ceil_div((uint64_t)shape->dim[0], rows) * gp_ceil_div((uint64_t)shape->dim[1], columns);
+}
+
 void gp_blocks_at(const gp_blocks *b, uint64_t index, int64_t lo[GPUPROC_MAX_NDIM], gp_shape *shape)
 {
     *shape = b->whole;
+    if (b->columns_first) {
+        uint64_t down = gp_ceil_div((uint64_t)b->whole.dim[0], (uint64_t)b->most.dim[0]);
+        uint64_t along = gp_ceil_div((uint64_t)b->whole.dim[1], (uint64_t)b->most.dim[1]);
+        index = index % down * along + index / down;
+    }
     for (int d = b->whole.ndim; d-- > 0;) {
         uint64_t blocks = gp_ceil_div((uint64_t)b->whole.dim[d], (uint64_t)b->most.dim[d]);
         lo[d] = (int64_t)(index % blocks) * b->most.dim[d];

@@ -10,7 +10,11 @@ typedef struct gp_blocks {
     gp_shape whole; /* the pass's shape */
     gp_shape most;  /* of a block; those at the ends are smaller */
     uint64_t count;
+    bool columns_first; /* of a matrix: those below one another follow each other */
 } gp_blocks;
+
+/* The blocks of a matrix (two axes) of so many rows and columns, columns first. */
+void gp_blocks_of_matrix(const gp_shape *shape, uint64_t rows, uint64_t columns, gp_blocks *blocks);
 
 /* About what it costs to read all streamed inputs, and to write the outputs, in chunks of so many elements
  * of C order: bytes that are moved, with what a system call costs in bytes. */

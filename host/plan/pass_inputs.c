@@ -16,7 +16,7 @@ static bool is_value(const gp_node *n)
            gp_dtype_kind(n->dtype) != GP_KIND_COMPLEX;
 }
 
-static bool is_array(const gp_node *n)
+bool gp_planner_is_array(const gp_node *n)
 {
     return n->op == GP_OP_INPUT || n->op == GP_OP_VIEW || n->op == GP_OP_TABLE ||
            (gp_node_is_stored(n) && !n->uniform);
@@ -27,7 +27,7 @@ void gp_planner_mark_operands(const gp_planner *p, bool through_uniform)
 {
     for (size_t i = p->program->nodes; i-- > 0;) {
         const gp_node *n = gp_planner_node(p, (int)i);
-        if (!p->mark[i] || is_array(n)) continue;
+        if (!p->mark[i] || gp_planner_is_array(n)) continue;
         bool stop = gp_op_info_of(n->op)->reduction || gp_node_is_stored(n) ||
                     (is_value(n) && !through_uniform);
         for (int k = 0; k < 3 && !stop; k++) {
@@ -82,9 +82,11 @@ static bool should_stay(const gp_planner *p, const gp_pass *pass, const gp_pass_
     return comes_back(&in->walk) && bytes <= p->memory / REPEATED_SHARE;
 }
 
-static void choose_way(const gp_planner *p, const gp_pass *pass, gp_pass_input *in)
+static void choose_way(const gp_planner *p, const gp_pass *pass, const gp_frame *frame, gp_pass_input *in)
 {
-    in->streamed = !should_stay(p, pass, in);
+    bool made = (size_t)in->input >= p->program->inputs &&
+                p->plan->stored[(size_t)in->input - p->program->inputs].product;
+    in->streamed = made || frame->in_blocks || !should_stay(p, pass, in);
     in->count = pass->count;
     if (in->streamed) return;
     uint64_t first = 0, last = 0;
@@ -100,14 +102,32 @@ static bool reads_all_in_order(const gp_pass_input *in, uint64_t elements)
     return in->streamed && gp_walk_contiguous(&in->walk) && in->walk.offset == 0 && in->count == elements;
 }
 
+static int array_number(const gp_planner *p, const gp_pass *pass, int base)
+{
+    const gp_node *n = gp_planner_node(p, base);
+    if (n->op == GP_OP_INPUT) return n->input;
+    return gp_planner_makes(p, base, pass->level) ? p->product_of[base] : p->array_of[base];
+}
+
+/* The present pass reads it; where it is a product, its operands, too, more than once. */
+static void note_reader(gp_planner *p, int array)
+{
+    if ((size_t)array < p->program->inputs) return;
+    gp_plan_stored *s = &p->plan->stored[(size_t)array - p->program->inputs];
+    if (p->plan->passes > 0) s->last_read = p->plan->passes - 1;
+    for (int k = 0; k < 2 && s->product; k++) {
+        p->plan->input_reads[s->operand[k]] += 3;
+        note_reader(p, s->operand[k]);
+    }
+}
+
 static void add_array(gp_planner *p, gp_pass *pass, const gp_frame *frame, int node)
 {
     const gp_node *n = gp_planner_node(p, node);
     int base = gp_node_base(p->program, node);
     const gp_node *from = gp_planner_node(p, base);
     gp_pass_input *in = &pass->input[pass->inputs++];
-    *in = (gp_pass_input){.node = node, .dtype = n->dtype,
-                          .input = from->op == GP_OP_INPUT ? from->input : p->array_of[base]};
+    *in = (gp_pass_input){.node = node, .dtype = n->dtype, .input = array_number(p, pass, base)};
     uint64_t elements = gp_shape_size(&from->shape);
     if (n->op == GP_OP_TABLE) {
         in->table = true;
@@ -116,12 +136,9 @@ static void add_array(gp_planner *p, gp_pass *pass, const gp_frame *frame, int n
         gp_walk whole;
         gp_node_walk(p->program, node, &whole);
         into_frame(&whole, pass, frame, &in->walk);
-        choose_way(p, pass, in);
+        choose_way(p, pass, frame, in);
     }
-    if ((size_t)in->input >= p->program->inputs) {
-        gp_plan_stored *s = &p->plan->stored[(size_t)in->input - p->program->inputs];
-        if (p->plan->passes > 0) s->last_read = p->plan->passes - 1;
-    }
+    note_reader(p, in->input);
     bool fortran = from->op == GP_OP_INPUT && p->program->input[from->input].fortran;
     p->plan->input_reads[in->input] += in->table || (!fortran && reads_all_in_order(in, elements)) ||
                                                (!in->streamed && in->first == 0) ? 1 : 3;
@@ -143,7 +160,7 @@ gpuproc_status gp_planner_fill_inputs(gp_planner *p, gp_pass *pass, const gp_fra
     for (size_t i = 0; i < p->program->nodes; i++) {
         if (!p->mark[i]) continue;
         const gp_node *n = gp_planner_node(p, (int)i);
-        inputs += is_array(n);
+        inputs += gp_planner_is_array(n);
         indices += n->op == GP_OP_INDEX;
         uniforms += is_value(n);
     }
@@ -157,7 +174,7 @@ gpuproc_status gp_planner_fill_inputs(gp_planner *p, gp_pass *pass, const gp_fra
         if (!p->mark[i]) continue;
         if (is_value(n)) pass->uniform[pass->uniforms++] = (int)i;
         else if (n->op == GP_OP_INDEX) add_index(p, pass, frame, (int)i);
-        else if (is_array(n)) add_array(p, pass, frame, (int)i);
+        else if (gp_planner_is_array(n)) add_array(p, pass, frame, (int)i);
     }
     return GPUPROC_OK;
 }

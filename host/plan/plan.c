@@ -33,7 +33,8 @@ static gpuproc_status need_array(gp_planner *p, int node, gpuproc_error *err)
     if (!is_stored_array(n) || p->array_of[base] >= 0) return GPUPROC_OK;
     if (!gp_grow(&plan->stored, &p->stored_capacity, plan->storeds + 1, sizeof *plan->stored))
         return no_memory(err);
-    plan->stored[plan->storeds] = (gp_plan_stored){.node = base, .dtype = n->dtype, .shape = n->shape};
+    plan->stored[plan->storeds] = (gp_plan_stored){.node = base, .dtype = n->dtype, .shape = n->shape,
+                                                   .product = gp_op_info_of(n->op)->product};
     p->array_of[base] = (int)(p->program->inputs + plan->storeds++);
     return GPUPROC_OK;
 }
@@ -51,6 +52,7 @@ static size_t target_of(const gp_planner *p, int node)
 static bool is_made_by_fold(const gp_planner *p, size_t target)
 {
     const gp_node *n = gp_planner_node(p, p->plan->target[target].node);
+    if (gp_op_info_of(n->op)->product) return false;
     return is_stored_array(n) && (n->growing || target_of(p, p->plan->target[target].node) == target);
 }
 
@@ -89,6 +91,7 @@ static void collect_roots(gp_planner *p)
         const gp_node *n = gp_planner_node(p, (int)i);
         if (!p->needed[i]) continue;
         gp_root root = {.operand = n->arg[0], .reduction = -1, .fold = -1, .target = SIZE_MAX};
+        if (gp_op_info_of(n->op)->product) continue; /* what reads it makes it; else gp_planner_products adds a root */
         if (gp_node_is_stored(n)) {
             root.fold = (int)i;
             if (!n->uniform) root.target = target_of(p, (int)i);
@@ -171,7 +174,7 @@ static size_t output_for(gp_planner *p, gp_plan_pass *out, int node)
     for (size_t o = 0; o < out->pass.outputs; o++) {
         if (out->pass.output[o].node == node) return o;
     }
-    out->output_target[out->pass.outputs] = SIZE_MAX;
+    out->output_target[out->pass.outputs] = out->output_stored[out->pass.outputs] = SIZE_MAX;
     out->pass.output[out->pass.outputs] =
         (gp_pass_output){.node = node, .dtype = gp_planner_node(p, node)->dtype};
     return out->pass.outputs++;
@@ -192,10 +195,11 @@ static gpuproc_status add_pass(gp_planner *p, const gp_shape *shape, int level, 
     pass->output = gp_calloc(2 * roots, sizeof *pass->output);
     pass->reduce = gp_calloc(roots, sizeof *pass->reduce);
     out->output_target = gp_calloc(2 * roots, sizeof *out->output_target);
+    out->output_stored = gp_calloc(2 * roots, sizeof *out->output_stored);
     out->finish = gp_calloc(roots, sizeof *out->finish);
     out->fold = gp_calloc(roots, sizeof *out->fold);
-    if (pass->output == NULL || pass->reduce == NULL || out->output_target == NULL || out->finish == NULL ||
-        out->fold == NULL)
+    if (pass->output == NULL || pass->reduce == NULL || out->output_target == NULL || out->output_stored == NULL ||
+        out->finish == NULL || out->fold == NULL)
         return no_memory(err);
     memset(p->mark, 0, p->program->nodes);
     *made = out;
@@ -220,6 +224,14 @@ static void add_fold(gp_planner *p, gp_plan_pass *out, const gp_root *root, cons
     }
 }
 
+/* The array of a product that is stored, made by the present pass. */
+static size_t stored_by(gp_planner *p, int product)
+{
+    size_t s = (size_t)p->array_of[product] - p->program->inputs;
+    p->plan->stored[s].made = p->plan->passes - 1;
+    return s;
+}
+
 static void add_to_pass(gp_planner *p, gp_plan_pass *out, const gp_root *r)
 {
     gp_pass *pass = &out->pass;
@@ -230,6 +242,7 @@ static void add_to_pass(gp_planner *p, gp_plan_pass *out, const gp_root *r)
         add_fold(p, out, r, &spec, 0);
     } else if (r->reduction < 0) {
         out->output_target[pass->outputs] = r->target;
+        out->output_stored[pass->outputs] = r->target == SIZE_MAX ? stored_by(p, r->operand) : SIZE_MAX;
         pass->output[pass->outputs++] = (gp_pass_output){.node = r->operand, .dtype = operand->dtype};
     } else {
         gp_reduce_kind kind = gp_reduce_kind_of(gp_planner_node(p, r->reduction)->op);
@@ -246,9 +259,13 @@ static gpuproc_status complete(gp_planner *p, gp_plan_pass *out, const gp_frame 
     if (wanted == NULL) return no_memory(err);
     gp_planner_mark_operands(p, false);
     GP_TRY(gp_planner_fill_inputs(p, &out->pass, frame, err));
-    if (frame->order == NULL && frame->lo == NULL) gp_planner_try_fortran(p, out);
+    if (frame->order == NULL && frame->lo == NULL && !frame->in_blocks) gp_planner_try_fortran(p, out);
     for (size_t u = 0; u < out->pass.uniforms; u++) wanted[out->pass.uniform[u]] = true;
     GP_TRY(gp_planner_scalars(p, wanted, &out->scalars, err));
+    for (size_t i = 0; i < out->pass.inputs; i++) {
+        size_t array = (size_t)out->pass.input[i].input, inputs = p->program->inputs;
+        out->products = out->products || (array >= inputs && p->plan->stored[array - inputs].product);
+    }
 out:
     free(wanted);
     return st;
@@ -282,23 +299,48 @@ out:
     return st;
 }
 
-/* Whether a root needs passes of its own; then makes them. */
-static gpuproc_status make_special(gp_planner *p, gp_root *root, gpuproc_error *err)
+/* How a root that needs passes of its own goes through its operand. */
+typedef struct own_way {
+    gp_fold_spec spec;
+    gp_tiling tiling;
+    bool moved; /* in `order` */
+    int order[GPUPROC_MAX_NDIM];
+} own_way;
+
+static gpuproc_status find_own_way(const gp_planner *p, const gp_root *root, own_way *way, bool *own,
+                                   gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
-    gp_tiling tiling = {.axis = -1, .count = 1};
-    int order[GPUPROC_MAX_NDIM];
-    bool moved = false;
+    *way = (own_way){.tiling = {.axis = -1, .count = 1}};
+    *own = false;
     if (root->fold < 0) return GPUPROC_OK;
-    gp_fold_spec spec = spec_of(p, root->fold);
-    if (gp_op_is_quantile(spec.op) && spec.axes != 0) moved = reduced_last(&spec, order);
-    GP_TRY(gp_planner_tile(p, &spec, &tiling, err));
-    if (moved || tiling.axis >= 0) GP_TRY(make_own_passes(p, root, &spec, &tiling, moved ? order : NULL, err));
+    way->spec = spec_of(p, root->fold);
+    if (gp_op_is_quantile(way->spec.op) && way->spec.axes != 0) way->moved = reduced_last(&way->spec, way->order);
+    GP_TRY(gp_planner_tile(p, &way->spec, &way->tiling, err));
+    *own = way->moved || way->tiling.axis >= 0;
 out:
     return st;
 }
 
-static bool shares_pass(const gp_planner *p, const gp_root *a, const gp_root *b)
+gpuproc_status gp_planner_has_own_passes(const gp_planner *p, const gp_root *root, bool *own, gpuproc_error *err)
+{
+    own_way way;
+    return find_own_way(p, root, &way, own, err);
+}
+
+/* The passes of a root that needs some of its own. */
+static gpuproc_status make_special(gp_planner *p, gp_root *root, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    own_way way;
+    bool own;
+    GP_TRY(find_own_way(p, root, &way, &own, err));
+    if (own) GP_TRY(make_own_passes(p, root, &way.spec, &way.tiling, way.moved ? way.order : NULL, err));
+out:
+    return st;
+}
+
+bool gp_planner_shares_pass(const gp_planner *p, const gp_root *a, const gp_root *b)
 {
     return !a->taken && a->level == b->level &&
            gp_shape_equal(&gp_planner_node(p, a->operand)->shape, &gp_planner_node(p, b->operand)->shape);
@@ -312,13 +354,17 @@ static gpuproc_status make_pass(gp_planner *p, size_t first, gpuproc_error *err)
     gp_frame frame = {.whole = gp_planner_node(p, like.operand)->shape};
     gp_plan_pass *out;
     size_t count = 0;
-    for (size_t i = first; i < p->roots; i++) count += shares_pass(p, &p->root[i], &like);
+    uint64_t columns;
+    for (size_t i = first; i < p->roots; i++) count += gp_planner_shares_pass(p, &p->root[i], &like);
+    GP_TRY(gp_planner_columns(p, first, &columns, err));
     GP_TRY(add_pass(p, &frame.whole, like.level, count, &out, err));
+    out->columns = columns;
+    frame.in_blocks = columns != 0;
     /* Targets first: their outputs serve folds of the same node, too. */
     for (int folds = 0; folds < 2; folds++) {
         for (size_t i = first; i < p->roots; i++) {
             gp_root *r = &p->root[i];
-            if (!shares_pass(p, r, &like) || (r->fold >= 0) != folds) continue;
+            if (!gp_planner_shares_pass(p, r, &like) || (r->fold >= 0) != folds) continue;
             add_to_pass(p, out, r);
             if (i != first) r->taken = true; /* `first` stays what the others are compared with */
         }
@@ -340,17 +386,20 @@ static gpuproc_status start(gp_planner *p, gpuproc_error *err)
     p->mark = gp_calloc(nodes, 1);
     p->known = gp_calloc(nodes, 1);
     p->array_of = gp_calloc(nodes, sizeof *p->array_of);
+    p->product_of = gp_calloc(nodes, sizeof *p->product_of);
     plan->target_fortran = gp_calloc(plan->targets, sizeof *plan->target_fortran);
     if (p->root == NULL || p->needed == NULL || p->mark == NULL || p->known == NULL || p->array_of == NULL ||
-        plan->target_fortran == NULL)
+        p->product_of == NULL || plan->target_fortran == NULL)
         return no_memory(err);
-    for (size_t i = 0; i < nodes; i++) p->array_of[i] = -1;
+    for (size_t i = 0; i < nodes; i++) p->array_of[i] = p->product_of[i] = -1;
     find_needed(p);
     gpuproc_status st = find_arrays(p, err);
     if (st != GPUPROC_OK) return st;
+    collect_roots(p);
+    st = gp_planner_products(p, err);
+    if (st != GPUPROC_OK) return st;
     plan->input_reads = gp_calloc(p->program->inputs + plan->storeds, sizeof *plan->input_reads);
     if (plan->input_reads == NULL) return no_memory(err);
-    collect_roots(p);
     return GPUPROC_OK;
 }
 
@@ -396,6 +445,7 @@ out:
     free(p.mark);
     free(p.known);
     free(p.array_of);
+    free(p.product_of);
     free(wanted);
     if (st != GPUPROC_OK) gp_plan_free(plan);
     return st;
@@ -416,6 +466,7 @@ void gp_plan_free(gp_plan *plan)
         pass_free(&plan->pass[i].pass);
         pass_free(&plan->pass[i].scalars);
         free(plan->pass[i].output_target);
+        free(plan->pass[i].output_stored);
         free(plan->pass[i].finish);
         free(plan->pass[i].fold);
     }

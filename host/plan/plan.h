@@ -12,6 +12,7 @@
 #include "emit/pass.h"
 #include "emit/reduce.h"
 #include "fold/fold.h"
+#include "matrix/product.h"
 
 /* A reduction node whose value is made from one of the pass's accumulators. */
 typedef struct gp_plan_finish {
@@ -19,11 +20,15 @@ typedef struct gp_plan_finish {
     size_t reduce; /* index into pass.reduce */
 } gp_plan_finish;
 
-/* A stored node's array: made by one pass, read by later ones. */
+/* A stored node's array: made by one pass, read by later ones. Or a product's elements, which are made while
+ * a pass reads them: the one that stores them, where the product has an array as well, or the only one. */
 typedef struct gp_plan_stored {
     int node;
     gp_dtype dtype;
     gp_shape shape;
+    bool product;
+    gp_product_spec spec; /* of a product; and the arrays that are its operands: */
+    int operand[2];
     /* Passes, by index: the first and the last that write it (several: tiles), the last that reads it. */
     size_t first_made, made, last_read;
 } gp_plan_stored;
@@ -42,7 +47,10 @@ typedef struct gp_plan_fold {
 
 typedef struct gp_plan_pass {
     gp_pass pass;
-    size_t *output_target; /* per pass.output: index into the plan's targets; SIZE_MAX: for folds only */
+    size_t *output_target; /* per pass.output: index into the plan's targets; SIZE_MAX: none */
+    size_t *output_stored; /* per pass.output: index of the stored array that it is; SIZE_MAX: none */
+    bool products;    /* it reads some products; its chunks are their tiles: */
+    uint64_t columns; /* of a tile, where one of whole rows would read more: the pass may be in blocks; else 0 */
     gp_plan_finish *finish;
     size_t finishes;
     gp_plan_fold *fold;
@@ -58,7 +66,8 @@ typedef struct gp_plan_pass {
 typedef struct gp_plan_target {
     int node;
     bool scalar;  /* wanted as a value, not as elements: the node is uniform and 0-d */
-    bool c_order; /* the elements must come in C order (they may come in Fortran order else) */
+    bool c_order;  /* the elements must come in C order (they may come in Fortran order else) */
+    bool in_order; /* and one after the other: a stream */
 } gp_plan_target;
 
 typedef struct gp_plan {

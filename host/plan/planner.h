@@ -25,6 +25,7 @@ typedef struct gp_planner {
     bool *mark;    /* scratch per node */
     bool *known;   /* uniform nodes whose value is known by now */
     int *array_of; /* per stored node: its array's number; -1: no pass reads it */
+    int *product_of; /* per product: the number of what is made as it is read; array_of where it is not stored */
 } gp_planner;
 
 static inline const gp_node *gp_planner_node(const gp_planner *p, int index)
@@ -43,6 +44,7 @@ typedef struct gp_frame {
     gp_shape whole;
     const int64_t *lo;
     const int *order;
+    bool in_blocks; /* it may be: then nothing is resident */
 } gp_frame;
 gpuproc_status gp_planner_fill_inputs(gp_planner *p, gp_pass *pass, const gp_frame *frame,
                                       gpuproc_error *err);
@@ -62,6 +64,18 @@ gpuproc_status gp_planner_tile(const gp_planner *p, const gp_fold_spec *spec, gp
                                gpuproc_error *err);
 void gp_planner_tile_at(const gp_fold_spec *spec, const gp_tiling *tiling, uint64_t index,
                         int64_t lo[GPUPROC_MAX_NDIM], gp_shape *shape, uint64_t *first);
+
+/* Whether a root needs passes of its own (plan.c); whether two share one. */
+gpuproc_status gp_planner_has_own_passes(const gp_planner *p, const gp_root *root, bool *own, gpuproc_error *err);
+bool gp_planner_shares_pass(const gp_planner *p, const gp_root *a, const gp_root *b);
+bool gp_planner_is_array(const gp_node *n); /* pass_inputs.c */
+
+/* Products (products.c): describes them and decides which are stored; whether a pass of this level makes
+ * the node's elements; gp_plan_pass.columns of the pass of root `first` and those that share it. */
+gpuproc_status gp_planner_products(gp_planner *p, gpuproc_error *err);
+bool gp_planner_makes(const gp_planner *p, int node, int level);
+const gp_plan_stored *gp_planner_product(const gp_planner *p, int node);
+gpuproc_status gp_planner_columns(gp_planner *p, size_t first, uint64_t *columns, gpuproc_error *err);
 
 /* The scalars before and behind passes (scalars.c). */
 gpuproc_status gp_planner_scalars(gp_planner *p, const bool *wanted, gp_pass *pass, gpuproc_error *err);

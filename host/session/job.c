@@ -309,6 +309,36 @@ static void prepare_run(gpuproc_job *job, const gpuproc_job_options *options)
     job->bytes_total = gp_run_bytes(&job->plan);
 }
 
+static bool has_matrices(const gp_plan *plan)
+{
+    for (size_t i = 0; i < plan->passes; i++) {
+        if (plan->pass[i].products) return true;
+        for (size_t f = 0; f < plan->pass[i].folds; f++) {
+            switch (plan->pass[i].fold[f].spec.op) {
+#define X(name, kinds) case GP_OP_##name:
+                GP_OPS_MATRIX_FOLD(X)
+#undef X
+                return true;
+            default: break;
+            }
+        }
+    }
+    return false;
+}
+
+/* The library for matrices, looked for when the first job needs it. */
+static gpuproc_status find_linalg(gpuproc_job *job, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    gpuproc_session *session = job->session;
+    if (!has_matrices(&job->plan)) return GPUPROC_OK;
+    pthread_mutex_lock(&session->jobs_lock);
+    if (session->linalg == NULL) st = gp_linalg_open(&session->linalg, err);
+    job->run.linalg = session->linalg;
+    pthread_mutex_unlock(&session->jobs_lock);
+    return st;
+}
+
 static gpuproc_status job_new(gpuproc_session *session, gpuproc_job **out, gpuproc_error *err)
 {
     gpuproc_job *job = gp_calloc(1, sizeof *job);
@@ -354,6 +384,7 @@ gpuproc_status gpuproc_submit(gpuproc_session *session, const char *expression,
     }
     job->box_made = true;
     prepare_run(job, options);
+    GP_TRY(find_linalg(job, err));
     GP_TRY(take_streams(job, inputs, err));
     begin_running(session);
     /* Signals are for the caller's threads; without them SIGXFSZ is a failing write here. */

@@ -72,6 +72,9 @@ gpuproc_status gp_job_bind_outputs(gpuproc_job *job, const gpuproc_output *outpu
 gpuproc_status gp_job_make_header(const gpuproc_job *job, const gp_job_result *result,
                                   const gp_shape *shape, gp_text *header, gpuproc_error *err);
 
+/* Whether the result goes to a pipe or the like, which takes bytes in order. */
+bool gp_job_to_stream(const gp_job_result *result);
+
 /* Results whose length shows at the end (job_growing.c): whether this one goes to a stream, which
  * wants it in front; its shape, as far as it is known; and its end. */
 bool gp_job_goes_late(const gp_job_result *result, const gp_node *node);

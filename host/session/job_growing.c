@@ -11,13 +11,15 @@
 
 #define PIECE_BYTES ((uint64_t)4 << 20)
 
-bool gp_job_goes_late(const gp_job_result *r, const gp_node *node)
+bool gp_job_to_stream(const gp_job_result *r)
 {
     struct stat now;
-    if (!node->growing || r->path == NULL) return false;
+    if (r->path == NULL) return false;
     if (strcmp(r->path, "-") == 0 || gp_target_descriptor(r->path) >= 0) return true;
     return stat(r->path, &now) == 0 && !S_ISREG(now.st_mode) && !S_ISDIR(now.st_mode);
 }
+
+bool gp_job_goes_late(const gp_job_result *r, const gp_node *node) { return node->growing && gp_job_to_stream(r); }
 
 static void shape_of_length(const gp_node *node, uint64_t length, gp_shape *shape)
 {

@@ -70,7 +70,7 @@ static void add_target(gpuproc_job *job, gp_job_result *r, bool has_output)
     /* Only the header of an .npy file can tell of another order. */
     job->target[job->targets++] = (gp_plan_target){
         .node = r->result->node, .scalar = !has_output && node->uniform && node->shape.ndim == 0,
-        .c_order = !r->npy};
+        .c_order = !r->npy, .in_order = gp_job_to_stream(r)};
 }
 
 gpuproc_status gp_job_bind_outputs(gpuproc_job *job, const gpuproc_output *outputs, size_t count,
@@ -98,11 +98,11 @@ gpuproc_status gp_job_bind_outputs(gpuproc_job *job, const gpuproc_output *outpu
         GP_TRY(find_result(job, &outputs[o], &r, err));
         r->to_memory = outputs[o].kind == GPUPROC_OUTPUT_MEMORY;
         r->npy = outputs[o].kind == GPUPROC_OUTPUT_NPY;
-        add_target(job, r, true);
         if (outputs[o].path != NULL && !r->to_memory) {
             r->path = gp_strdup(outputs[o].path);
             if (r->path == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for results");
         }
+        add_target(job, r, true);
     }
     for (size_t i = 0; i < job->results; i++) {
         gp_job_result *r = &job->result[i];

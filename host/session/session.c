@@ -68,6 +68,8 @@ void gpuproc_session_close(gpuproc_session *s)
     gp_jobs_end(s);
     if (s->engine != NULL) gp_io_engine_free(s->engine);
     if (s->registry != NULL) gp_registry_free(s->registry);
+    gp_linalg_close(s->linalg);
+    s->linalg = NULL;
     gp_session_release(s);
 }
 

@@ -19,6 +19,7 @@ struct gpuproc_session {
     pthread_cond_t quiet;        /* no job is under way any more */
     gpuproc_job *jobs;
     size_t running;    /* jobs whose loop has not ended */
+    gp_linalg *linalg; /* opened when the first job needs it */
     size_t references; /* the caller's and one of each job, which may be freed after closing */
 };
 

@@ -44,7 +44,7 @@ static bool read_from(const gp_run *run, size_t pass, int input)
 gpuproc_status gp_kept_prepare(gp_pass_run *p, gpuproc_error *err)
 {
     const gp_run *run = p->run;
-    bool possible = any_can_keep(run) && p->copy_to == NULL;
+    bool possible = any_can_keep(run) && p->copy_to == NULL && !p->plan_pass->products;
     size_t next = possible ? (size_t)(p->plan_pass - run->plan->pass) + 1 : 0;
     p->key = gp_calloc(p->pass->inputs, sizeof *p->key);
     p->keep = gp_calloc(p->pass->inputs, sizeof *p->keep);
@@ -76,7 +76,7 @@ static void forget(gp_run *run, size_t input)
 
 void gp_kept_begin(gp_pass_run *p)
 {
-    for (size_t i = 0; i < p->pass->inputs; i++) {
+    for (size_t i = 0; i < p->pass->inputs && !p->plan_pass->products; i++) {
         size_t input = (size_t)p->pass->input[i].input;
         uint64_t *elements = &p->run->kept[input];
         if (!is_whole(p->run, p->pass, &p->pass->input[i])) continue;

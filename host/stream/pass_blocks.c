@@ -65,6 +65,7 @@ uint64_t gp_pass_large_chunk(const gp_pass_run *p, size_t widest)
 
 void gp_pass_choose_blocks(gp_pass_run *p)
 {
+    if (p->plan_pass->products) return; /* they have chosen */
     p->in_blocks = may_use_blocks(p) && gp_blocks_choose(p->pass, p->chunk_elements, &p->blocks);
 }
 
@@ -78,6 +79,7 @@ void gp_pass_begin_chunk(gp_pass_slot *slot, uint64_t chunk)
     const gp_pass_run *p = slot->pass;
     gp_block *b = &slot->block;
     gp_walk whole;
+    slot->chunk = chunk;
     if (!p->in_blocks) {
         slot->first = chunk * p->chunk_elements;
         slot->count = gp_min_u64(p->chunk_elements, p->pass->count - slot->first);

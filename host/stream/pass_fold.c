@@ -190,7 +190,9 @@ gpuproc_status gp_pass_folds_make(gp_pass_run *p, gpuproc_error *err)
         uint64_t budget = gp_fold_bytes(&fold->plan->spec);
         if (wants_more(&fold->plan->spec) && !gp_add_u64(budget, more, &budget)) budget = UINT64_MAX;
         budget = gp_min_u64(budget, gp_pass_budget(p));
-        GP_TRY(gp_fold_new(&fold->plan->spec, budget, &p->workers, &fold->fold, err));
+        gp_fold_spec spec = fold->plan->spec;
+        spec.linalg = p->run->linalg;
+        GP_TRY(gp_fold_new(&spec, budget, &p->workers, &fold->fold, err));
         p->fold_bytes += budget;
         p->folds++;
         fold->fed = true;

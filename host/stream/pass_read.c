@@ -16,13 +16,14 @@ static size_t streamed_input_of(const gp_pass *pass, int node)
     return SIZE_MAX;
 }
 
-/* The input that output o is; SIZE_MAX: it is computed. Into memory all workers copy, with the pass. */
+/* The input that output o is; SIZE_MAX: it is computed. Into memory all workers copy, with the pass; products are
+ * made there. */
 static size_t copied_from(const gp_pass_run *p, size_t o)
 {
-    size_t target = p->plan_pass->output_target[o];
-    gp_sink *sink = gp_pass_sink(p, target);
-    if (sink != NULL && gp_sink_place(sink, 0) != NULL) return SIZE_MAX;
-    return streamed_input_of(p->pass, p->pass->output[o].node);
+    gp_sink *sink = gp_pass_output_sink(p, o);
+    size_t i = streamed_input_of(p->pass, p->pass->output[o].node);
+    if (i != SIZE_MAX && gp_pass_product(p, p->pass->input[i].input) != NULL) return i;
+    return sink != NULL && gp_sink_place(sink, 0) != NULL ? SIZE_MAX : i;
 }
 
 gpuproc_status gp_pass_find_copies(gp_pass_run *p, gpuproc_error *err)
@@ -30,7 +31,7 @@ gpuproc_status gp_pass_find_copies(gp_pass_run *p, gpuproc_error *err)
     const gp_pass *pass = p->pass;
     size_t copies = 0;
     bool in_place = true;
-    for (size_t d = 0; d < p->run->devices; d++) in_place = in_place && p->run->device[d]->in_place;
+    for (size_t d = 0; d < p->run->devices && !p->plan_pass->products; d++) in_place = in_place && p->run->device[d]->in_place;
     p->input_of = gp_calloc(pass->outputs, sizeof *p->input_of);
     p->less = *pass;
     p->less.output = gp_calloc(pass->outputs, sizeof *p->less.output);
@@ -156,13 +157,34 @@ static void set_inputs(gp_pass_slot *slot, const gp_pass_read *r, const void *da
         slot->input[i] = (const char *)data + slot->device->place[i].lag * item;
 }
 
+static bool reads_product(const gp_pass_run *p, const gp_pass_read *r)
+{
+    return gp_pass_product(p, p->pass->input[r->input].input) != NULL;
+}
+
+/* Where a product's elements go at once: the memory of the result that it is; NULL: to staging. */
+static void *place_of_product(const gp_pass_slot *slot, const gp_pass_read *r)
+{
+    const gp_pass_run *p = slot->pass;
+    if (!reads_product(p, r) || p->in_blocks) return NULL;
+    for (size_t o = 0; o < p->pass->outputs; o++) {
+        gp_sink *sink = gp_pass_output_sink(p, o);
+        void *place = p->input_of[o] == r->input && sink != NULL
+                          ? gp_sink_place(sink, slot->first * gpuproc_dtype_bytes(r->dtype)) : NULL;
+        if (place != NULL) return place;
+    }
+    return NULL;
+}
+
 static bool start_one(gp_pass_slot *slot, size_t index)
 {
     gp_pass_run *p = slot->pass;
     const gp_pass_read *r = &slot->device->read[index];
     bool alone = slot->device->place[r->input].next == SIZE_MAX;
     void *theirs = alone && slot->slot != NULL && slot->slot->input != NULL ? slot->slot->input[r->input] : NULL;
-    void *buffer = gp_pass_staging(theirs, &slot->in_staging[index], p->chunk_elements + r->more, r->dtype);
+    void *buffer = place_of_product(slot, r);
+    if (buffer == NULL)
+        buffer = gp_pass_staging(theirs, &slot->in_staging[index], p->chunk_elements + r->more, r->dtype);
     if (buffer == NULL) {
         gpuproc_error err;
         gp_fail(&err, GPUPROC_NO_MEMORY, "out of memory for staging");
@@ -251,10 +273,20 @@ bool gp_pass_read_held(gp_pass_slot *slot)
     return slot->for_cpu;
 }
 
+/* What it read itself is counted when the pass ends. */
+static bool product_ended(gp_pass_slot *slot, const gp_pass_read *r, const gp_read *read)
+{
+    gp_pass_trace_moved(slot, (gp_span){read->begin_ns, read->end_ns}, 0, 0);
+    if (read->status != GPUPROC_OK) gp_pass_keep_error(slot->pass, &read->error);
+    else set_inputs(slot, r, read->data);
+    return read->status == GPUPROC_OK;
+}
+
 bool gp_pass_read_ended(gp_pass_slot *slot, gp_operation *op)
 {
     const gp_pass_read *r = &slot->device->read[op->index];
     const gp_read *read = &op->read;
+    if (reads_product(slot->pass, r)) return product_ended(slot, r, read);
     /* A walk may take fewer bytes from the file than it has elements, or more. */
     uint64_t bytes = r->walk != NULL && read->bytes > 0 ? read->bytes
                                                         : read->count * gpuproc_dtype_bytes(r->dtype);

@@ -116,8 +116,7 @@ static void *output_place(gp_pass_slot *slot, size_t o, size_t work)
 {
     gp_pass_run *p = slot->pass;
     const gp_pass_output *out = &p->pass->output[o];
-    size_t target = p->plan_pass->output_target[o];
-    gp_sink *sink = gp_pass_sink(p, target);
+    gp_sink *sink = gp_pass_output_sink(p, o);
     if (slot->device->device->in_place && sink != NULL && !p->in_blocks) {
         void *place = gp_sink_place(sink, slot->first * gpuproc_dtype_bytes(out->dtype));
         if (place != NULL) return place;
@@ -279,8 +278,8 @@ static void write_output(gp_pass_slot *slot, size_t o)
     const gp_pass_output *out = &p->pass->output[o];
     size_t item = gpuproc_dtype_bytes(out->dtype), bytes = slot->count * item;
     size_t target = p->plan_pass->output_target[o];
-    if (target == SIZE_MAX) return;
-    gp_sink *sink = gp_pass_sink(p, target);
+    gp_sink *sink = gp_pass_output_sink(p, o);
+    if (target == SIZE_MAX && sink == NULL) return;
     if (sink == NULL) {
         /* A 0-d target without a destination: its one element becomes a value. */
         gp_run_keep_value(p->run, out->node, out->dtype, slot->output[o]);
@@ -373,7 +372,7 @@ static void retire(void *ctx, unsigned index, uint64_t chunk, bool ok)
     if (!ok) return;
     atomic_fetch_add(&p->run->counters.bytes_done, bytes);
     bool by_cpu = slot->on_cpu || slot->device->device == p->run->cpu;
-    if (by_cpu) p->run->counters.used_cpu = true;
+    if (by_cpu && !(p->plan_pass->products && p->copies)) p->run->counters.used_cpu = true;
     for (size_t d = 0; d < p->run->devices && d < 64; d++) {
         if (!slot->on_cpu && p->run->device[d] == slot->device->device)
             p->run->counters.used_device[d] = true;

@@ -123,7 +123,7 @@ gpuproc_status gp_pass_straighten(gp_pass_run *p, size_t widest, gpuproc_error *
     gpuproc_status st = GPUPROC_OK;
     size_t inputs = p->pass->inputs;
     bool any = false;
-    if (p->copy_to != NULL || gp_pass_would_use_blocks(p, widest)) return GPUPROC_OK;
+    if (p->copy_to != NULL || p->plan_pass->products || gp_pass_would_use_blocks(p, widest)) return GPUPROC_OK;
     uint64_t elements = elements_of(p, widest);
     for (size_t i = 0; i < inputs; i++) any = any || is_worth_it(p, i, elements);
     if (!any) return GPUPROC_OK;

@@ -40,6 +40,7 @@ typedef struct gp_run {
     gp_device *const *device;     /* that share the passes */
     size_t devices;
     pthread_mutex_t *device_lock; /* held around every call of a device */
+    const gp_linalg *linalg;      /* NULL where the plan has no matrices */
     gp_source **source;           /* per array; NULL where not read, and for stored arrays */
     gp_sink *const *sink;         /* per plan target; NULL: its bytes go to `value` */
     const uint64_t *room;         /* per target: bytes that its sink takes, the rest is dropped; NULL: all */

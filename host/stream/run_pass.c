@@ -121,7 +121,7 @@ static gpuproc_status prepare_devices(gp_pass_run *p, gpuproc_error *err)
         p->device[p->devices++] = (gp_pass_device){.pass = p, .device = run->cpu};
         return GPUPROC_OK;
     }
-    for (size_t i = 0; i < run->devices; i++) {
+    for (size_t i = 0; i < run->devices && !p->plan_pass->products; i++) {
         gp_device *device = run->device[i];
         gpuproc_error why = {0};
         gpuproc_status st = prepare_device(p, device, &why);
@@ -189,6 +189,7 @@ out:
 static gpuproc_status choose_chunking(gp_pass_run *p, uint64_t chunk_bytes, gp_chunking *out,
                                       gpuproc_error *err)
 {
+    if (p->plan_pass->products) return gp_pass_products_chunking(p, slot_bytes, out, err);
     if (p->kept_elements != 0 &&
         choose_for_all(p, p->kept_elements * widest(p), out, NULL) == GPUPROC_OK)
         return GPUPROC_OK;
@@ -207,6 +208,7 @@ static gpuproc_status prepare_slots(gp_pass_run *p, gpuproc_error *err)
         GP_TRY(choose_chunking(p, chunk_bytes, &chunking, err));
         p->chunk_elements = chunking.elements;
         gp_pass_choose_blocks(p);
+        if (p->plan_pass->products) GP_TRY(gp_pass_products_open(p, err));
         p->slot = gp_calloc((size_t)chunking.slots * p->devices, sizeof *p->slot);
         if (p->slot == NULL) {
             st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for %u slots", chunking.slots);
@@ -277,6 +279,12 @@ gp_sink *gp_pass_sink(const gp_pass_run *p, size_t target)
 {
     if (target == SIZE_MAX) return NULL;
     return p->copy_to != NULL ? p->copy_to : p->run->sink[target];
+}
+
+gp_sink *gp_pass_output_sink(const gp_pass_run *p, size_t o)
+{
+    size_t stored = p->copy_to == NULL ? p->plan_pass->output_stored[o] : SIZE_MAX;
+    return stored != SIZE_MAX ? p->run->store[stored].sink : gp_pass_sink(p, p->plan_pass->output_target[o]);
 }
 
 /* A pipe may have nothing to give, and nobody to take, for ever: what waits for one
@@ -424,6 +432,7 @@ static gpuproc_status run_pass(gp_run *run, const gp_plan_pass *plan_pass, gp_si
     GP_TRY(finish_reductions(&p, err));
 out:
     drop_slots(&p);
+    gp_pass_products_close(&p);
     free(p.slot);
     if (p.device != NULL) gp_pass_devices_free(&p);
     gp_pass_folds_free(&p);

@@ -103,7 +103,7 @@ struct gp_pass_slot {
     bool on_cpu; /* the present chunk was done there */
     bool for_cpu; /* it is being read again for the CPU: its device alone had the bytes */
 
-    uint64_t first, count; /* of the present chunk; in blocks `first` is 0 */
+    uint64_t chunk, first, count; /* of the present chunk; in blocks `first` is 0 */
     gp_block block;        /* in blocks: which one it is */
     gp_walk *block_walk;   /* per read: how it goes through the block */
     unsigned pending;      /* operations under way */
@@ -140,6 +140,13 @@ typedef struct gp_resident {
     size_t page_bytes;
 } gp_resident;
 
+/* A product among the pass's inputs. */
+typedef struct gp_pass_product_run {
+    int array;
+    const gp_plan_stored *stored;
+    gp_product_tiling tiling;
+} gp_pass_product_run;
+
 struct gp_pass_run {
     gp_run *run;
     const gp_plan_pass *plan_pass;
@@ -169,6 +176,9 @@ struct gp_pass_run {
     gp_pass_slot *slot;
     unsigned slots;
     gp_reduce_state **state;
+    gp_pass_product_run *product;
+    size_t products;
+    gp_device **multiplier; /* devices that multiply */
     gp_pass_fold *fold;
     size_t folds;
     gp_folder folder;
@@ -247,6 +257,16 @@ bool gp_pass_fold_ended(gp_pass_slot *slot, gp_operation *op);
 gpuproc_status gp_pass_folds_end(gp_pass_run *pass, bool *again, gpuproc_error *err);
 /* What is left of the results. */
 gpuproc_status gp_pass_folds_finish(gp_pass_run *pass, gpuproc_error *err);
+
+/* Products (pass_product.c): the one that an array is, or NULL; chunks that are whole tiles; their sources,
+ * open while the pass is under way. */
+const gp_plan_stored *gp_pass_product(const gp_pass_run *pass, int array);
+gpuproc_status gp_pass_products_chunking(gp_pass_run *pass, gp_slot_bytes_fn slot_bytes, gp_chunking *out,
+                                         gpuproc_error *err);
+gpuproc_status gp_pass_products_open(gp_pass_run *pass, gpuproc_error *err);
+void gp_pass_products_close(gp_pass_run *pass);
+/* The sink of an output: of its target, or of the array that it is; NULL: none. */
+gp_sink *gp_pass_output_sink(const gp_pass_run *pass, size_t output);
 
 /* What devices keep from pass to pass (kept.c). */
 gpuproc_status gp_kept_prepare(gp_pass_run *pass, gpuproc_error *err);

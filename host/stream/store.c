@@ -57,6 +57,10 @@ gpuproc_status gp_stores_before(gp_run *run, size_t pass, gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
     const gp_plan_pass *p = &run->plan->pass[pass];
+    for (size_t o = 0; o < p->pass.outputs; o++) {
+        size_t s = p->output_stored[o];
+        if (s != SIZE_MAX && run->store[s].sink == NULL) GP_TRY(open_store(run, s, err));
+    }
     for (size_t f = 0; f < p->folds; f++) {
         if (p->fold[f].array < 0) continue;
         size_t s = (size_t)p->fold[f].array - run->plan->program->inputs;

@@ -1,0 +1,229 @@
+/* Products of matrices that a pass reads: how much of them is made at once, and who makes it. The pass itself
+ * runs on the CPU, where the tile is; the devices multiply. */
+#include "stream/run_pass.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "device/cpu/cpu_device.h"
+
+#include <inttypes.h>
+
+const gp_plan_stored *gp_pass_product(const gp_pass_run *p, int array)
+{
+    const gp_plan *plan = p->run->plan;
+    if ((size_t)array < plan->program->inputs) return NULL;
+    const gp_plan_stored *stored = &plan->stored[(size_t)array - plan->program->inputs];
+    return stored->product ? stored : NULL;
+}
+
+static size_t products_of(const gp_pass_run *p)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < p->pass->inputs; i++) count += gp_pass_product(p, p->pass->input[i].input) != NULL;
+    return count;
+}
+
+/* ---- Tiles ------------------------------------------------------------------ */
+
+/* Bytes of the operands that have to be brought into memory if they are to be there as a whole. */
+static uint64_t bytes_to_bring(const gp_pass_run *p, const gp_plan_stored *stored)
+{
+    uint64_t sum = 0;
+    for (int k = 0; k < 2; k++) {
+        gp_source *source = p->run->source[stored->operand[k]];
+        uint64_t bytes = gp_shape_size(&stored->spec.walk[k].shape), low, high;
+        gp_view view;
+        if (!gp_walk_span(&stored->spec.walk[k], &low, &high)) continue;
+        bool there = gp_source_view_storage(source, low, 1, &view) && view.map == NULL;
+        if (there) continue;
+        if (view.map != NULL) gp_source_unview(source, &view);
+        if (!gp_mul_u64(bytes, gpuproc_dtype_bytes(stored->spec.operand[k]), &bytes) ||
+            !gp_add_u64(sum, bytes, &sum))
+            return UINT64_MAX;
+    }
+    return sum;
+}
+
+static bool tile(const gp_pass_run *p, const gp_plan_stored *stored, uint64_t budget, uint64_t element,
+                 unsigned slots, gp_product_tiling *tiling, uint64_t *least)
+{
+    uint64_t bring = bytes_to_bring(p, stored);
+    gp_product_need need = {.budget = budget, .tile_bytes = element * slots, .whole = bring <= budget / 2,
+                            .strips = p->plan_pass->columns != 0};
+    if (need.whole) need.budget -= bring;
+    if (need.whole && gp_product_tile(&stored->spec, &need, tiling, least)) return true;
+    need.whole = false;
+    need.budget = budget;
+    return gp_product_tile(&stored->spec, &need, tiling, least);
+}
+
+/* As many rows as the asked-for chunk size allows. */
+static uint64_t fewer_rows(const gp_pass_run *p, uint64_t rows, uint64_t columns, uint64_t element)
+{
+    if (p->run->chunk_bytes == 0) return rows;
+    return gp_min_u64(rows, gp_max_u64(p->run->chunk_bytes / (columns * element), 1));
+}
+
+static uint64_t greatest_common(uint64_t a, uint64_t b) { return b == 0 ? a : greatest_common(b, a % b); }
+
+/* Bytes that a slot takes for one element more. */
+static uint64_t element_bytes(gp_slot_bytes_fn slot_bytes, void *ctx)
+{
+    uint64_t few, many, device;
+    slot_bytes(ctx, GP_BLOCK, &few, &device);
+    slot_bytes(ctx, 1025 * (uint64_t)GP_BLOCK, &many, &device);
+    return gp_max_u64(gp_ceil_div(many - few, 1024 * (uint64_t)GP_BLOCK), 1);
+}
+
+/* How many multiply at once, beside the slot that is being written. */
+static unsigned multipliers(const gp_run *run)
+{
+    unsigned count = 0;
+    for (size_t d = 0; d < run->devices; d++) count += run->device[d] == run->cpu || run->device[d]->matrix != NULL;
+    return count > 0 ? count : 1;
+}
+
+/* The product's tiling, for `slots` tiles at a time or for one: writing beside multiplying is worth less than
+ * reading much more. */
+static gpuproc_status choose_tiling(const gp_pass_run *p, gp_pass_product_run *product, uint64_t budget,
+                                    uint64_t element, unsigned *slots, gpuproc_error *err)
+{
+    const gp_run *run = p->run;
+    bool free_choice = !run->sync && run->slots == 0 && multipliers(run) == 1;
+    gp_product_tiling one;
+    uint64_t least = 0, left = budget / 8 * 7;
+    if (!tile(p, product->stored, left, element, 1, &one, &least))
+        return gp_fail(err, GPUPROC_BUDGET,
+                       "a tile of the matrix product takes %" PRIu64 " bytes, but the memory budget leaves %" PRIu64,
+                       least, left);
+    bool several = tile(p, product->stored, left, element, *slots, &product->tiling, &least);
+    if (several && (!free_choice || product->tiling.read_bytes / 11 <= one.read_bytes / 10)) return GPUPROC_OK;
+    product->tiling = one;
+    *slots = 1;
+    return GPUPROC_OK;
+}
+
+static gpuproc_status choose_tilings(gp_pass_run *p, size_t products, uint64_t element, unsigned *slots,
+                                     gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    p->product = gp_calloc(products, sizeof *p->product);
+    if (p->product == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a pass");
+    for (size_t i = 0; i < p->pass->inputs; i++) {
+        const gp_plan_stored *stored = gp_pass_product(p, p->pass->input[i].input);
+        if (stored == NULL) continue;
+        gp_pass_product_run *product = &p->product[p->products++];
+        *product = (gp_pass_product_run){.array = p->pass->input[i].input, .stored = stored};
+        GP_TRY(choose_tiling(p, product, gp_pass_budget(p) / products, element, slots, err));
+    }
+out:
+    return st;
+}
+
+/* Chunks of so many rows: whole blocks of reduction. */
+static uint64_t whole_rows(const gp_pass_run *p, uint64_t rows, uint64_t columns)
+{
+    uint64_t unit = GP_BLOCK / greatest_common(columns, GP_BLOCK);
+    return gp_min_u64(gp_max_u64(rows / unit, 1) * unit * columns, gp_ceil_div(p->pass->count, GP_BLOCK) * GP_BLOCK);
+}
+
+gpuproc_status gp_pass_products_chunking(gp_pass_run *p, gp_slot_bytes_fn slot_bytes, gp_chunking *out,
+                                         gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    const gp_run *run = p->run;
+    uint64_t element = element_bytes(slot_bytes, &p->device[0]), panels = 0, host, device;
+    uint64_t rows = UINT64_MAX, columns = UINT64_MAX, all = 0;
+    unsigned slots = run->sync ? 1 : run->slots ? run->slots : multipliers(run) + 1;
+    GP_TRY(choose_tilings(p, products_of(p), element, &slots, err));
+    for (size_t k = 0; k < p->products; k++) {
+        const gp_product_tiling *tiling = &p->product[k].tiling;
+        rows = gp_min_u64(rows, tiling->rows);
+        columns = gp_min_u64(columns, tiling->strip);
+        panels += tiling->panel_bytes;
+        all = p->product[k].stored->spec.n;
+    }
+    rows = fewer_rows(p, rows, columns, element);
+    p->in_blocks = columns < all;
+    if (p->in_blocks) {
+        gp_blocks_of_matrix(&p->pass->shape, gp_min_u64(rows, (uint64_t)p->pass->shape.dim[0]), columns, &p->blocks);
+        out->elements = gp_ceil_div(gp_shape_size(&p->blocks.most), GP_BLOCK) * GP_BLOCK;
+    } else {
+        out->elements = whole_rows(p, rows, columns);
+        rows = gp_ceil_div(out->elements, columns);
+    }
+    p->chunk_elements = out->elements;
+    out->slots = (unsigned)gp_min_u64(slots, gp_pass_chunks(p));
+    slot_bytes(&p->device[0], out->elements, &host, &device);
+    out->host_bytes = out->slots * host + panels;
+    for (size_t k = 0; k < p->products; k++) { /* what they have in common */
+        p->product[k].tiling.rows = rows;
+        p->product[k].tiling.strip = columns;
+    }
+out:
+    return st;
+}
+
+/* ---- Sources ---------------------------------------------------------------- */
+
+static void log_line(void *ctx, gpuproc_log_level level, const char *message)
+{
+    gp_run_log(ctx, level, "%s", message);
+}
+
+gpuproc_status gp_pass_products_open(gp_pass_run *p, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    gp_run *run = p->run;
+    gp_product_options options = {.linalg = run->linalg, .no_fallback = run->no_fallback, .log = log_line,
+                                  .log_ctx = run};
+    p->multiplier = gp_calloc(run->devices, sizeof *p->multiplier);
+    if (p->multiplier == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a pass");
+    gp_cpu_device_workers(run->cpu, &options.workers);
+    for (size_t d = 0; d < run->devices; d++) {
+        if (run->device[d] == run->cpu) options.cpu = true;
+        else if (run->device[d]->matrix != NULL) p->multiplier[options.devices++] = run->device[d];
+    }
+    options.cpu = options.cpu || options.devices == 0;
+    options.device = p->multiplier;
+    for (size_t k = 0; k < p->products; k++) {
+        gp_pass_product_run *product = &p->product[k];
+        for (int o = 0; o < 2; o++) options.source[o] = run->source[product->stored->operand[o]];
+        options.tiling = product->tiling;
+        GP_TRY(gp_product_open(&product->stored->spec, &options, run->engine, &run->source[product->array], err));
+    }
+out:
+    return st;
+}
+
+static void add_counts(gp_pass_run *p, const gp_product_counts *counts)
+{
+    gp_counters *c = &p->run->counters;
+    uint64_t now = gp_now_ns();
+    gp_run_trace(p->run, GPUPROC_STAGE_READ, NULL, now, now, counts->bytes_read, 0);
+    c->fallbacks += counts->tiles_again;
+    if (counts->used_cpu) c->used_cpu = true;
+    for (size_t m = 0; m < p->run->devices && m < 64; m++) {
+        for (size_t d = 0; counts->used_device[m] && d < p->run->devices && d < 64; d++) {
+            if (p->run->device[d] == p->multiplier[m]) c->used_device[d] = true;
+        }
+    }
+}
+
+void gp_pass_products_close(gp_pass_run *p)
+{
+    for (size_t k = 0; k < p->products; k++) {
+        gp_source **source = &p->run->source[p->product[k].array];
+        gp_product_counts counts;
+        if (*source == NULL) continue;
+        gp_product_counts_of(*source, &counts);
+        add_counts(p, &counts);
+        gp_source_close(*source);
+        *source = NULL;
+    }
+    free(p->product);
+    free(p->multiplier);
+    p->product = NULL;
+    p->multiplier = NULL;
+    p->products = 0;
+}
