@@ -104,7 +104,7 @@ static matrix make(gp_dtype dtype, uint64_t rows, uint64_t columns, int layout, 
 
 /* ---- The plain triple loop ---- */
 
-typedef __float128 wide;
+typedef long double wide; /* 11 bits more than float64: 0.1 % of the bound is its own error */
 typedef struct number {
     wide re, im;
 } number;
@@ -129,7 +129,7 @@ static uint64_t bits_at(gp_dtype dtype, const void *data, int64_t at)
 
 static int64_t place(const gp_matrix *m, uint64_t i, uint64_t j) { return (int64_t)i * m->row + (int64_t)j * m->column; }
 
-static double size_of(number x) { return hypot((double)x.re, (double)x.im); }
+static double size_of(number x) { return x.im == 0 ? fabs((double)x.re) : sqrt((double)(x.re * x.re + x.im * x.im)); }
 
 static bool same_class(double x, double y)
 {
@@ -175,7 +175,7 @@ static void check_element(const gp_multiply *p, const void *old, uint64_t i, uin
     assert_true(same_class((double)sum.re, (double)is.re));
     if (!isfinite((double)sum.re)) return;
     double error = size_of((number){is.re - sum.re, is.im - sum.im});
-    double bound = exact ? 0 : ((double)p->k + 2) * unit_of(p->dtype) * sizes;
+    double bound = exact ? 0 : 1.001 * ((double)p->k + 2) * unit_of(p->dtype) * sizes;
     if (!(error <= bound))
         fail_msg("%s (%lu, %lu, %lu): element (%lu, %lu) is %g, off by %g, at most %g", gpuproc_dtype_name(p->dtype), (unsigned long)p->m,
                  (unsigned long)p->n, (unsigned long)p->k, (unsigned long)i, (unsigned long)j, (double)is.re, error, bound);
