@@ -139,14 +139,13 @@ gpuproc_status gp_multiply_run(const gp_linalg *linalg, const gp_multiply *multi
     r.grid = cut(&whole);
     uint64_t units = r.grid.parts * r.grid.slices;
     if (units == 1 && r.blas && gp_multiply_blas(&linalg->blas, &whole)) return GPUPROC_OK;
-    unsigned count = (unsigned)gp_min_u64(workers->count, units);
     r.each = r.blas ? 0 : gp_multiply_scratch(&whole);
     if (units == 1 && r.each <= GP_MULTIPLY_LEAST) {
         one(&r, 0, NULL);
         return GPUPROC_OK;
     }
     if (r.each > 0) {
-        r.scratch = gp_calloc(count, r.each);
+        r.scratch = gp_calloc(workers->count, r.each);
         if (r.scratch == NULL) GP_TRY(gp_fail(err, GPUPROC_NO_MEMORY, "no memory for the panels of a product"));
     }
     if (r.grid.slices > 1) {

@@ -201,7 +201,7 @@ size_t gp_multiply_scratch(const gp_multiply *part)
     const kernel *kern = kernel_of(part->dtype);
     uint64_t row = gp_min_u64(part->k, KC) * kern->packed;
     uint64_t lanes = gp_min_u64(part->m, most) + gp_min_u64(part->n, most) + 2 * kern->columns;
-    return gp_max_u64(gp_min_u64(lanes * row * 5, most), GP_MULTIPLY_LEAST);
+    return gp_max_u64(gp_min_u64(up(lanes * row * 5, 64), most), GP_MULTIPLY_LEAST);
 }
 
 void gp_multiply_plain(const gp_multiply *part, void *scratch, size_t bytes)
