@@ -224,6 +224,13 @@ gp_value gp_build_gram(gp_builder *b, gp_value x)
     return gp_value_of_node(b, gp_build_placed(b, gp_ir_fold(b->program, GP_OP_GRAM, gp_build_dtype(b, node), node, -1, 0, 0, &shape, false)));
 }
 
+bool gp_try_gram(gp_builder *b, gp_value x, gp_value y, gp_value *product)
+{
+    if (gp_matrix_failed(b, &x) || gp_matrix_failed(b, &y) || !is_gram(b, x, y)) return false;
+    *product = gp_build_gram(b, y);
+    return true;
+}
+
 static bool fits(gp_builder *b, const char *name, const gp_shape *x, const gp_shape *y)
 {
     char from[200], to[200];
@@ -237,7 +244,8 @@ static bool fits(gp_builder *b, const char *name, const gp_shape *x, const gp_sh
 static gp_value matmul(gp_builder *b, const char *name, gp_value x, gp_value y, int drop)
 {
     gp_factor f[2];
-    if (is_gram(b, x, y)) return gp_build_gram(b, y);
+    gp_value product;
+    if (gp_try_gram(b, x, y, &product)) return product;
     if (!gp_factor_take(b, &x, &f[0]) || !gp_factor_take(b, &y, &f[1])) return failed();
     return gp_build_product(b, name, f[0], f[1], drop);
 }

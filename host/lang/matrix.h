@@ -47,6 +47,8 @@ int gp_matrix_node(gp_builder *b, const gp_value *v);
 gp_value gp_value_of_node(gp_builder *b, int node);
 /* x^H x, (n, n), by a fold over the rows of x. */
 gp_value gp_build_gram(gp_builder *b, gp_value x);
+/* x @ y that way, where it can be; false where it cannot. */
+bool gp_try_gram(gp_builder *b, gp_value x, gp_value y, gp_value *product);
 
 /* matmul with NumPy's rules for one axis, two, and stacks. */
 gp_value gp_check_matmul(gp_builder *b, const gp_function *fn, const gp_value *v);
