@@ -1,5 +1,5 @@
 /* The tree, statement by statement, to the program. */
-#include "lang/build.h"
+#include "lang/matrix.h"
 
 #include "base/memory.h"
 
@@ -177,7 +177,7 @@ static gp_value operation(gp_builder *b, const gp_ast_node *node)
         if (b->st != GPUPROC_OK) return of(-1);
     }
     const gp_function *fn = gp_function_find(node->spells, strlen(node->spells));
-    return gp_check_operator(b, fn->id, v, count);
+    return fn->id == GP_FN_matmul ? gp_check_matmul(b, fn, v) : gp_check_operator(b, fn->id, v, count);
 }
 
 /* A TUPLE or SLICE of the operands. */

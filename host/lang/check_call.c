@@ -1,5 +1,5 @@
 /* Calls: which argument is which, and the functions whose arguments are not all operands. */
-#include "lang/build.h"
+#include "lang/matrix.h"
 
 #include "base/memory.h"
 
@@ -431,6 +431,8 @@ gp_value gp_check_special(gp_builder *b, const gp_function *fn, const gp_value *
     case GP_RULE_STATISTICS: return gp_check_statistics(b, fn, args, given);
     case GP_RULE_PRODUCT:
     case GP_RULE_AGREE: return gp_check_pair(b, fn, args, given);
+    case GP_RULE_MATRIX: return gp_check_matrix(b, fn, args, given);
+    case GP_RULE_LINALG: return gp_check_linalg(b, fn, args, given);
     case GP_RULE_ORDER: return gp_check_order(b, fn, args, given);
     case GP_RULE_SCAN: return gp_check_scan(b, fn, args, given);
     case GP_RULE_SELECTION: return gp_check_selection(b, fn, args, given);

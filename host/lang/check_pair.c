@@ -1,4 +1,4 @@
-/* Functions of two whole arrays: dot and its like, convolutions with a short kernel, allclose, array_equal. */
+/* Functions of two whole arrays: convolutions with a short kernel, allclose, array_equal. */
 #include "lang/operand.h"
 
 #include <inttypes.h>
@@ -20,27 +20,6 @@ static gp_value plain(gp_builder *b, const gp_function *fn, const gp_value *v)
     return gp_build_window_view(b, v);
 }
 
-/* ---- Products ---- */
-
-/* A dtype in which the products and the sum of them round little: only the result is rounded. */
-static gp_dtype wide(gp_dtype dtype)
-{
-    if (gp_dtype_kind(dtype) == GP_KIND_COMPLEX) return GPUPROC_COMPLEX128;
-    return gp_dtype_is_float(dtype) ? GPUPROC_FLOAT64 : dtype;
-}
-
-static gp_value sum_of_products(gp_builder *b, gp_value x, gp_value y, bool conjugated)
-{
-    gp_value both[2] = {x, y};
-    gp_dtype dtype = gp_build_common(b, both, 2);
-    gp_value left = gp_build_convert(b, &x, wide(dtype)), right = gp_build_convert(b, &y, wide(dtype));
-    if (is_bad(b, &left) || is_bad(b, &right)) return failed();
-    if (conjugated && gp_value_is_complex(b, &left)) left = gp_check_complex_function(b, gp_function_by_id(GP_FN_conjugate), &left);
-    gp_value product = gp_value_apply(b, GP_FN_multiply, left, right);
-    gp_value total = gp_value_reduced(b, dtype == GPUPROC_BOOL ? GP_FN_any : GP_FN_sum, product, NULL, false);
-    return is_bad(b, &total) ? failed() : gp_build_convert(b, &total, dtype);
-}
-
 /* A value as a node, with the shape that it has for NumPy (a selection: one axis, -1 long). */
 static bool take_shape(gp_builder *b, gp_value *v, gp_shape *shape)
 {
@@ -49,50 +28,6 @@ static bool take_shape(gp_builder *b, gp_value *v, gp_shape *shape)
     *shape = v->kind == GP_VAL_NODE ? *gp_build_shape(b, v->node) : (gp_shape){0};
     if (v->selected) *shape = (gp_shape){1, {-1}};
     return true;
-}
-
-static gp_value reshaped(gp_builder *b, gp_value v, const gp_shape *shape)
-{
-    int *part[2] = {&v.node, &v.im};
-    if (v.kind != GP_VAL_NODE) return v;
-    for (int k = 0; k < (v.complex ? 2 : 1) && *part[0] >= 0; k++)
-        *part[k] = b->program->node[*part[k]].uniform ? gp_build_fill(b, *part[k], shape) : gp_build_reshape(b, *part[k], shape);
-    return v.complex && v.im < 0 ? failed() : v;
-}
-
-static gp_value dot(gp_builder *b, const gp_function *fn, gp_value x, gp_value y)
-{
-    gp_shape from, to;
-    if (!take_shape(b, &x, &from) || !take_shape(b, &y, &to)) return failed();
-    if (fn->id == GP_FN_vdot) {
-        for (int k = 0; k < 2; k++) {
-            gp_value *v = k == 0 ? &x : &y;
-            gp_shape *shape = k == 0 ? &from : &to;
-            if (v->selected || shape->ndim == 1) continue;
-            *shape = (gp_shape){1, {(int64_t)gp_shape_size(shape)}};
-            *v = reshaped(b, *v, shape);
-        }
-    } else if (from.ndim == 0 || to.ndim == 0) {
-        return gp_value_apply(b, GP_FN_multiply, x, y);
-    }
-    if (from.ndim > 1 || to.ndim > 1)
-        return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() takes arrays of one dimension, found %d and %d", fn->name,
-                                           from.ndim, to.ndim));
-    if (from.dim[0] != to.dim[0] && !x.selected && !y.selected)
-        return gp_value_node(gp_build_fail(b, GPUPROC_SHAPE, "shapes (%" PRId64 ",) and (%" PRId64 ",) not aligned: %" PRId64
-                                           " (dim 0) != %" PRId64 " (dim 0)", from.dim[0], to.dim[0], from.dim[0], to.dim[0]));
-    return sum_of_products(b, x, y, fn->id == GP_FN_vdot);
-}
-
-static gp_value outer(gp_builder *b, const gp_function *fn, gp_value x, gp_value y)
-{
-    gp_shape from, to;
-    if (!take_shape(b, &x, &from) || !take_shape(b, &y, &to)) return failed();
-    if (x.selected || y.selected)
-        return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() of a selection is not possible", fn->name));
-    from = (gp_shape){2, {(int64_t)gp_shape_size(&from), 1}};
-    to = (gp_shape){2, {1, (int64_t)gp_shape_size(&to)}};
-    return gp_value_apply(b, GP_FN_multiply, reshaped(b, x, &from), reshaped(b, y, &to));
 }
 
 /* ---- Convolutions ---- */
@@ -229,9 +164,6 @@ gp_value gp_check_pair(gp_builder *b, const gp_function *fn, const gp_value *arg
     case GP_FN_array_equal: return array_equal(b, fn, args);
     case GP_FN_convolve:
     case GP_FN_correlate: return convolve(b, fn, args);
-    default: break;
+    default: return gp_value_node(gp_build_fail(b, GPUPROC_INTERNAL, "no rule for %s", fn->name));
     }
-    gp_value x = plain(b, fn, &args[0]), y = plain(b, fn, &args[1]);
-    if (is_bad(b, &x) || is_bad(b, &y)) return failed();
-    return fn->id == GP_FN_outer ? outer(b, fn, x, y) : dot(b, fn, x, y);
 }

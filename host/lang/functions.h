@@ -51,6 +51,8 @@ typedef enum gp_rule {
     GP_RULE_STRUCTURE,  /* from here on: gp_check_structure and so on (build.h) */
     GP_RULE_STATISTICS,
     GP_RULE_PRODUCT,
+    GP_RULE_MATRIX,
+    GP_RULE_LINALG,
     GP_RULE_ORDER,
     GP_RULE_SCAN,
     GP_RULE_SELECTION,

@@ -5,10 +5,10 @@
 #include <string.h>
 
 static const char *const groups[] = {
-    "Element by element", "Reductions, whole or along axes", "Statistics", "Products of arrays",
+    "Element by element", "Reductions, whole or along axes", "Statistics", "Matrices and products", "Linear algebra", "Convolutions",
     "Order statistics and counts", "Scans, differences, windows", "Structure", "Selection and lookup",
     "Generators and random numbers"};
-enum { ELEMENTS, REDUCTIONS, STATISTICS, PRODUCTS, ORDER, SCANS, STRUCTURE, SELECTION, GENERATORS, GROUPS };
+enum { ELEMENTS, REDUCTIONS, STATISTICS, PRODUCTS, LINALG, CONVOLUTIONS, ORDER, SCANS, STRUCTURE, SELECTION, GENERATORS, GROUPS };
 _Static_assert(sizeof groups / sizeof *groups == GROUPS, "each has its name");
 
 static size_t group_of(gp_rule rule)
@@ -23,7 +23,9 @@ static size_t group_of(gp_rule rule)
     case GP_RULE_PTP:
     case GP_RULE_AGREE: return REDUCTIONS;
     case GP_RULE_STATISTICS: return STATISTICS;
-    case GP_RULE_PRODUCT: return PRODUCTS;
+    case GP_RULE_MATRIX: return PRODUCTS;
+    case GP_RULE_LINALG: return LINALG;
+    case GP_RULE_PRODUCT: return CONVOLUTIONS;
     case GP_RULE_ORDER: return ORDER;
     case GP_RULE_SCAN: return SCANS;
     case GP_RULE_STRUCTURE: return STRUCTURE;

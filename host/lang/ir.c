@@ -57,7 +57,7 @@ static bool same(const gp_node *a, const gp_node *b)
            memcmp(a->arg, b->arg, sizeof a->arg) == 0 &&
            memcmp(&a->ddof, &b->ddof, sizeof a->ddof) == 0 && a->axes == b->axes &&
            a->size == b->size && a->walk == b->walk && a->growing == b->growing &&
-           (a->op != GP_OP_FILL || gp_shape_equal(&a->shape, &b->shape)) &&
+           gp_shape_equal(&a->shape, &b->shape) && /* products and folds may leave ones out */
            memcmp(&a->value.value, &b->value.value, sizeof a->value.value) == 0;
 }
 

@@ -31,7 +31,7 @@ static const binary binaries[] = {
     {">>", "right_shift", PREC_SHIFT},    {"+", "add", PREC_SUM},
     {"-", "subtract", PREC_SUM},          {"*", "multiply", PREC_TERM},
     {"/", "divide", PREC_TERM},           {"//", "floor_divide", PREC_TERM},
-    {"%", "remainder", PREC_TERM},
+    {"%", "remainder", PREC_TERM},        {"@", "matmul", PREC_TERM},
 };
 
 /* What is not of this language, and what is written instead. */
@@ -51,7 +51,6 @@ static const struct {
     {"in", "'in' is not possible here: compare with == and join with |"},
     {"lambda", "'lambda' is not possible here: write the expression itself"},
     {"<>", "'<>' is not an operator: write !="},
-    {"@", "'@' (the matrix product) is not built"},
     {"{", "braces are not possible here"},
     {":=", "':=' is not possible here: write a statement of its own, name = value"},
     {"->", "'->' is not an operator"},
@@ -108,8 +107,7 @@ static int unexpected(parser *p, const char *expected)
         return FAIL(p, GPUPROC_SYNTAX, t, "the statement ends where %s was expected", expected);
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
         if (!is(p, t, foreign[i].sign)) continue;
-        bool later = *foreign[i].sign == '@';
-        return FAIL(p, later ? GPUPROC_UNSUPPORTED : GPUPROC_SYNTAX, t, "%s", foreign[i].advice);
+        return FAIL(p, GPUPROC_SYNTAX, t, "%s", foreign[i].advice);
     }
     if (is_keyword(p, t))
         return FAIL(p, GPUPROC_SYNTAX, t,

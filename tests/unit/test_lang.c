@@ -259,7 +259,7 @@ static void syntax_messages(void **state)
     fails("x + ...", syntax, 1, 5, 3, "'...' is possible only between square brackets");
     fails("x + ()", GPUPROC_SHAPE, 1, 3, 1, "shapes (4,) and (0,)");
     fails("()", syntax, 1, 1, 2, "the expression computes nothing");
-    fails("x @ y", GPUPROC_UNSUPPORTED, 1, 3, 1, "'@'");
+    fails("x @ 2", GPUPROC_VALUE, 1, 3, 1, "matmul: operand 2 is a single number");
     fails("sqrt(x = y = 2)", syntax, 1, 12, 1, "'=' cannot stand inside an expression");
     fails("x + y = 2", syntax, 1, 7, 1, "only names can stand left");
     fails("a = b2 = x", syntax, 1, 8, 1, "one statement assigns one name");
