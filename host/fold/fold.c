@@ -20,6 +20,17 @@ static const gp_fold_kind *kind_of(gp_op op)
     case GP_OP_UNIQUE_COUNTS: return &gp_fold_unique;
     case GP_OP_SELECT: return &gp_fold_select;
     case GP_OP_STORE: return &gp_fold_store;
+    case GP_OP_GRAM: return &gp_fold_gram;
+    case GP_OP_QRR:
+    case GP_OP_LSTSQ: return &gp_fold_tsqr;
+    case GP_OP_SOLVE:
+    case GP_OP_INV:
+    case GP_OP_CHOLESKY:
+    case GP_OP_DET:
+    case GP_OP_SLOGDET:
+    case GP_OP_EIGH:
+    case GP_OP_SVD:
+    case GP_OP_QR: return &gp_fold_dense;
     default: return gp_op_info_of(op)->reduction ? &gp_fold_reduce : NULL;
     }
 }

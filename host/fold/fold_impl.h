@@ -33,5 +33,8 @@ extern const gp_fold_kind gp_fold_bincount; /* bincount.c */
 extern const gp_fold_kind gp_fold_unique;   /* unique.c */
 extern const gp_fold_kind gp_fold_select;   /* select.c */
 extern const gp_fold_kind gp_fold_store;    /* store.c */
+extern const gp_fold_kind gp_fold_gram;     /* gram.c */
+extern const gp_fold_kind gp_fold_tsqr;     /* tsqr.c: QRR, LSTSQ */
+extern const gp_fold_kind gp_fold_dense;    /* dense.c: decompositions of whole matrices */
 
 #endif
