@@ -101,6 +101,8 @@ json_object *json_report(const gpuproc_report *r)
     json_add_count(o, "fallbacks", r->fallbacks);
     json_add_count(o, "retries", r->retries);
     json_add_count(o, "rounds", r->rounds);
+    json_add_count(o, "product_bytes", r->product_bytes);
+    json_add_count(o, "product_least_bytes", r->product_least_bytes);
     json_add_string(o, "warnings", r->warnings);
     return o;
 }

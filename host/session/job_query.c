@@ -105,6 +105,8 @@ void gpuproc_job_report(const gpuproc_job *job, gpuproc_report *report)
     report->fallbacks = c->fallbacks;
     report->retries = c->retries;
     report->rounds = c->rounds;
+    report->product_bytes = c->product_bytes;
+    report->product_least_bytes = c->product_least_bytes;
     snprintf(report->device, sizeof report->device, "%s", job->device_names);
     snprintf(report->reason, sizeof report->reason, "%s", job->reason);
     snprintf(report->warnings, sizeof report->warnings, "%s",

@@ -127,6 +127,20 @@ static uint64_t whole_rows(const gp_pass_run *p, uint64_t rows, uint64_t columns
     return gp_min_u64(gp_max_u64(rows / unit, 1) * unit * columns, gp_ceil_div(p->pass->count, GP_BLOCK) * GP_BLOCK);
 }
 
+static void tell(const gp_pass_run *p, const gp_pass_product_run *product)
+{
+    const gp_product_spec *s = &product->stored->spec;
+    const gp_product_tiling *t = &product->tiling;
+    p->run->counters.product_bytes += t->read_bytes;
+    p->run->counters.product_least_bytes += t->least_bytes;
+    gp_run_log(p->run, GPUPROC_LOG_INFO,
+               "product of (%" PRIu64 ", %" PRIu64 ") and (%" PRIu64 ", %" PRIu64 ") in tiles of %" PRIu64 " x %" PRIu64
+               " and panels of %" PRIu64 "%s: reads %.1f MB of operands, no tiles less than %.1f MB with this memory; "
+               "panels take %.1f MB",
+               s->m, s->k, s->k, s->n, t->rows, t->strip, t->depth, t->keep_b ? ", the second operand's kept" : "",
+               (double)t->read_bytes / 1e6, (double)t->least_bytes / 1e6, (double)t->panel_bytes / 1e6);
+}
+
 gpuproc_status gp_pass_products_chunking(gp_pass_run *p, gp_slot_bytes_fn slot_bytes, gp_chunking *out,
                                          gpuproc_error *err)
 {
@@ -156,9 +170,10 @@ gpuproc_status gp_pass_products_chunking(gp_pass_run *p, gp_slot_bytes_fn slot_b
     out->slots = (unsigned)gp_min_u64(slots, gp_pass_chunks(p));
     slot_bytes(&p->device[0], out->elements, &host, &device);
     out->host_bytes = out->slots * host + panels;
-    for (size_t k = 0; k < p->products; k++) { /* what they have in common */
-        p->product[k].tiling.rows = rows;
+    for (size_t k = 0; k < p->products; k++) {
+        p->product[k].tiling.rows = rows; /* what they have in common */
         p->product[k].tiling.strip = columns;
+        tell(p, &p->product[k]);
     }
 out:
     return st;

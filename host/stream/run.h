@@ -20,6 +20,7 @@ typedef struct gp_counters {
     _Atomic uint64_t bytes_again; /* beside gp_run_bytes: folds wanted the data once more */
     /* From here on: when the job has ended. Times and bytes are the trace's. */
     uint64_t chunks, chunk_elements, memory_bytes, fallbacks, retries, rounds;
+    uint64_t product_bytes, product_least_bytes;
     unsigned slots;
     bool program_cached;
     bool used_device[64]; /* by index in gp_run.device; beyond: not told */

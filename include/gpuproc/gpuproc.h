@@ -476,6 +476,9 @@ typedef struct gpuproc_report {
     uint64_t fallbacks;    /* chunks done again on the CPU */
     uint64_t retries;      /* beginnings anew with smaller chunks, or with what devices kept given up */
     uint64_t rounds;       /* times that folds went through all chunks once more */
+    /* Matrix products: bytes of their operands that the chosen tiles read (part of bytes_read where they come
+     * from files), and the least that any tiles could with this memory budget. 0: there were none. */
+    uint64_t product_bytes, product_least_bytes;
     char warnings[512];    /* numeric warnings, one line, or "" */
 } gpuproc_report;
 
