@@ -22,7 +22,7 @@ typedef struct gp_product_spec {
 
 /* How it is cut up (tiling.c). */
 typedef struct gp_product_tiling {
-    uint64_t strip;  /* columns at a time: n, or a multiple of GP_BLOCK */
+    uint64_t strip;  /* columns at a time: n, or a multiple of 128 */
     uint64_t rows;   /* of a tile, of all rows stack * m; strip * rows is a multiple of GP_BLOCK, or all */
     uint64_t depth;  /* of a panel along k: the order of adding up depends on it and on nothing else of this */
     uint64_t items;  /* of the stack that are read together, where they are small; else 1 */

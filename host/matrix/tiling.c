@@ -12,7 +12,8 @@ enum {
     DEPTH = 256,               /* of a panel, at least, where k has it: BLAS cuts k like that */
     SIDE = 32,                 /* rows are a multiple, where there are many */
     TOGETHER = 32 << 10,       /* elements of small matrices that are read together */
-    WIDE_STRIPS = 512, NARROW_STRIPS = 64,
+    NARROW = 128, STRIPS = 512, /* strips are a multiple, where there are several */
+    LOW_ROWS = 256,            /* of a tile that is not too low for BLAS */
     SPLIT_ROWS = 1024,         /* of a tile that is large enough for BLAS */
 };
 
@@ -89,27 +90,31 @@ static uint64_t read_bytes(const search *s, const gp_product_tiling *t)
     return plus(times(gp_ceil_div(x->n, t->strip), a), times(t->keep_b ? 1 : meetings(s, t->rows), b));
 }
 
-/* The same for tiles of any shape, with all of the budget for the tile: the bound. */
+/* The bound: what must be read with tiles of any shape that take all of the budget, or with as much of B in memory as
+ * leaves room for tiles of LOW_ROWS. A is read a whole number of times, and so is B. */
 static uint64_t least_bytes(const search *s)
 {
     const gp_product_spec *x = s->spec;
     double m = (double)(s->form.joined ? s->rows : x->m), n = (double)x->n, k = (double)x->k;
     double a = (double)s->rows * k * (double)s->stored[GP_LEFT];
     double b = (s->form.joined ? 1 : (double)x->stack) * k * n * (double)s->stored[GP_RIGHT];
-    double room = (double)s->need->budget / (double)gp_max_u64(s->need->tile_bytes, 1);
-    bool fits = s->form.joined && b <= (double)s->need->budget;
-    double columns = s->need->strips ? sqrt(room * (double)s->stored[GP_LEFT] / (double)s->stored[GP_RIGHT]) : n;
-    columns = fmin(fmax(columns, room / m), n);
-    double rows = fmin(room / columns, m);
-    double bytes = fits ? a + b : a * (n / columns) + b * (m / rows);
-    return bytes < 0x1p63 ? (uint64_t)bytes : UINT64_MAX;
+    double budget = (double)s->need->budget, tile = (double)gp_max_u64(s->need->tile_bytes, 1), least = HUGE_VAL;
+    double kept = ceil(n * (k * (double)s->wide + fmin(m, LOW_ROWS) * tile) / budget);
+    if (s->form.joined && (kept <= 1 || s->need->strips)) least = a * fmax(kept, 1) + b;
+    for (double strips = 1; strips <= (s->need->strips ? fmin(n, 1 << 16) : 1); strips++)
+        least = fmin(least, a * strips + b * fmax(ceil(m * n / strips * tile / budget), 1));
+    return least < 0x1p63 ? (uint64_t)least : UINT64_MAX;
 }
 
-/* Short panels are more and smaller reads. */
+/* Short panels are more and smaller reads, and low or narrow tiles are slow: BLAS brings the other operand into an
+ * order of its own for each. */
 static double cost_of(const search *s, const gp_product_tiling *t)
 {
-    double shortness = t->depth >= s->spec->k ? 0 : 32.0 / (double)t->depth;
-    return (double)t->read_bytes * (1 + shortness);
+    double worse = 1;
+    if (t->depth < s->spec->k) worse += 32.0 / (double)t->depth;
+    if (t->rows < s->rows && (s->form.joined || t->rows < s->spec->m)) worse += 24.0 / (double)t->rows;
+    if (t->strip < s->spec->n) worse += 24.0 / (double)t->strip;
+    return (double)t->read_bytes * worse;
 }
 
 static uint64_t all_bytes(const search *s, const gp_product_tiling *t)
@@ -168,6 +173,7 @@ static void try(search *s, uint64_t strip, uint64_t depth, bool keep_b)
     gp_product_tiling t = {.strip = strip, .depth = depth, .keep_b = keep_b, .whole = s->need->whole};
     uint64_t rows = most_rows(s, &t);
     if (rows == 0 || !fits(s, &t, rows)) return;
+    if (gp_product_rows(s->spec, &t, s->spec->n % strip) == 0) return; /* what remains is no block */
     t.read_bytes = read_bytes(s, &t);
     double cost = cost_of(s, &t);
     /* Of what reads the same, the larger tile. */
@@ -206,7 +212,7 @@ static void split(search *s)
 bool gp_product_tile(const gp_product_spec *spec, const gp_product_need *need, gp_product_tiling *tiling,
                      uint64_t *least_budget)
 {
-    uint64_t n = gp_max_u64(spec->n, 1), strips = gp_ceil_div(n, GP_BLOCK);
+    uint64_t n = gp_max_u64(spec->n, 1), strips = gp_ceil_div(n, NARROW);
     search s = {.spec = spec, .need = need, .wide = gpuproc_dtype_bytes(spec->dtype), .best = -1, .tiling = tiling,
                 .rows = times(spec->stack, spec->m), .least = UINT64_MAX};
     *tiling = (gp_product_tiling){.strip = n, .rows = gp_max_u64(s.rows, 1), .depth = gp_max_u64(spec->k, 1),
@@ -226,15 +232,14 @@ bool gp_product_tile(const gp_product_spec *spec, const gp_product_need *need, g
     }
     gp_product_form_of(spec, &s.form);
     try_strip(&s, n);
-    if (need->strips && strips > 1) {
-        uint64_t last = 0;
-        for (uint64_t i = 2; i <= gp_min_u64(strips, WIDE_STRIPS); i++) {
-            uint64_t strip = gp_ceil_div(strips, i) * GP_BLOCK;
-            if (strip != last && strip < n) try_strip(&s, strip);
-            last = strip;
+    if (need->strips && n > NARROW) {
+        uint64_t last = n;
+        for (uint64_t i = 2; i <= gp_min_u64(strips, STRIPS); i++) {
+            uint64_t strip = gp_ceil_div(strips, i) * NARROW;
+            if (strip < last) try_strip(&s, strip);
+            last = gp_min_u64(last, strip);
         }
-        for (uint64_t i = 1; i <= NARROW_STRIPS && i * GP_BLOCK < gp_min_u64(n, last); i++)
-            try_strip(&s, i * GP_BLOCK);
+        for (uint64_t strip = NARROW; strip < last; strip *= 2) try_strip(&s, strip);
     }
     *least_budget = s.least;
     if (s.best < 0) return false;
