@@ -22,13 +22,15 @@ typedef struct gp_product_spec {
 
 /* How it is cut up (tiling.c). */
 typedef struct gp_product_tiling {
-    uint64_t strip;  /* columns at a time: n, or a multiple of GP_BLOCK */
+    uint64_t strip;  /* columns at a time: n, or a multiple of 128 */
     uint64_t rows;   /* of a tile, of all rows stack * m; strip * rows is a multiple of GP_BLOCK, or all */
-    uint64_t depth;  /* of a panel along k */
+    uint64_t depth;  /* of a panel along k: the order of adding up depends on it and on nothing else of this */
+    uint64_t items;  /* of the stack that are read together, where they are small; else 1 */
     bool keep_b;     /* B's strip is read once and stays in memory */
-    uint64_t panel_bytes;    /* that the product takes beside the tiles */
+    bool whole;      /* operands may be mapped where they are */
+    uint64_t panel_bytes;    /* that the product takes beside the tiles, at most */
     uint64_t read_bytes;     /* of the operands, over all strips */
-    uint64_t least_bytes;    /* no order of tiles reads less with this budget: 2 m n k / sqrt(memory) */
+    uint64_t least_bytes;    /* no tiles read less with this budget: about 2 m n k / sqrt(memory) */
 } gp_product_tiling;
 
 typedef struct gp_product_need {
@@ -36,11 +38,15 @@ typedef struct gp_product_need {
     uint64_t tile_bytes; /* that the pass takes per element of a tile, in all slots together */
     bool strips;         /* may be cut along columns: nothing in the pass depends on the order */
     bool whole;          /* the operands are in memory anyway, or fit the budget */
+    unsigned devices;    /* that multiply beside the CPU: each takes panels of its own */
 } gp_product_need;
 
 /* The tiling that reads least. False: not even the smallest fits; *least_budget says what would. */
 bool gp_product_tile(const gp_product_spec *spec, const gp_product_need *need, gp_product_tiling *tiling,
                      uint64_t *least_budget);
+/* Rows of a chunk of a strip `width` columns wide: as many as fit a tile, so that chunks begin at multiples of
+ * GP_BLOCK. The last strip may be narrower than the others. */
+uint64_t gp_product_rows(const gp_product_spec *spec, const gp_product_tiling *tiling, uint64_t width);
 
 /* Who multiplies: the CPU's workers, and devices with a `matrix` table (device.h), each on a thread of its own:
  * whichever is free takes the next tile. */

@@ -1,0 +1,367 @@
+/* Who makes the tiles, and when: a queue of reads, a thread for each who multiplies. */
+#include "matrix/product_impl.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "io/crew.h"
+
+#include <fenv.h>
+#include <inttypes.h>
+#include <string.h>
+
+typedef struct multiplier multiplier;
+
+struct gp_product {
+    gp_product_spec spec;
+    gp_product_options options;
+    gp_product_form form;
+    gp_operand operand[GP_OPERANDS];
+    gp_kept *kept;
+    size_t width; /* of an element of the result */
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    gp_product_job *head, **tail;
+    bool stop, cancelled;
+    gp_product_counts counts;
+    multiplier *multiplier; /* the first is the CPU */
+    size_t multipliers;
+};
+
+struct multiplier {
+    gp_product *product;
+    gp_panels panels;
+    bool ready;  /* panels are to be freed */
+    bool started;
+    pthread_t thread;
+    gp_product_cursor cursor;
+};
+
+/* ---- reads come in ---- */
+
+/* What rows and columns the elements of a read are; false: they are no whole rows, or no such elements. */
+static bool rows_of_read(const gp_product_spec *spec, const gp_read *read, gp_product_job *job)
+{
+    uint64_t n = spec->n, rows = spec->stack * spec->m, offset = 0;
+    job->width = n;
+    if (read->walk != NULL) {
+        gp_walk w;
+        gp_walk_normalise(read->walk, &w);
+        if (w.bounded || w.offset < 0 || w.shape.ndim > 2) return false;
+        int last = w.shape.ndim - 1;
+        uint64_t length = last >= 0 ? (uint64_t)w.shape.dim[last] : 1;
+        int64_t step = last >= 0 ? w.stride[last] : 1;
+        offset = (uint64_t)w.offset;
+        rows = 1;
+        if (n == 0 || length == 0) {
+            rows = 0;
+        } else if (last == 1) {
+            rows = (uint64_t)w.shape.dim[0];
+            if (step != 1 || (uint64_t)w.stride[0] != n) return false;
+            job->width = length;
+        } else if (step == 1 && offset % n == 0 && length % n == 0) {
+            rows = length / n;
+        } else if (step == 1) {
+            job->width = length;
+        } else if ((uint64_t)step == n) {
+            job->width = 1;
+            rows = length;
+        } else {
+            return false;
+        }
+    }
+    if (n == 0 || rows == 0) return read->count == 0;
+    job->column = offset % n;
+    job->row = offset / n + read->first / job->width;
+    job->rows = read->count / job->width;
+    return job->column + job->width <= n && read->first % job->width == 0 && read->count % job->width == 0 &&
+           offset / n + rows <= spec->stack * spec->m && read->first / job->width <= rows &&
+           job->rows <= rows - read->first / job->width;
+}
+
+static void end_read(gp_product_job *job)
+{
+    gp_read *read = job->read;
+    gpuproc_status st = job->status;
+    read->data = read->buffer;
+    if (st != GPUPROC_OK) read->error = job->error;
+    free(job);
+    gp_read_end(read, st);
+}
+
+static void take_read(void *ctx, gp_read *read)
+{
+    gp_product *p = ctx;
+    gp_product_job *job = gp_calloc(1, sizeof *job);
+    if (job == NULL) {
+        gp_read_end(read, gp_fail(&read->error, GPUPROC_NO_MEMORY, "out of memory for a product of matrices"));
+        return;
+    }
+    job->read = read;
+    if (!rows_of_read(&p->spec, read, job))
+        job->status = gp_fail(&job->error, GPUPROC_INTERNAL,
+                              "a read of %" PRIu64 " elements from %" PRIu64 " of a product of matrices: expected "
+                              "whole rows of %" PRIu64,
+                              read->count, read->first, job->width);
+    pthread_mutex_lock(&p->lock);
+    *p->tail = job;
+    p->tail = &job->next;
+    pthread_cond_broadcast(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void cancel_reads(void *ctx)
+{
+    gp_product *p = ctx;
+    pthread_mutex_lock(&p->lock);
+    p->cancelled = true;
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* ---- and are done ---- */
+
+static bool keeps_other_columns(const gp_product *p, const gp_product_job *now, const gp_product_job *next)
+{
+    return p->kept != NULL && now != NULL && (now->column != next->column || now->width != next->width);
+}
+
+/* The next read, where there is one that can be begun while `now` is under way. */
+static gp_product_job *take_job(multiplier *m, const gp_product_job *now)
+{
+    gp_product *p = m->product;
+    gp_product_job *job;
+    pthread_mutex_lock(&p->lock);
+    while (now == NULL && p->head == NULL && !p->stop) pthread_cond_wait(&p->wake, &p->lock);
+    job = p->head;
+    if (job != NULL && keeps_other_columns(p, now, job)) job = NULL;
+    if (job != NULL) {
+        p->head = job->next;
+        if (p->head == NULL) p->tail = &p->head;
+    }
+    pthread_mutex_unlock(&p->lock);
+    if (job != NULL && p->kept != NULL) gp_kept_enter(p->kept, job->column, job->width);
+    return job;
+}
+
+static void end_job(gp_product *p, gp_product_job *job)
+{
+    if (p->kept != NULL) gp_kept_leave(p->kept);
+    pthread_mutex_lock(&p->lock);
+    p->counts.tiles++;
+    pthread_mutex_unlock(&p->lock);
+    end_read(job);
+}
+
+/* The next step; false: none can be begun now. Ends reads that have nothing to multiply. */
+static bool next_step(multiplier *m, const gp_product_job *now, gp_product_step *step)
+{
+    gp_product *p = m->product;
+    while (m->cursor.job == NULL) {
+        gp_product_job *job = take_job(m, now);
+        if (job == NULL) return false;
+        uint64_t elements = job->rows * job->width;
+        if (job->status == GPUPROC_OK && elements > 0 && p->spec.k > 0) {
+            m->cursor = (gp_product_cursor){.job = job, .row = job->row};
+            job->read->begin_ns = gp_now_ns();
+        } else {
+            if (job->status == GPUPROC_OK && elements > 0) memset(job->read->buffer, 0, elements * p->width);
+            end_job(p, job);
+        }
+    }
+    *step = gp_product_next(&p->spec, &p->form, &p->options.tiling, &m->cursor);
+    return true;
+}
+
+typedef struct batch {
+    multiplier *m;
+    const gp_product_step *step;
+    unsigned which;
+} batch;
+
+static gpuproc_status multiply_one(const batch *b, uint64_t nth, const gp_workers *workers, gpuproc_error *err)
+{
+    const gp_product *p = b->m->product;
+    const gp_product_step *s = b->step;
+    uint64_t rows = s->rows / s->items;
+    gp_multiply x = {
+        .dtype = p->spec.dtype, .m = rows, .n = s->job->width, .k = s->depth,
+        .a = gp_panels_matrix(&b->m->panels, GP_LEFT, s, b->which, nth),
+        .b = gp_panels_matrix(&b->m->panels, GP_RIGHT, s, b->which, nth),
+        .c = (char *)s->job->read->buffer + (s->row + nth * rows - s->job->row) * s->job->width * p->width,
+        .c_row = (int64_t)s->job->width, .add = s->k > 0,
+    };
+    return gp_multiply_run(p->options.linalg, &x, workers, err);
+}
+
+static void each_alone(const gp_workers *workers, uint64_t units,
+                       void (*run)(void *arg, unsigned worker, uint64_t from, uint64_t to), void *arg)
+{
+    (void)workers;
+    if (units > 0) run(arg, 0, 0, units);
+}
+
+/* Many small matrices: each by one worker. */
+static void multiply_some(void *arg, unsigned worker, uint64_t from, uint64_t to)
+{
+    const batch *b = arg;
+    const gp_workers alone = {.count = 1, .each = each_alone};
+    (void)worker;
+    for (uint64_t i = from; i < to; i++) (void)multiply_one(b, i, &alone, NULL);
+}
+
+static gpuproc_status multiply(multiplier *m, const gp_product_step *step, unsigned which, gpuproc_error *err)
+{
+    const gp_workers *workers = &m->product->options.workers;
+    batch b = {m, step, which};
+    if (step->items == 1) return multiply_one(&b, 0, workers, err);
+    workers->each(workers, step->items, multiply_some, &b);
+    return GPUPROC_OK;
+}
+
+static void do_step(multiplier *m, const gp_product_step *step, unsigned which)
+{
+    gp_product *p = m->product;
+    gp_product_job *job = step->job;
+    gpuproc_error err = {0};
+    uint64_t read = m->panels.bytes_read, read_ns = m->panels.read_ns;
+    gpuproc_status st = gp_panels_end(&m->panels, step, which, &err);
+    uint64_t begin = gp_now_ns();
+    job->read->bytes += m->panels.bytes_read - read;
+    if (st == GPUPROC_OK && job->status == GPUPROC_OK) st = multiply(m, step, which, &err);
+    pthread_mutex_lock(&p->lock);
+    p->counts.bytes_read += m->panels.bytes_read - read;
+    p->counts.read_ns += m->panels.read_ns - read_ns;
+    p->counts.multiply_ns += gp_now_ns() - begin;
+    p->counts.used_cpu = true;
+    if (st == GPUPROC_OK && p->cancelled) st = gp_fail(&err, GPUPROC_CANCELLED, "cancelled");
+    pthread_mutex_unlock(&p->lock);
+    if (st == GPUPROC_OK || job->status != GPUPROC_OK) return;
+    job->status = st;
+    job->error = err;
+}
+
+/* While one step is multiplied, what the next needs is read; of the next tile too. */
+static void *work(void *arg)
+{
+    multiplier *m = arg;
+    gp_product_step step[2];
+    unsigned which = 0;
+    fesetenv(FE_DFL_ENV); /* as all that computes */
+    while (next_step(m, NULL, &step[which])) {
+        gp_panels_begin(&m->panels, &step[which], which);
+        for (bool more = true; more; which ^= 1) {
+            gp_product_job *job = step[which].job;
+            more = next_step(m, job, &step[!which]);
+            if (more) gp_panels_begin(&m->panels, &step[!which], !which);
+            do_step(m, &step[which], which);
+            if (job->status != GPUPROC_OK && m->cursor.job == job) m->cursor.job = NULL;
+            bool goes_on = m->cursor.job == job || (more && step[!which].job == job);
+            if (!goes_on) end_job(m->product, job);
+        }
+    }
+    return NULL;
+}
+
+/* ---- open and close ---- */
+
+static void close_product(void *ctx)
+{
+    gp_product *p = ctx;
+    pthread_mutex_lock(&p->lock);
+    p->stop = true;
+    pthread_cond_broadcast(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+    for (size_t i = 0; i < p->multipliers; i++) {
+        if (p->multiplier[i].started) pthread_join(p->multiplier[i].thread, NULL);
+        if (p->multiplier[i].ready) gp_panels_free(&p->multiplier[i].panels);
+    }
+    free(p->multiplier);
+    gp_kept_free(p->kept);
+    for (int o = 0; o < GP_OPERANDS; o++) gp_operand_close(&p->operand[o]);
+    pthread_cond_destroy(&p->wake);
+    pthread_mutex_destroy(&p->lock);
+    free(p);
+}
+
+static const gp_maker maker = {.read = take_read, .cancel = cancel_reads, .close = close_product};
+
+static bool walk_fits(const gp_walk *walk, uint64_t stack, uint64_t rows, uint64_t columns)
+{
+    int last = walk->shape.ndim - 1;
+    uint64_t items = 1;
+    if (last < 1) return false;
+    for (int d = 0; d < last - 1; d++) items *= (uint64_t)walk->shape.dim[d];
+    return items == stack && (uint64_t)walk->shape.dim[last - 1] == rows && (uint64_t)walk->shape.dim[last] == columns;
+}
+
+static gpuproc_status start_multiplier(gp_product *p, multiplier *m, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    m->product = p;
+    m->panels = (gp_panels){.spec = &p->spec, .form = p->form, .operand = p->operand, .kept = p->kept,
+                            .workers = &p->options.workers, .depth = p->options.tiling.depth};
+    if (!gp_product_room(&p->spec, &p->form, &p->options.tiling, m->panels.room))
+        return gp_fail(err, GPUPROC_INTERNAL, "panels of a product of matrices are too large to count");
+    GP_TRY(gp_panels_init(&m->panels, err));
+    m->ready = true;
+    int e = gp_io_thread_start(&m->thread, work, m);
+    if (e != 0) st = gp_fail_errno(err, GPUPROC_NO_MEMORY, e, "", "cannot start a thread");
+    else m->started = true;
+out:
+    return st;
+}
+
+static gpuproc_status make_product(gp_product *p, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    const gp_product_spec *s = &p->spec;
+    if (!walk_fits(&s->walk[GP_LEFT], s->stack, s->m, s->k) || !walk_fits(&s->walk[GP_RIGHT], s->stack, s->k, s->n))
+        return gp_fail(err, GPUPROC_INTERNAL, "operands of a product of matrices do not have its shape");
+    gp_product_form_of(s, &p->form);
+    for (int o = 0; o < GP_OPERANDS; o++) {
+        p->operand[o] = (gp_operand){.source = p->options.source[o], .walk = s->walk[o], .stored = s->operand[o],
+                                     .dtype = s->dtype, .swapped = p->form.swapped[o], .conjugate = s->conjugate[o]};
+        gp_operand_open(&p->operand[o], p->options.tiling.whole, o == GP_LEFT && p->form.joined);
+    }
+    if (p->options.tiling.keep_b && p->form.joined && p->operand[GP_RIGHT].base == NULL && s->k > 0)
+        GP_TRY(gp_kept_new(s, &p->options.tiling, &p->kept, err));
+    p->multiplier = gp_calloc(1, sizeof *p->multiplier);
+    if (p->multiplier == NULL)
+        return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a product of matrices");
+    p->multipliers = 1;
+    GP_TRY(start_multiplier(p, &p->multiplier[0], err));
+out:
+    return st;
+}
+
+gpuproc_status gp_product_open(const gp_product_spec *spec, const gp_product_options *options, gp_io_engine *engine,
+                               gp_source **source, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    gp_product *p = gp_calloc(1, sizeof *p);
+    if (p == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a product of matrices");
+    p->spec = *spec;
+    p->options = *options;
+    p->width = gpuproc_dtype_bytes(spec->dtype);
+    p->tail = &p->head;
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->wake, NULL);
+    gp_origin origin = {.kind = GP_ORIGIN_MADE, .dtype = spec->dtype, .fd = -1, .count = spec->stack * spec->m * spec->n,
+                        .shape = {.ndim = 2, .dim = {(int64_t)(spec->stack * spec->m), (int64_t)spec->n}},
+                        .maker = &maker, .maker_ctx = p};
+    GP_TRY(make_product(p, err));
+    GP_TRY(gp_source_open(&origin, engine, false, source, err));
+    p = NULL;
+out:
+    if (p != NULL) close_product(p);
+    return st;
+}
+
+void gp_product_counts_of(const gp_source *source, gp_product_counts *counts)
+{
+    gp_product *p = gp_source_maker_ctx(source, &maker);
+    *counts = (gp_product_counts){0};
+    if (p == NULL) return;
+    pthread_mutex_lock(&p->lock);
+    *counts = p->counts;
+    pthread_mutex_unlock(&p->lock);
+}

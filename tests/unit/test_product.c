@@ -1,0 +1,378 @@
+/* Products as sources against a plain triple loop: every form of operand, of read and of tiling. Values are small
+ * integers, so that every sum is exact and every difference an error. */
+#include "io/io_fixture.h"
+#include "matrix/product.h"
+
+#include <complex.h>
+
+/* ---- operands ---- */
+
+typedef struct operand {
+    gp_dtype dtype;
+    uint64_t stack, rows, columns; /* stack 1: shared by all */
+    bool fortran, big_endian, file, negative, swapped_view;
+    char *values;   /* as stored */
+    gp_origin origin;
+    gp_walk walk;
+    gp_source *source;
+    char path[128];
+    double complex *exact; /* (stack, rows, columns) */
+} operand;
+
+static unsigned next_random(unsigned *seed) { return (*seed = *seed * 1664525u + 1013904223u) >> 16; }
+
+static void store(gp_dtype dtype, void *at, double complex v)
+{
+    double x = creal(v);
+    switch (dtype) {
+    case GPUPROC_BOOL: *(uint8_t *)at = x != 0; break;
+    case GPUPROC_INT8: *(int8_t *)at = (int8_t)x; break;
+    case GPUPROC_INT16: *(int16_t *)at = (int16_t)x; break;
+    case GPUPROC_INT32: *(int32_t *)at = (int32_t)x; break;
+    case GPUPROC_INT64: *(int64_t *)at = (int64_t)x; break;
+    case GPUPROC_UINT8: *(uint8_t *)at = (uint8_t)x; break;
+    case GPUPROC_UINT16: *(uint16_t *)at = (uint16_t)x; break;
+    case GPUPROC_UINT32: *(uint32_t *)at = (uint32_t)x; break;
+    case GPUPROC_UINT64: *(uint64_t *)at = (uint64_t)x; break;
+    case GPUPROC_FLOAT16: *(uint16_t *)at = (uint16_t[]){0xc200, 0xc000, 0xbc00, 0, 0x3c00, 0x4000, 0x4200}[(int)x + 3]; break;
+    case GPUPROC_FLOAT32: *(float *)at = (float)x; break;
+    case GPUPROC_FLOAT64: *(double *)at = x; break;
+    case GPUPROC_COMPLEX64: *(float complex *)at = (float complex)v; break;
+    case GPUPROC_COMPLEX128: *(double complex *)at = v; break;
+    }
+}
+
+static double complex load(gp_dtype dtype, const void *at)
+{
+    switch (dtype) {
+    case GPUPROC_BOOL: return *(const uint8_t *)at;
+    case GPUPROC_INT8: return *(const int8_t *)at;
+    case GPUPROC_INT16: return *(const int16_t *)at;
+    case GPUPROC_INT32: return *(const int32_t *)at;
+    case GPUPROC_INT64: return (double)*(const int64_t *)at;
+    case GPUPROC_UINT8: return *(const uint8_t *)at;
+    case GPUPROC_UINT16: return *(const uint16_t *)at;
+    case GPUPROC_UINT32: return *(const uint32_t *)at;
+    case GPUPROC_UINT64: return (double)*(const uint64_t *)at;
+    case GPUPROC_FLOAT32: return *(const float *)at;
+    case GPUPROC_FLOAT64: return *(const double *)at;
+    case GPUPROC_COMPLEX64: return *(const float complex *)at;
+    case GPUPROC_COMPLEX128: return *(const double complex *)at;
+    default: return 0;
+    }
+}
+
+static double complex a_value(gp_dtype dtype, unsigned *seed)
+{
+    double x = (double)(next_random(seed) % 7) - 3, y = (double)(next_random(seed) % 7) - 3;
+    if (dtype == GPUPROC_BOOL) return next_random(seed) % 8 == 0;
+    if (gp_dtype_kind(dtype) == GP_KIND_UINT) return x < 0 ? -x : x;
+    return gp_dtype_kind(dtype) == GP_KIND_COMPLEX ? CMPLX(x, y) : x;
+}
+
+static void reverse(char *at, size_t bytes)
+{
+    for (size_t i = 0; i < bytes / 2; i++) {
+        char c = at[i];
+        at[i] = at[bytes - 1 - i];
+        at[bytes - 1 - i] = c;
+    }
+}
+
+/* Makes values in storage that look through the walk like `exact`. */
+static void make(fixture *f, operand *o, uint64_t stack, const char *name, unsigned *seed)
+{
+    size_t wide = gpuproc_dtype_bytes(o->dtype);
+    size_t part = gp_dtype_kind(o->dtype) == GP_KIND_COMPLEX ? wide / 2 : wide;
+    uint64_t own = o->stack, count = own * o->rows * o->columns;
+    gp_shape stored = {3, {(int64_t)own, (int64_t)o->rows, (int64_t)o->columns}};
+    if (o->swapped_view) stored = (gp_shape){3, {(int64_t)own, (int64_t)o->columns, (int64_t)o->rows}};
+    gp_walk w;
+    gp_walk_whole(&stored, o->fortran, &w);
+    if (o->swapped_view) {
+        int64_t step = w.stride[1];
+        w.stride[1] = w.stride[2];
+        w.stride[2] = step;
+        w.shape = (gp_shape){3, {(int64_t)own, (int64_t)o->rows, (int64_t)o->columns}};
+    }
+    if (o->negative && o->rows > 0) {
+        w.offset += w.stride[1] * ((int64_t)o->rows - 1);
+        w.stride[1] = -w.stride[1];
+    }
+    o->exact = calloc(count + 1, sizeof *o->exact);
+    o->values = calloc(count + 1, wide);
+    for (uint64_t s = 0, i = 0; s < own; s++) {
+        for (uint64_t r = 0; r < o->rows; r++) {
+            for (uint64_t c = 0; c < o->columns; c++, i++) {
+                char *at = o->values + wide * (size_t)(w.offset + (int64_t)s * w.stride[0] + (int64_t)r * w.stride[1] +
+                                                       (int64_t)c * w.stride[2]);
+                o->exact[i] = a_value(o->dtype, seed);
+                store(o->dtype, at, o->exact[i]);
+                if (o->big_endian) {
+                    reverse(at, part);
+                    if (part < wide) reverse(at + part, part);
+                }
+            }
+        }
+    }
+    gp_shape all = {3, {(int64_t)stack, (int64_t)o->rows, (int64_t)o->columns}};
+    gp_walk_broadcast(&w, &all, &o->walk);
+    o->origin = (gp_origin){.kind = GP_ORIGIN_MEMORY, .dtype = o->dtype, .shape = stored, .count = count, .fd = -1,
+                            .fortran = o->fortran, .data = o->values};
+    if (o->file) {
+        strcpy(o->path, path_in(f, name));
+        put_file(o->path, o->values, count * wide);
+        o->origin.kind = GP_ORIGIN_FILE;
+        o->origin.path = o->path;
+        o->origin.big_endian = o->big_endian;
+    }
+    assert_int_equal(gp_source_open(&o->origin, f->engine, false, &o->source, NULL), GPUPROC_OK);
+}
+
+static void unmake(operand *o)
+{
+    gp_source_close(o->source);
+    free(o->values);
+    free(o->exact);
+}
+
+/* ---- a product ---- */
+
+typedef struct product {
+    fixture *f;
+    operand a, b;
+    gp_product_spec spec;
+    gp_product_tiling tiling;
+    gp_linalg *linalg;
+    gp_product_options options;
+    gp_source *source;
+    double complex *exact;
+} product;
+
+/* Really at the same time, and in an order of their own. */
+typedef struct share {
+    void (*run)(void *arg, unsigned worker, uint64_t from, uint64_t to);
+    void *arg;
+    unsigned worker;
+    uint64_t from, to;
+} share;
+
+static void *run_share(void *arg)
+{
+    share *s = arg;
+    if (s->to > s->from) s->run(s->arg, s->worker, s->from, s->to);
+    return NULL;
+}
+
+static void each(const gp_workers *workers, uint64_t units,
+                 void (*run)(void *arg, unsigned worker, uint64_t from, uint64_t to), void *arg)
+{
+    share s[8];
+    pthread_t thread[8];
+    unsigned n = workers->count;
+    for (unsigned i = 0; i < n; i++) {
+        s[i] = (share){run, arg, i, units * i / n, units * (i + 1) / n};
+        assert_int_equal(pthread_create(&thread[i], NULL, run_share, &s[i]), 0);
+    }
+    for (unsigned i = 0; i < n; i++) pthread_join(thread[i], NULL);
+}
+
+static product *new_product(fixture *f, gp_dtype dtype, operand a, operand b, uint64_t stack, uint64_t m, uint64_t n,
+                            uint64_t k)
+{
+    product *p = calloc(1, sizeof *p);
+    unsigned seed = (unsigned)(m * 31 + n * 7 + k);
+    p->f = f;
+    p->a = a;
+    p->b = b;
+    p->a.rows = m;
+    p->a.columns = p->b.rows = k;
+    p->b.columns = n;
+    make(f, &p->a, stack, "a", &seed);
+    make(f, &p->b, stack, "b", &seed);
+    p->spec = (gp_product_spec){.dtype = dtype, .operand = {a.dtype, b.dtype}, .walk = {p->a.walk, p->b.walk},
+                                .stack = stack, .m = m, .n = n, .k = k};
+    assert_int_equal(gp_linalg_open(&p->linalg, NULL), GPUPROC_OK);
+    p->options = (gp_product_options){.source = {p->a.source, p->b.source}, .linalg = p->linalg,
+                                      .workers = {.count = 2, .each = each}, .cpu = true};
+    return p;
+}
+
+static void compute_exact(product *p)
+{
+    const gp_product_spec *s = &p->spec;
+    p->exact = calloc(s->stack * s->m * s->n + 1, sizeof *p->exact);
+    for (uint64_t t = 0, at = 0; t < s->stack; t++)
+        for (uint64_t i = 0; i < s->m; i++)
+            for (uint64_t j = 0; j < s->n; j++, at++) {
+                double complex sum = 0;
+                for (uint64_t l = 0; l < s->k; l++) {
+                    double complex x = p->a.exact[((p->a.stack > 1 ? t : 0) * s->m + i) * s->k + l];
+                    double complex y = p->b.exact[((p->b.stack > 1 ? t : 0) * s->k + l) * s->n + j];
+                    sum += (s->conjugate[0] ? conj(x) : x) * (s->conjugate[1] ? conj(y) : y);
+                }
+                if (s->dtype == GPUPROC_BOOL) sum = sum != 0;
+                p->exact[at] = sum;
+            }
+}
+
+static void open_product(product *p)
+{
+    gpuproc_error err = {0};
+    if (p->exact == NULL) compute_exact(p);
+    p->options.tiling = p->tiling;
+    gpuproc_status st = gp_product_open(&p->spec, &p->options, p->f->engine, &p->source, &err);
+    if (st != GPUPROC_OK) print_error("%s\n", err.message);
+    assert_int_equal(st, GPUPROC_OK);
+}
+
+static void free_product(product *p)
+{
+    unmake(&p->a);
+    unmake(&p->b);
+    gp_linalg_close(p->linalg);
+    free(p->exact);
+    free(p);
+}
+
+typedef struct reading {
+    gp_read read;
+    gp_walk walk;
+    waiter *w;
+    uint64_t row, rows;
+} reading;
+
+static void reading_ended(gp_read *read) { ended(((reading *)read->ctx)->w); }
+
+static void check_rows(const product *p, const reading *r, uint64_t column, uint64_t width)
+{
+    size_t wide = gpuproc_dtype_bytes(p->spec.dtype);
+    for (uint64_t i = 0; i < r->rows * width; i++) {
+        uint64_t row = r->row + i / width, col = column + i % width;
+        double complex got = load(p->spec.dtype, (char *)r->read.data + i * wide), want = p->exact[row * p->spec.n + col];
+        if (got != want)
+            fail_msg("row %llu, column %llu: expected %g, found %g", (unsigned long long)row, (unsigned long long)col,
+                     creal(want), creal(got));
+    }
+}
+
+/* All of it by reads of so many rows, all under way at once, strip by strip. */
+static void read_all(product *p, uint64_t chunk)
+{
+    uint64_t all = p->spec.stack * p->spec.m, n = p->spec.n, strip = p->tiling.strip;
+    size_t wide = gpuproc_dtype_bytes(p->spec.dtype);
+    for (uint64_t column = 0; column < n || column == 0; column += strip) {
+        uint64_t width = gp_min_u64(strip, n - column), count = gp_max_u64(gp_ceil_div(all, chunk), 1);
+        reading *r = calloc(count, sizeof *r);
+        waiter w = WAITER;
+        for (uint64_t i = 0; i < count; i++) {
+            r[i].w = &w;
+            r[i].row = i * chunk;
+            r[i].rows = gp_min_u64(chunk, all - i * chunk);
+            r[i].walk = (gp_walk){.shape = {2, {(int64_t)all, (int64_t)width}}, .offset = (int64_t)column,
+                                  .stride = {(int64_t)n, 1}};
+            r[i].read = (gp_read){.source = p->source, .walk = width < n ? &r[i].walk : NULL, .first = r[i].row * width,
+                                  .count = r[i].rows * width, .done = reading_ended, .ctx = &r[i]};
+            r[i].read.buffer = gp_pages_alloc(r[i].read.count * wide + GP_STAGING_SLACK);
+            gp_source_read(&r[i].read);
+        }
+        wait_for(&w, (int)count);
+        for (uint64_t i = 0; i < count; i++) {
+            if (r[i].read.status != GPUPROC_OK) print_error("%s\n", r[i].read.error.message);
+            assert_int_equal(r[i].read.status, GPUPROC_OK);
+            check_rows(p, &r[i], column, width);
+            gp_pages_free(r[i].read.buffer, r[i].read.count * wide + GP_STAGING_SLACK);
+        }
+        free(r);
+    }
+}
+
+static void check(product *p, uint64_t strip, uint64_t rows, uint64_t depth, uint64_t items, bool keep_b, uint64_t chunk)
+{
+    p->tiling = (gp_product_tiling){.strip = strip, .rows = rows, .depth = depth, .items = items, .keep_b = keep_b};
+    for (int whole = 0; whole < 2; whole++) {
+        p->tiling.whole = whole;
+        open_product(p);
+        read_all(p, chunk);
+        gp_product_counts counts;
+        gp_product_counts_of(p->source, &counts);
+        assert_true(counts.tiles > 0);
+        gp_source_close(p->source);
+    }
+}
+
+/* A few tilings, with reads that do not end where tiles do. */
+static void check_all(product *p)
+{
+    uint64_t n = p->spec.n, k = p->spec.k, all = p->spec.stack * p->spec.m;
+    check(p, n, all, k, 1, false, all);
+    check(p, n, 7, gp_max_u64(k / 3, 1), 1, true, 10);
+    check(p, gp_max_u64(n / 2, 1), 5, gp_max_u64(k / 2, 1), 1, true, 9);
+    check(p, gp_max_u64(n / 3, 1), 16, k, 1, false, 3);
+    check(p, n, all, k, 4, false, 11);
+    free_product(p);
+}
+
+static void operands_of_every_order(void **state)
+{
+    for (int i = 0; i < 64; i++) {
+        operand a = {.dtype = GPUPROC_FLOAT32, .stack = 1, .file = i & 1, .fortran = i >> 1 & 1, .big_endian = i & 1 && i >> 2 & 1};
+        operand b = {.dtype = GPUPROC_FLOAT32, .stack = 1, .file = i >> 3 & 1, .fortran = i >> 4 & 1, .negative = i >> 5 & 1};
+        check_all(new_product(*state, GPUPROC_FLOAT32, a, b, 1, 37, 29, 23));
+    }
+    for (int i = 0; i < 8; i++) {
+        operand a = {.dtype = GPUPROC_FLOAT64, .stack = 1, .swapped_view = i & 1, .negative = i >> 1 & 1};
+        operand b = {.dtype = GPUPROC_FLOAT64, .stack = 1, .swapped_view = i >> 2 & 1, .file = true};
+        check_all(new_product(*state, GPUPROC_FLOAT64, a, b, 1, 19, 31, 40));
+    }
+}
+
+static void every_dtype_by_every_other(void **state)
+{
+    for (int i = 0; i < GP_DTYPE_COUNT; i++)
+        for (int j = 0; j < GP_DTYPE_COUNT; j++) {
+            gp_dtype dtype = gp_dtype_promote((gp_dtype)i, (gp_dtype)j);
+            if (dtype == GPUPROC_FLOAT16) dtype = GPUPROC_FLOAT32;
+            operand a = {.dtype = (gp_dtype)i, .stack = 1, .file = (i + j) % 2 == 0, .big_endian = (i + j) % 4 == 0};
+            operand b = {.dtype = (gp_dtype)j, .stack = 1, .swapped_view = i % 2};
+            product *p = new_product(*state, dtype, a, b, 1, 13, 9, 6);
+            p->spec.conjugate[0] = gp_dtype_kind((gp_dtype)i) == GP_KIND_COMPLEX;
+            p->spec.conjugate[1] = gp_dtype_kind((gp_dtype)j) == GP_KIND_COMPLEX && i % 3 == 0;
+            check(p, 9, 5, 4, 1, true, 6);
+            check(p, 9, 13, 6, 1, false, 13);
+            free_product(p);
+        }
+}
+
+static void stacks(void **state)
+{
+    for (int i = 0; i < 32; i++) {
+        operand a = {.dtype = i & 1 ? GPUPROC_FLOAT32 : GPUPROC_INT32, .stack = i & 2 ? 12 : 1, .file = i & 16, .swapped_view = i & 8};
+        operand b = {.dtype = a.dtype, .stack = i & 4 ? 12 : 1, .file = i & 1, .swapped_view = i & 16};
+        check_all(new_product(*state, a.dtype, a, b, 12, 6, 5, 7));
+        check_all(new_product(*state, a.dtype, a, b, 12, 1, 5, 7));
+        check_all(new_product(*state, a.dtype, a, b, 12, 6, 1, 1));
+    }
+}
+
+static void nothing_to_multiply(void **state)
+{
+    operand a = {.dtype = GPUPROC_FLOAT32, .stack = 1}, b = a;
+    product *p = new_product(*state, GPUPROC_FLOAT32, a, b, 1, 5, 6, 0);
+    check(p, 6, 5, 1, 1, false, 2);
+    free_product(p);
+    p = new_product(*state, GPUPROC_FLOAT32, a, b, 1, 0, 6, 4);
+    check(p, 6, 1, 4, 1, true, 1);
+    free_product(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(operands_of_every_order, with_uring, fixture_close),
+        cmocka_unit_test_setup_teardown(every_dtype_by_every_other, with_threads, fixture_close),
+        cmocka_unit_test_setup_teardown(stacks, with_threads, fixture_close),
+        cmocka_unit_test_setup_teardown(nothing_to_multiply, with_threads, fixture_close),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
