@@ -28,7 +28,7 @@ static size_t find_sets(lookup *set[3])
 /* Everything that the loops write. */
 typedef struct results {
     unsigned char out[5][COUNT * 8];
-    gp_scan_word after[2 * (COUNT + 1)], rows_after[2 * (COUNT + WIDTH)], value[2 * WIDTH], one[2];
+    gp_scan_word after[2 * GP_SCAN_AFTER(COUNT)], rows_after[2 * (COUNT + WIDTH)], value[2 * WIDTH], one[2];
     gp_line line;
 } results;
 
@@ -40,7 +40,7 @@ static void run(const gp_scan_ops *ops, const void *x, size_t item, results *r)
     ops->sequence(r->one, x, r->out[0], COUNT);
     for (size_t p = 0; p < planes; p++) {
         for (size_t j = 0; j < WIDTH; j++) r->value[p * WIDTH + j] = ops->identity[p];
-        r->after[p * (COUNT + 1) + COUNT] = ops->identity[p];
+        r->after[p * GP_SCAN_AFTER(COUNT) + COUNT] = ops->identity[p];
         for (size_t j = 0; j < WIDTH; j++) r->rows_after[p * (COUNT + WIDTH) + COUNT + j] = ops->identity[p];
     }
     ops->rows(r->value, WIDTH, x, r->out[1], COUNT / WIDTH, WIDTH, WIDTH);
@@ -55,8 +55,8 @@ static void run(const gp_scan_ops *ops, const void *x, size_t item, results *r)
     gp_line line = {0};
     memcpy(line.before, ops->identity, sizeof line.before);
     memcpy(line.local, ops->identity, sizeof line.local);
-    ops->after(r->after, COUNT + 1, x, COUNT);
-    ops->line(&line, r->after, COUNT + 1, x, r->out[3], COUNT);
+    ops->after(r->after, GP_SCAN_AFTER(COUNT), x, COUNT);
+    ops->line(&line, r->after, GP_SCAN_AFTER(COUNT), x, r->out[3], COUNT);
     ops->after_rows(r->rows_after, COUNT + WIDTH, x, COUNT / WIDTH, WIDTH, WIDTH);
     ops->direct(x, r->out[4], COUNT - 4, 5, 1);
 }
