@@ -11,7 +11,7 @@
 #include "array/dtype.h"
 #include "base/memory.h"
 #include "fold/axes.h"
-#include "fold/clones.h"
+#include "base/clones.h"
 #include "fold/scan_ops.h"
 
 #include <string.h>
