@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define SHORT 64          /* elements of a line that is not cut */
-#define SEGMENTS 1024     /* blocks that are worked on at a time, at most */
+#define SEGMENTS 2048     /* blocks that are worked on at a time, at most */
 #define SEGMENTS_UNIT 8   /* that a worker takes */
 #define UNIT 16384        /* elements that are worth a worker's while */
 #define SETS 16           /* of values, where the groups are shared */

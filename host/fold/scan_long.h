@@ -7,33 +7,65 @@
 #define COLUMNS(i) _Pragma("GCC unroll 8") for (int i = 0; i < 8; i++)
 
 #define LANES_BY(kind, total, earlier, ahead, ONE, TWO, FOUR, ENDS)                        \
-    kind##_eight earlier;                                                                  \
     {                                                                                      \
         kind##_eight up1 = kind##_up(total, ONE), a = kind##_join8(up1, total);            \
         kind##_eight up2 = kind##_up(a, TWO), b = kind##_join8(up2, a);                    \
         kind##_eight up4 = kind##_up(b, FOUR), c = kind##_join8(up4, b);                   \
         kind##_eight less = kind##_up(c, ONE), end = kind##_ends(c, ENDS);                 \
-        kind##_eight first = kind##_join8(ahead, less), next = kind##_join8(ahead, end); \
+        kind##_eight first = kind##_join8(ahead, less), on = kind##_join8(ahead, end);   \
         earlier = first;                                                                   \
-        ahead = next;                                                                      \
+        ahead = on;                                                                        \
     }
 
-/* Columns become sums of their group up to them, from the first element on or from the last; `earlier` is what stands
- * before (behind) each eight of them, and `ahead` goes on. */
-#define GROUP(kind, column, earlier, ahead)                           \
+/* Columns become sums of their eight up to them, from the first element on or from the last; then `earlier` is
+ * what stands before (behind) each eight of them, and `ahead` goes on. */
+#define SUM_EIGHTS(kind, column)                                      \
     _Pragma("GCC unroll 8") for (int k = 1; k < 8; k++)               \
     {                                                                 \
         kind##_eight sum = kind##_join8(column[k - 1], column[k]);    \
         column[k] = sum;                                              \
-    }                                                                 \
-    LANES_BY(kind, column[7], earlier, ahead, UP1, UP2, UP4, LAST)
-#define GROUP_BACK(kind, column, earlier, ahead)                      \
+    }
+#define SUM_EIGHTS_BACK(kind, column)                                 \
     _Pragma("GCC unroll 8") for (int k = 6; k >= 0; k--)              \
     {                                                                 \
         kind##_eight sum = kind##_join8(column[k + 1], column[k]);    \
         column[k] = sum;                                              \
-    }                                                                 \
-    LANES_BY(kind, column[0], earlier, ahead, DOWN1, DOWN2, DOWN4, FIRST)
+    }
+#define LANES(kind, column, earlier, ahead) LANES_BY(kind, column[7], earlier, ahead, UP1, UP2, UP4, LAST)
+#define LANES_BACK(kind, column, earlier, ahead) LANES_BY(kind, column[0], earlier, ahead, DOWN1, DOWN2, DOWN4, FIRST)
+
+/* Whole groups: from(i) has the elements of the i-th; give(i, column, earlier) takes it. */
+#define GROUPS_IN_TURN(kind, name, count, way, from, give)            \
+    for (uint64_t i = 0; i < (count); i++) {                          \
+        FETCH64_##kind##_##name(column, from(i))                      \
+        SUM_EIGHTS##way(kind, column)                                 \
+        LANES##way(kind, column, earlier, ahead)                      \
+        give(kind, name, i)                                           \
+    }
+/* A group is given after the next one has begun: sums of lanes wait for one another longer than a processor looks
+ * ahead. It takes twice the registers. */
+#define GROUPS_OVERLAPPED(kind, name, count, way, from, give)         \
+    if ((count) > 0) {                                                \
+        kind##_eight next[8];                                         \
+        uint64_t i = 0;                                               \
+        FETCH64_##kind##_##name(column, from(0))                      \
+        SUM_EIGHTS##way(kind, column)                                 \
+        LANES##way(kind, column, earlier, ahead)                      \
+        for (; i + 1 < (count); i++) {                                \
+            FETCH64_##kind##_##name(next, from(i + 1))                \
+            SUM_EIGHTS##way(kind, next)                               \
+            give(kind, name, i)                                       \
+            LANES##way(kind, next, earlier, ahead)                    \
+            COLUMNS(k) column[k] = next[k];                           \
+        }                                                             \
+        give(kind, name, i)                                           \
+    }
+#define twice_GROUPS GROUPS_IN_TURN
+#ifdef __AVX512F__
+#define plain_GROUPS GROUPS_OVERLAPPED
+#else
+#define plain_GROUPS GROUPS_IN_TURN
+#endif
 #define JOIN_COLUMNS(kind, earlier, column)                   \
     COLUMNS(k)                                                \
     {                                                         \
@@ -41,14 +73,8 @@
         column[k] = sum;                                      \
     }
 
-/* Columns from elements, and elements from columns: AT(i) is where element i of a group lies in its columns. */
+/* Where element i of a group lies in its columns. */
 #define AT(i) ((i) % 8 * 8 + (i) / 8)
-#define OPEN_COLUMNS(kind, name, column, w, x, n)                                                    \
-    {                                                                                                \
-        for (uint64_t k = 0; k < 64; k++)                                                            \
-            kind##_store(w + AT(k), 64, k < (n) ? kind##_##name((x)[k]) : kind##_neutral);           \
-        LOAD_COLUMNS(kind, column, w, 64)                                                            \
-    }
 #define LOAD_COLUMNS(kind, column, w, plane)                                                                    \
     COLUMNS(k)                                                                                                  \
     {                                                                                                           \
@@ -60,13 +86,18 @@
         for (int p = 0; p < kind##_words; p++) memcpy((w) + (uint64_t)p * (plane) + 8 * k, (const char *)&column[k] + 64 * p, 64); \
     }
 
-/* `after` is kept in columns, too: word j of a block of n, n being plane - 1, belongs to the group of
- * element j - 1. The last group, where it is not whole, has its words in order. */
-static inline uint64_t after_at(uint64_t j, uint64_t plane)
-{
-    uint64_t group = (j - 1) / 64 * 64;
-    return group + 64 < plane ? group + 1 + AT(j - 1 - group) : j;
-}
+#define GROUP_OF_LINE(i) (x + 64 * (i))
+#define GIVE_NOTHING(kind, name, i) (void)earlier;
+#define GIVE_LINE(kind, name, i)                            \
+    kind##_eight all = kind##_join8(offset, earlier);       \
+    JOIN_COLUMNS(kind, all, column)                         \
+    GIVE64_##kind##_##name(to + 64 * (i), column)
+#define GIVE_WINDOWS(kind, name, i)                         \
+    kind##_eight behind[8];                                 \
+    LOAD_COLUMNS(kind, behind, later + 64 * (i), plane)     \
+    JOIN_COLUMNS(kind, earlier, column)                     \
+    JOIN_COLUMNS(kind, behind[k], column)                   \
+    GIVE64_##kind##_##name(to + 64 * (i), column)
 
 #define SCAN_LONG_LINE(kind, name, type)                                                                    \
     static void kind##_line_##name(gp_line *line, const gp_scan_word *after, uint64_t plane, const void *data, \
@@ -75,36 +106,20 @@ static inline uint64_t after_at(uint64_t j, uint64_t plane)
         const type *x = data;                                                                               \
         type *out = result;                                                                                 \
         kind##_one carry = kind##_load(line->local, 1), before = kind##_load(line->before, 1);              \
-        kind##_eight offset = kind##_spread(before), ahead = kind##_spread(carry), column[8];               \
+        kind##_eight offset = kind##_spread(before), ahead = kind##_spread(carry), column[8], earlier;      \
         while (n > 0) {                                                                                     \
             uint64_t open = line->at % 64;                                                                  \
             const uint64_t whole = open == 0 ? n / 64 : 0;                                                  \
-            if (out == NULL) {                                                                          \
-                for (uint64_t i = 0; i < whole; i++) {                                                      \
-                    FETCH64_##kind##_##name(column, x + 64 * i)                                             \
-                    GROUP(kind, column, earlier, ahead)                                                     \
-                    (void)earlier;                                                                          \
-                }                                                                                           \
+            const gp_scan_word *later;                                                                      \
+            type *to = out;                                                                                 \
+            if (out == NULL) {                                                                              \
+                kind##_GROUPS(kind, name, whole, , GROUP_OF_LINE, GIVE_NOTHING)                                    \
             } else if (after != NULL) {                                                                     \
-                const gp_scan_word *later = after + line->at + 1;                                           \
-                for (uint64_t i = 0; i < whole; i++) {                                                      \
-                    FETCH64_##kind##_##name(column, x + 64 * i)                                             \
-                    GROUP(kind, column, earlier, ahead)                                                     \
-                    JOIN_COLUMNS(kind, earlier, column)                                                     \
-                    kind##_eight behind[8];                                                                 \
-                    LOAD_COLUMNS(kind, behind, later + 64 * i, plane)                                       \
-                    JOIN_COLUMNS(kind, behind[k], column)                                                   \
-                    GIVE64_##kind##_##name(out + 64 * i, column)                                            \
-                }                                                                                           \
+                later = after + line->at + 1;                                                               \
+                kind##_GROUPS(kind, name, whole, , GROUP_OF_LINE, GIVE_WINDOWS)                                    \
                 out += 64 * whole;                                                                          \
             } else {                                                                                        \
-                for (uint64_t i = 0; i < whole; i++) {                                                      \
-                    FETCH64_##kind##_##name(column, x + 64 * i)                                             \
-                    GROUP(kind, column, earlier, ahead)                                                     \
-                    kind##_eight all = kind##_join8(offset, earlier);                                       \
-                    JOIN_COLUMNS(kind, all, column)                                                         \
-                    GIVE64_##kind##_##name(out + 64 * i, column)                                            \
-                }                                                                                           \
+                kind##_GROUPS(kind, name, whole, , GROUP_OF_LINE, GIVE_LINE)                                       \
                 out += 64 * whole;                                                                          \
             }                                                                                               \
             n -= 64 * whole;                                                                                \
@@ -113,25 +128,24 @@ static inline uint64_t after_at(uint64_t j, uint64_t plane)
             if (n == 0) break;                                                                              \
             /* A group that is not whole here; what it has before is kept by the caller. */                 \
             uint64_t more = gp_min_u64(64 - open, n);                                                       \
-            type group[64];                                                                                 \
-            gp_scan_word w[kind##_words * 64] __attribute__((aligned(64)));                                 \
+            type group[64], given[64];                                                                      \
+            for (uint64_t k = 0; k < 64; k++) group[k] = (type)-0.0;                                        \
             if (open > 0) memcpy(group, (const type *)line->kept + (line->at - open), open * sizeof(type)); \
             memcpy(group + open, x, more * sizeof(type));                                                   \
-            OPEN_COLUMNS(kind, name, column, w, group, open + more)                                           \
             kind##_eight ahead_before = ahead;                                                              \
-            GROUP(kind, column, earlier, ahead)                                                             \
-            kind##_eight all = kind##_join8(offset, earlier);                                               \
-            if (after != NULL) all = earlier;                                                               \
-            JOIN_COLUMNS(kind, all, column)                                                                 \
-            STORE_COLUMNS(kind, w, 64, column)                                                              \
-            for (uint64_t k = open; k < open + more && out != NULL; k++) {                                  \
-                kind##_one sum = kind##_load(w + AT(k), 64);                                                \
-                if (after != NULL) {                                                                        \
-                    kind##_one behind = kind##_load(after + after_at(line->at - open + k + 1, plane), plane); \
-                    kind##_one both = kind##_join(behind, sum);                                             \
-                    sum = both;                                                                             \
-                }                                                                                           \
-                *out++ = kind##_back_##name(sum);                                                           \
+            FETCH64_##kind##_##name(column, group)                                                          \
+            SUM_EIGHTS(kind, column)                                                                        \
+            LANES(kind, column, earlier, ahead)                                                             \
+            to = given;                                                                                     \
+            if (after != NULL) {                                                                            \
+                later = after + (line->at - open) + 1;                                                      \
+                GIVE_WINDOWS(kind, name, 0)                                                                 \
+            } else if (out != NULL) {                                                                       \
+                GIVE_LINE(kind, name, 0)                                                                    \
+            }                                                                                               \
+            if (out != NULL) {                                                                              \
+                memcpy(out, given + open, more * sizeof(type));                                             \
+                out += more;                                                                                \
             }                                                                                               \
             if (open + more != 64) ahead = ahead_before;                                                    \
             line->at += more;                                                                               \
@@ -142,31 +156,30 @@ static inline uint64_t after_at(uint64_t j, uint64_t plane)
         kind##_store(line->local, 1, last);                                                                 \
     }
 
-/* The same from the end: groups of elements 1 to 64, 65 to 128 and so on, the last of them first. */
+/* The same from the end: groups of elements 1 to 64, 65 to 128 and so on, the last of them first and filled up.
+ * They stay in columns, which is how those of the line meet them. */
+#define GROUP_BEFORE(i) (x + at - 64 * ((i) + 1))
+#define STORE_AFTER(kind, name, i)                          \
+    JOIN_COLUMNS(kind, earlier, column)                     \
+    STORE_COLUMNS(kind, after + at - 64 * ((i) + 1), plane, column)
+
 #define SCAN_LONG_AFTER(kind, name, type)                                                                   \
     static void kind##_after_##name(gp_scan_word *after, uint64_t plane, const void *data, uint64_t n)      \
     {                                                                                                       \
         const type *x = data;                                                                               \
         if (n == 0) return;                                                                                 \
-        kind##_one carry = kind##_load(after + n, plane);                                                   \
-        kind##_eight ahead = kind##_spread(carry), column[8];                                               \
-        uint64_t open = (n - 1) % 64, at = n - open;                                                        \
-        if (open > 0) {                                                                                     \
-            gp_scan_word w[kind##_words * 64] __attribute__((aligned(64)));                                 \
-            OPEN_COLUMNS(kind, name, column, w, x + at, open)                                               \
-            GROUP_BACK(kind, column, earlier, ahead)                                                        \
-            JOIN_COLUMNS(kind, earlier, column)                                                             \
-            STORE_COLUMNS(kind, w, 64, column)                                                              \
-            for (uint64_t k = 0; k < open; k++)                                                             \
-                kind##_store(after + after_at(at + k, plane), plane, kind##_load(w + AT(k), 64));           \
-        }                                                                                                   \
-        while (at > 1) {                                                                                    \
-            at -= 64;                                                                                       \
-            FETCH64_##kind##_##name(column, x + at)                                                         \
-            GROUP_BACK(kind, column, earlier, ahead)                                                        \
-            JOIN_COLUMNS(kind, earlier, column)                                                             \
-            STORE_COLUMNS(kind, after + at, plane, column)                                                  \
-        }                                                                                                   \
+        kind##_eight ahead = kind##_spread(kind##_neutral), column[8], earlier;                             \
+        uint64_t at = (n - 1) / 64 * 64 + 1;                                                                \
+        type group[64];                                                                                     \
+        for (uint64_t k = 0; k < 64; k++) group[k] = (type)-0.0;                                            \
+        memcpy(group, x + at, (n - at) * sizeof(type));                                                     \
+        FETCH64_##kind##_##name(column, group)                                                              \
+        SUM_EIGHTS_BACK(kind, column)                                                                       \
+        LANES_BACK(kind, column, earlier, ahead)                                                            \
+        JOIN_COLUMNS(kind, earlier, column)                                                                 \
+        STORE_COLUMNS(kind, after + at, plane, column)                                                      \
+        const uint64_t whole = at / 64;                                                                     \
+        kind##_GROUPS(kind, name, whole, _BACK, GROUP_BEFORE, STORE_AFTER)                                  \
     }
 
 /* Eight rows of eight float32, turned: rows 0 to 3 lie in the lower halves, 4 to 7 in the upper ones. */

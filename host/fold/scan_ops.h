@@ -16,6 +16,9 @@
 
 #define GP_SCAN_BLOCK 1024
 
+/* Words for the ends of a block of n elements: whole groups from word 1 on. */
+#define GP_SCAN_AFTER(n) (((n) + 63) / 64 * 64 + 1)
+
 typedef union gp_scan_word {
     double f;
     int64_t i;
@@ -46,8 +49,8 @@ typedef struct gp_scan_ops {
 
     /* Windows of w elements are cut at multiples of w from where the line begins: what a window has before the cut
      * is the end of a block, after[k] = elements k to w-1; what it has behind, the beginning of the next block.
-     * after: fills after[1 .. n-1] of n elements, plane being n + 1; after[n] is there, the identity. In which
-     * places is between `after` and `line`. */
+     * after: fills after[1 .. n-1] of n elements, where after[n] is the identity. In which places is between
+     * `after` and `line`; planes are GP_SCAN_AFTER(n) words apart. */
     void (*after)(gp_scan_word *after, uint64_t plane, const void *x, uint64_t n);
     /* The same for columns: one more row joins the values, whose joins with `after` go out (where out is not
      * NULL); and all rows from the last, after + r * step being row r. */

@@ -20,6 +20,9 @@
 #define SMALL_ROW 4096     /* elements of a row */
 #define SMALL_GROUP 131072 /* elements, for groups to be shared */
 #define UNIT 16384
+#define LINE_BYTES 64u /* of a processor's cache: the ends are taken by as many, from after[1] on */
+#define LINE (LINE_BYTES / sizeof(gp_scan_word))
+#define AFTER_FROM (LINE - 1)
 #define SETS_BYTES (2u << 20)
 #define SETS_MAX 16u
 
@@ -39,6 +42,7 @@ typedef struct layout {
     uint64_t results;  /* of a group */
     bool direct, mean;
     uint64_t raw, words; /* bytes, words of a state */
+    uint64_t bytes;      /* of a state with what is left free in it */
     unsigned sets;       /* for workers; 0: none */
 } layout;
 
@@ -55,6 +59,12 @@ typedef struct window {
     char *out;
     uint64_t blocks;
 } window;
+
+/* Words from one row of ends to the same row in the next plane. */
+static uint64_t after_plane(const layout *l)
+{
+    return l->axes.inner == 1 ? GP_SCAN_AFTER(l->block) : l->block + l->axes.inner;
+}
 
 static bool layout_of(const gp_fold_spec *spec, layout *l, uint64_t *bytes)
 {
@@ -77,12 +87,15 @@ static bool layout_of(const gp_fold_spec *spec, layout *l, uint64_t *bytes)
     if (!gp_add_u64(l->raw, 63, &l->raw)) return false;
     l->raw &= ~(uint64_t)63;
     l->words = 0;
-    if (!l->direct && !gp_mul_u64(l->block + 2 * a->inner, planes, &l->words)) return false;
+    if (!l->direct && (!gp_add_u64(after_plane(l), a->inner, &l->words) || !gp_mul_u64(l->words, planes, &l->words)))
+        return false;
     uint64_t one;
-    if (!gp_mul_u64(l->words, sizeof(gp_scan_word), &one) || !gp_add_u64(one, l->raw, &one)) return false;
+    if (!gp_add_u64(l->words, AFTER_FROM + LINE - 1, &one)) return false;
+    if (!gp_mul_u64(one / LINE * LINE, sizeof(gp_scan_word), &one) || !gp_add_u64(one, l->raw, &one)) return false;
     uint64_t sets = one == 0 ? SETS_MAX : SETS_BYTES / one;
     l->sets = sets < 2 ? 0 : sets > SETS_MAX ? SETS_MAX : (unsigned)sets;
-    return gp_mul_u64(one, l->sets + 1, bytes);
+    l->bytes = one;
+    return gp_mul_u64(one, l->sets + 1, bytes) && gp_add_u64(*bytes, LINE_BYTES, bytes);
 }
 
 static uint64_t bytes(const gp_fold_spec *spec)
@@ -106,9 +119,6 @@ static void fill(const layout *l, gp_scan_word *to, uint64_t plane, uint64_t fro
     }
 }
 
-/* Words from one row of ends to the same row in the next plane. */
-static uint64_t after_plane(const layout *l) { return l->block + l->axes.inner; }
-
 static gpuproc_status open(const gp_fold_spec *spec, uint64_t budget, unsigned workers, gp_fold **fold,
                            gpuproc_error *err)
 {
@@ -131,15 +141,13 @@ static gpuproc_status open(const gp_fold_spec *spec, uint64_t budget, unsigned w
     }
     w->l = l;
     w->memory = memory;
-    char *at = memory;
-    for (unsigned i = 0; i < l.sets + 1 && l.results > 0; i++) {
+    char *at = (char *)memory + (LINE_BYTES - (uintptr_t)memory % LINE_BYTES) % LINE_BYTES;
+    for (unsigned i = 0; i < l.sets + 1 && l.results > 0; i++, at += l.bytes) {
         state *s = i == 0 ? &w->kept : &w->set[i - 1];
         s->raw = at;
-        at += l.raw;
         if (!l.direct) {
-            s->after = (gp_scan_word *)(void *)at;
+            s->after = (gp_scan_word *)(void *)(at + l.raw) + AFTER_FROM;
             s->value = s->after + (uint64_t)l.ops->planes * after_plane(&l);
-            at += l.words * sizeof(gp_scan_word);
             fill(&l, s->after, after_plane(&l), l.block, l.axes.inner);
         }
     }

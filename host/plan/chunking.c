@@ -5,6 +5,8 @@
 
 #include <inttypes.h>
 
+/* Folds that take chunks from memory as they are wake all workers for each and wait for the last one. */
+#define HANDED_ON_BYTES ((uint64_t)32 << 20)
 /* A pipeline of three stages over n chunks takes (n + 2) / n of its longest stage: 2 % with these. */
 #define PIPELINE_CHUNKS 96
 #define SMALL_CHUNK_BYTES ((uint64_t)1 << 20)

@@ -6,15 +6,14 @@
 
 #include <inttypes.h>
 
-/* Arrays in memory are there anyway. */
-static bool costs_memory(const gp_run *run, const gp_pass_input *in)
+bool gp_run_in_memory(const gp_run *run, const gp_pass_input *in)
 {
     gp_view view;
     gp_source *source = (size_t)in->input < run->plan->program->inputs ? run->source[in->input] : NULL;
-    if (source == NULL || in->count == 0 || !gp_source_view(source, 0, 1, &view)) return true;
+    if (source == NULL || in->count == 0 || !gp_source_view(source, 0, 1, &view)) return false;
     bool mapped = view.map != NULL;
     gp_source_unview(source, &view);
-    return mapped;
+    return !mapped;
 }
 
 /* What reads the table, as the text calls it. */
@@ -48,7 +47,7 @@ static gpuproc_status check_pass(const gp_run *run, const gp_plan_pass *plan_pas
     for (size_t i = 0; i < pass->inputs; i++) {
         const gp_pass_input *in = &pass->input[i];
         uint64_t bytes = in->count * gpuproc_dtype_bytes(in->dtype);
-        if (in->streamed || !costs_memory(run, in)) continue;
+        if (in->streamed || !!gp_run_in_memory(run, in)) continue;
         if (bytes > left) return gp_run_fail_resident(run, in, left, err);
         left -= bytes;
     }

@@ -93,6 +93,9 @@ void gp_stores_free(gp_run *run);
 /* What is left of the host budget. */
 uint64_t gp_run_budget(const gp_run *run);
 
+/* The input is an array in the caller's memory: it is there anyway. */
+bool gp_run_in_memory(const gp_run *run, const gp_pass_input *in);
+
 /* Before the first pass: BUDGET where some pass keeps more than the budget has (budget.c). */
 gpuproc_status gp_run_check_budget(const gp_run *run, gpuproc_error *err);
 /* BUDGET: the pass input has to be in memory as a whole, and `left` bytes do not hold it. */

@@ -160,6 +160,16 @@ out:
     return st;
 }
 
+/* Are chunks what lies in memory, and for folds only? */
+static bool handed_on(const gp_pass_run *p, const gp_pass_device *d)
+{
+    if (d->program != NULL || p->folds == 0) return false;
+    for (size_t i = 0; i < p->pass->inputs; i++) {
+        if (p->pass->input[i].streamed && !gp_run_in_memory(p->run, &p->pass->input[i])) return false;
+    }
+    return true;
+}
+
 static gpuproc_status choose_for_all(gp_pass_run *p, uint64_t chunk_bytes, gp_chunking *out,
                                      gpuproc_error *err)
 {
@@ -172,6 +182,7 @@ static gpuproc_status choose_for_all(gp_pass_run *p, uint64_t chunk_bytes, gp_ch
             .large_bytes = gp_pass_large_chunk(p, widest(p)),
             .slots = p->run->slots, .sync = p->run->sync,
             .transfers = !p->device[d].device->in_place,
+            .handed_on = handed_on(p, &p->device[d]),
             .host_budget = gp_pass_budget(p) / p->devices,
             .device_budget = p->device[d].device->memory_budget, .slot_bytes = slot_bytes,
             .ctx = &p->device[d]};
