@@ -213,6 +213,8 @@ static void choose_tile(const gp_gather *g, box *b)
         room = strip / keep / elements;
         n = n < room ? n : room;
         if (n < 1) n = 1;
+        /* Equal parts rather than a short rest. */
+        if (!there && n > 1) n = (int64_t)gp_ceil_div((uint64_t)b->n[a], gp_ceil_div((uint64_t)b->n[a], (uint64_t)n));
         b->tile[a] = n;
         span += (n - 1) * step;
         elements *= n;

@@ -29,6 +29,60 @@ typedef struct plane {
     ptrdiff_t row, column; /* steps in `in` */
 } plane;
 
+/* Squares as wide as a vector are transposed in registers: rounds of interleaving the first half of the
+ * lines with the second. */
+#define VECTOR 16u
+typedef uint8_t v1 __attribute__((vector_size(16)));
+typedef uint16_t v2 __attribute__((vector_size(16)));
+typedef uint32_t v4 __attribute__((vector_size(16)));
+
+#define LOW1 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define HIGH1 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#define LOW2 0, 8, 1, 9, 2, 10, 3, 11
+#define HIGH2 4, 12, 5, 13, 6, 14, 7, 15
+#define LOW4 0, 4, 1, 5
+#define HIGH4 2, 6, 3, 7
+
+#define REGISTERS(size)                                                                            \
+    static inline void turn_w##size(w##size *out, ptrdiff_t to, const w##size *in, ptrdiff_t column) \
+    {                                                                                              \
+        enum { N = VECTOR / size };                                                                \
+        v##size a[N], b[N];                                                                        \
+        for (int k = 0; k < N; k++) memcpy(&a[k], in + k * column, VECTOR);                        \
+        for (int round = 1; round < N; round *= 2) {                                               \
+            for (int k = 0; k < N / 2; k++) {                                                      \
+                b[2 * k] = __builtin_shuffle(a[k], a[k + N / 2], (v##size){LOW##size});            \
+                b[2 * k + 1] = __builtin_shuffle(a[k], a[k + N / 2], (v##size){HIGH##size});       \
+            }                                                                                      \
+            for (int k = 0; k < N; k++) a[k] = b[k];                                               \
+        }                                                                                          \
+        for (int k = 0; k < N; k++) memcpy(out + k * to, &a[k], VECTOR);                           \
+    }                                                                                              \
+    /* What is a multiple of a vector both ways; says how much that was. */                        \
+    static void vectors_w##size(const plane *p, w##size *out, const w##size *in, size_t *rows, size_t *columns) \
+    {                                                                                              \
+        const size_t n = VECTOR / size;                                                            \
+        *rows = p->row == 1 ? p->rows / n * n : 0;                                                 \
+        *columns = p->columns / n * n;                                                             \
+        for (size_t i = 0; i < *rows; i += n) {                                                    \
+            for (size_t k = 0; k < *columns; k += n)                                               \
+                turn_w##size(out + (ptrdiff_t)i * p->to + k, p->to, in + i + (ptrdiff_t)k * p->column, p->column); \
+        }                                                                                          \
+    }
+REGISTERS(1)
+REGISTERS(2)
+REGISTERS(4)
+
+/* Wider elements gain nothing. */
+#define NO_REGISTERS(type)                                                                         \
+    static void vectors_##type(const plane *p, type *out, const type *in, size_t *rows, size_t *columns) \
+    {                                                                                              \
+        (void)p, (void)out, (void)in;                                                              \
+        *rows = *columns = 0;                                                                      \
+    }
+NO_REGISTERS(w8)
+NO_REGISTERS(w16)
+
 /* `column` is a constant in each call of a line: the compiler makes a loop for each. */
 #define KERNELS(type)                                                                              \
     static inline __attribute__((always_inline)) void line_##type(                                 \
@@ -75,10 +129,21 @@ typedef struct plane {
             }                                                                                      \
         }                                                                                          \
     }                                                                                              \
+    static void transpose_##type(const plane *p, type *out, const type *in)                        \
+    {                                                                                              \
+        size_t rows, columns;                                                                      \
+        vectors_##type(p, out, in, &rows, &columns);                                               \
+        plane right = *p, below = *p;                                                              \
+        right.rows = rows;                                                                         \
+        right.columns = p->columns - columns;                                                      \
+        below.rows = p->rows - rows;                                                               \
+        squares_##type(&right, out + columns, in + (ptrdiff_t)columns * p->column);                \
+        squares_##type(&below, out + (ptrdiff_t)rows * p->to, in + (ptrdiff_t)rows * p->row);      \
+    }                                                                                              \
     static void plane_##type(const plane *p, void *out, const void *in, bool transposed)           \
     {                                                                                              \
         if (p->column == 1) runs_##type(p, out, in);                                               \
-        else if (transposed) squares_##type(p, out, in);                                           \
+        else if (transposed) transpose_##type(p, out, in);                                         \
         else lines_##type(p, out, in);                                                             \
     }
 KERNELS(w1)

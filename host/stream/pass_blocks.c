@@ -41,9 +41,12 @@ static bool may_use_blocks(const gp_pass_run *p)
     return true;
 }
 
+/* Squares whose sides are 8 KiB or more. */
+static uint64_t block_bytes(size_t widest) { return 2 * GP_CHUNK_BYTES * (widest < 4 ? 4 / widest : 1); }
+
 bool gp_pass_would_use_blocks(const gp_pass_run *p, size_t widest)
 {
-    uint64_t bytes = p->run->chunk_bytes != 0 ? p->run->chunk_bytes : 2 * GP_CHUNK_BYTES;
+    uint64_t bytes = p->run->chunk_bytes != 0 ? p->run->chunk_bytes : block_bytes(widest);
     gp_blocks blocks;
     return may_use_blocks(p) && gp_blocks_choose(p->pass, gp_max_u64(bytes / widest, 1), &blocks);
 }
@@ -52,8 +55,7 @@ uint64_t gp_pass_large_chunk(const gp_pass_run *p, size_t widest)
 {
     const uint64_t usual = GP_CHUNK_BYTES / widest;
     uint64_t elements = usual, cost = gp_pass_cost_in_order(p->pass, usual);
-    /* A block's runs are as long as a side of a square: those of twice the usual size do. */
-    if (gp_pass_would_use_blocks(p, widest)) return 2 * GP_CHUNK_BYTES;
+    if (gp_pass_would_use_blocks(p, widest)) return block_bytes(widest);
     while (elements < MOST_CHUNK_BYTES / widest && elements < p->pass->count) {
         uint64_t less = gp_pass_cost_in_order(p->pass, 2 * elements);
         if (less > cost / 100 * (100 - WORTH_PERCENT)) break;

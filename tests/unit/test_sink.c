@@ -255,6 +255,53 @@ static void memory_is_a_place(void **state)
     gp_sink_close(s);
 }
 
+/* ---- blocks ---- */
+
+static gpuproc_status write_block(gp_sink *s, const gp_walk *walk, const void *data, size_t bytes)
+{
+    waiter wait = WAITER;
+    gp_write w = {.sink = s, .data = data, .bytes = bytes, .walk = walk, .width = 2, .done = write_ended,
+                  .ctx = &wait};
+    gp_sink_write(&w);
+    wait_for(&wait, 1);
+    return w.status;
+}
+
+/* Two rows of two columns each, in the middle of a 3 x 4 matrix of two bytes, and what is around them. */
+static void write_blocks(gp_sink *s)
+{
+    gp_walk inner = {.shape = {2, {2, 2}}, .offset = 5, .stride = {4, 1}};
+    gp_walk top = {.shape = {1, {4}}, .offset = 0, .stride = {1}};
+    gp_walk sides = {.shape = {2, {2, 2}}, .offset = 4, .stride = {4, 3}};
+    gp_walk beyond = {.shape = {2, {2, 2}}, .offset = 7, .stride = {4, 1}};
+    gp_walk nothing = {.shape = {2, {0, 2}}, .stride = {4, 1}};
+    assert_int_equal(write_block(s, &inner, "aabbccdd", 8), GPUPROC_OK);
+    assert_int_equal(write_block(s, &top, "00112233", 8), GPUPROC_OK);
+    assert_int_equal(write_block(s, &sides, "44778899", 8), GPUPROC_OK);
+    assert_int_equal(write_block(s, &nothing, "", 0), GPUPROC_OK);
+    assert_int_equal(write_block(s, &beyond, "xxxxxxxx", 8), GPUPROC_INTERNAL);
+    assert_int_equal(write_block(s, &inner, "xxxxxx", 6), GPUPROC_INTERNAL);
+}
+
+static void blocks_go_where_the_walk_says(void **state)
+{
+    fixture *f = *state;
+    const char *path = path_in(f, "out");
+    gp_target t = file_target(path);
+    gp_sink *s = NULL;
+    char data[24];
+    assert_int_equal(gp_sink_open(&t, 24, f->engine, &s, NULL), GPUPROC_OK);
+    write_blocks(s);
+    assert_int_equal(gp_sink_commit(s, NULL), GPUPROC_OK);
+    gp_sink_close(s);
+    expect_file(path, "HEAD0011223344aabb7788ccdd99");
+    t = (gp_target){.kind = GP_TARGET_MEMORY, .fd = -1, .data = data};
+    assert_int_equal(gp_sink_open(&t, 24, f->engine, &s, NULL), GPUPROC_OK);
+    write_blocks(s);
+    gp_sink_close(s);
+    assert_memory_equal(data, "0011223344aabb7788ccdd99", 24);
+}
+
 /* ---- spool ---- */
 
 /* Descriptors of this process that lead to files without a name. */
@@ -482,6 +529,7 @@ int main(void)
         BOTH(stream_has_header_then_data),
         BOTH(gone_reader_is_a_status),
         BOTH(memory_is_a_place),
+        BOTH(blocks_go_where_the_walk_says),
         BOTH(spool_is_read_back),
         BOTH(spool_says_what_it_lacks),
         BOTH(growing_file_ends_where_it_is_told),
