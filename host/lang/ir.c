@@ -180,6 +180,16 @@ int gp_ir_fold(gp_program *program, gp_op op, gp_dtype dtype, int a, int b, uint
     return append_once(program, node);
 }
 
+int gp_ir_lstsq(gp_program *program, gp_dtype dtype, int a, int64_t columns, double rcond, const gp_shape *shape)
+{
+    gp_node node = node_of(program, GP_OP_LSTSQ, dtype, a, -1);
+    node.size = columns;
+    node.ddof = rcond;
+    node.shape = *shape;
+    node.level++;
+    return append_once(program, node);
+}
+
 int gp_ir_product(gp_program *program, gp_op op, gp_dtype dtype, int a, int b, int64_t size, const gp_shape *shape)
 {
     gp_node node = node_of(program, op, dtype, a, b);

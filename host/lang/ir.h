@@ -91,6 +91,8 @@ int gp_ir_reduce_axes(gp_program *program, gp_op op, gp_dtype dtype, int a, uint
 /* A fold; `shape` is the result's (the most, where it grows). b: -1, or the second operand. */
 int gp_ir_fold(gp_program *program, gp_op op, gp_dtype dtype, int a, int b, uint32_t axes,
                int64_t size, const gp_shape *shape, bool growing);
+/* LSTSQ of [a | b] with as many columns of b. */
+int gp_ir_lstsq(gp_program *program, gp_dtype dtype, int a, int64_t columns, double rcond, const gp_shape *shape);
 /* A product; `shape` is the result's. */
 int gp_ir_product(gp_program *program, gp_op op, gp_dtype dtype, int a, int b, int64_t size, const gp_shape *shape);
 /* A view of an INPUT or a stored node; the node itself where the walk is all of it. */

@@ -141,7 +141,7 @@ bool gp_factor_take(gp_builder *b, const gp_value *v, gp_factor *factor)
 
 /* ---- Products ---- */
 
-static gp_value zeros(gp_builder *b, gp_dtype dtype, const gp_shape *shape)
+gp_value gp_matrix_zeros(gp_builder *b, gp_dtype dtype, const gp_shape *shape)
 {
     gp_dtype part = gp_dtype_worked(dtype);
     int zero = gp_dtype_is_float(part) ? gp_build_float(b, part, 0) : gp_build_int(b, part, 0);
@@ -178,7 +178,7 @@ gp_value gp_build_product(gp_builder *b, const char *name, gp_factor x, gp_facto
     uint64_t count;
     if (gp_shape_count(&result, gpuproc_dtype_bytes(dtype), &count, &why) != GPUPROC_OK)
         return gp_value_node(gp_build_fail(b, GPUPROC_SHAPE, "%s: %s", name, why.message));
-    if (k == 0 || count == 0) return zeros(b, dtype, &result);
+    if (k == 0 || count == 0) return gp_matrix_zeros(b, dtype, &result);
     for (int side = 0; side < 2; side++) {
         gp_shape full = stack;
         full.dim[full.ndim++] = from[side].dim[from[side].ndim - 2];
@@ -194,7 +194,7 @@ gp_value gp_build_product(gp_builder *b, const char *name, gp_factor x, gp_facto
 
 /* ---- x^H x ---- */
 
-#define GRAM_MOST (16u << 20) /* bytes of the result, which stays in memory; past them tiles do better */
+#define GRAM_MOST (4u << 20) /* bytes of the result, which stays in memory; past them tiles do better */
 
 static bool same_nodes(const gp_builder *b, const gp_value *x, const gp_value *y)
 {

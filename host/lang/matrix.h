@@ -26,6 +26,8 @@ gp_value gp_matrix_slice(gp_builder *b, gp_value v, int axis, int64_t start, int
 /* One index of the last axis, which is gone. */
 gp_value gp_matrix_last(gp_builder *b, gp_value v, int64_t index);
 
+gp_value gp_matrix_zeros(gp_builder *b, gp_dtype dtype, const gp_shape *shape);
+
 /* One array of a product: a node that lies in storage (of a complex dtype, where it is complex). */
 typedef struct gp_factor {
     int node;
