@@ -2,13 +2,14 @@
  *
  * Products of blocks of rows are made in the dtype and added up in float64, block after block. Only the upper half is
  * computed, in square tiles of columns, which workers share where there are several; the lower one is its mirror
- * image. Lanes (row_blocks.h) are added up in the end. */
+ * image. Lanes (row_blocks.h) are added up in the end. Where there is but one block, nothing is added up. */
 #include "fold/fold_impl.h"
 
 #include "base/clones.h"
 #include "base/memory.h"
 #include "fold/row_blocks.h"
 #include "linalg/multiply.h"
+#include "linalg/transpose.h"
 
 #include <string.h>
 
@@ -20,8 +21,8 @@ typedef struct gram {
     gp_row_blocks blocks;
     uint64_t n, tile, tiles, pairs; /* pairs of tiles (i, j), i <= j */
     uint64_t reals;                 /* of a pair of tiles: its sums' float64, two for each complex element */
-    bool complex;
-    double *sum;                    /* lanes * pairs of those */
+    bool complex, single;
+    double *sum;                    /* lanes * pairs of those; NULL: one block */
     char *product;                  /* for each part: the product of one block, a pair of tiles of it */
     uint64_t product_bytes;
     gpuproc_status *failed;         /* of each part */
@@ -55,6 +56,7 @@ static uint64_t sums_bytes(const gp_fold_spec *spec, const gp_row_cut *cut)
 {
     uint64_t tile = tile_of(cut->columns), bytes;
     unsigned parts = gp_dtype_kind(spec->operand[0]) == GP_KIND_COMPLEX ? 2 : 1;
+    if (gp_row_cut_blocks(cut) <= 1) return 0;
     if (!gp_mul_u64(tile * tile * parts * sizeof(double), cut->tasks, &bytes)) return UINT64_MAX;
     return gp_mul_u64(bytes, cut->lanes, &bytes) ? bytes : UINT64_MAX;
 }
@@ -116,6 +118,31 @@ static GP_CLONES void add_doubles(double *sum, const double *x, uint64_t n)
     for (uint64_t i = 0; i < n; i++) sum[i] += x[i];
 }
 
+/* Writes a pair of tiles, which lies without gaps, to the result, and what mirrors it. A tile that mirrors itself is
+ * whole. */
+static void write_tiles(gram *g, uint64_t pair, const char *product)
+{
+    size_t wide = g->blocks.cut.wide;
+    gp_dtype dtype = g->base.spec.operand[0];
+    uint64_t i, j;
+    tiles_of_pair(g, pair, &i, &j);
+    uint64_t rows = width_of(g, i), columns = width_of(g, j);
+    char *to = (char *)g->result + (i * g->n + j) * g->tile * wide;
+    char *mirror = (char *)g->result + (j * g->n + i) * g->tile * wide;
+    for (uint64_t r = 0; r < rows; r++) memcpy(to + r * g->n * wide, product + r * columns * wide, columns * wide);
+    if (i == j) return;
+    gp_transpose(wide, rows, columns, product, columns, mirror, g->n);
+    for (uint64_t r = 0; g->complex && r < columns; r++) {
+        for (uint64_t c = 0; c < rows; c++) {
+            char *x = mirror + (r * g->n + c) * wide;
+            if (dtype == GPUPROC_COMPLEX64)
+                ((float *)(void *)x)[1] *= -1;
+            else
+                ((double *)(void *)x)[1] *= -1;
+        }
+    }
+}
+
 static void add_block(void *arg, unsigned part, uint64_t lane, uint64_t task, const void *block, uint64_t rows)
 {
     gram *g = arg;
@@ -135,9 +162,13 @@ static void add_block(void *arg, unsigned part, uint64_t lane, uint64_t task, co
                                 .b = {b, (int64_t)g->n, 1, false}, .c = product, .c_row = (int64_t)n};
         if (g->failed[part] == GPUPROC_OK) g->failed[part] = gp_multiply_run(spec->linalg, &multiply, &alone, NULL);
     }
+    if (g->sum == NULL) {
+        write_tiles(g, task, product);
+        return;
+    }
     double *sum = g->sum + (lane * g->pairs + task) * g->reals;
     uint64_t reals = m * n * (g->complex ? 2 : 1);
-    if (wide == (g->complex ? 8 : 4))
+    if (g->single)
         add_floats(sum, (const float *)(const void *)product, reals);
     else
         add_doubles(sum, (const double *)(const void *)product, reals);
@@ -155,16 +186,18 @@ static gpuproc_status open_gram(const gp_fold_spec *spec, uint64_t budget, unsig
     g->tiles = tiles_of(g->n);
     g->pairs = cut.tasks;
     g->complex = gp_dtype_kind(spec->operand[0]) == GP_KIND_COMPLEX;
+    g->single = cut.wide == (g->complex ? 8 : 4);
     g->reals = g->tile * g->tile * (g->complex ? 2 : 1);
     g->product_bytes = g->tile * g->tile * cut.wide;
     unsigned parts = 1 + (unsigned)gp_min_u64(workers - 1, (budget - bytes(spec)) / per_part(spec));
     g->blocks = (gp_row_blocks){.cut = cut, .parts = parts, .slots = 1, .run = add_block, .arg = g};
     GP_TRY(gp_row_blocks_open(&g->blocks, err));
-    g->sum = gp_calloc(cut.lanes, g->pairs * g->reals * sizeof(double));
+    bool sums = gp_row_cut_blocks(&cut) > 1;
+    if (sums) g->sum = gp_calloc(cut.lanes, g->pairs * g->reals * sizeof(double));
     g->product = gp_calloc(parts, g->product_bytes);
     g->failed = gp_calloc(parts, sizeof *g->failed);
     g->result = gp_calloc(g->n, g->n * cut.wide);
-    if (g->sum == NULL || g->product == NULL || g->failed == NULL || g->result == NULL)
+    if ((sums && g->sum == NULL) || g->product == NULL || g->failed == NULL || g->result == NULL)
         st = gp_fail(err, GPUPROC_NO_MEMORY, "gram: out of memory for a (%llu, %llu) matrix", (unsigned long long)g->n,
                      (unsigned long long)g->n);
 
@@ -190,30 +223,9 @@ static gpuproc_status take(gp_fold *fold, gp_fold_piece *piece, gpuproc_error *e
     return failure_of(g, err);
 }
 
-/* Element (row, column) of the result and its mirror image. */
-static void set(gram *g, uint64_t row, uint64_t column, const double *x)
+static GP_CLONES void round_to_floats(float *out, const double *sum, uint64_t n)
 {
-    uint64_t at = row * g->n + column, mirror = column * g->n + row;
-    switch (g->base.spec.operand[0]) {
-    case GPUPROC_FLOAT32: ((float *)g->result)[mirror] = ((float *)g->result)[at] = (float)x[0]; break;
-    case GPUPROC_FLOAT64: ((double *)g->result)[mirror] = ((double *)g->result)[at] = x[0]; break;
-    case GPUPROC_COMPLEX64: {
-        float *c = g->result;
-        c[2 * mirror] = (float)x[0];
-        c[2 * mirror + 1] = -(float)x[1];
-        c[2 * at] = (float)x[0];
-        c[2 * at + 1] = (float)x[1];
-        break;
-    }
-    default: {
-        double *c = g->result;
-        c[2 * mirror] = x[0];
-        c[2 * mirror + 1] = -x[1];
-        c[2 * at] = x[0];
-        c[2 * at + 1] = x[1];
-        break;
-    }
-    }
+    for (uint64_t i = 0; i < n; i++) out[i] = (float)sum[i];
 }
 
 static gpuproc_status end(gp_fold *fold, bool *again, gpuproc_error *err)
@@ -221,17 +233,13 @@ static gpuproc_status end(gp_fold *fold, bool *again, gpuproc_error *err)
     (void)again;
     gram *g = (gram *)fold;
     gp_row_blocks_end(&g->blocks, fold->workers);
+    if (g->sum == NULL) return failure_of(g, err);
     for (uint64_t lane = 1; lane < g->blocks.cut.lanes; lane++)
         add_doubles(g->sum, g->sum + lane * g->pairs * g->reals, g->pairs * g->reals);
-    unsigned step = g->complex ? 2 : 1;
     for (uint64_t pair = 0; pair < g->pairs; pair++) {
-        uint64_t i, j;
-        tiles_of_pair(g, pair, &i, &j);
-        uint64_t rows = width_of(g, i), columns = width_of(g, j);
         const double *sum = g->sum + pair * g->reals;
-        for (uint64_t r = 0; r < rows; r++)
-            for (uint64_t c = i == j ? r : 0; c < columns; c++)
-                set(g, i * g->tile + r, j * g->tile + c, sum + (r * columns + c) * step);
+        if (g->single) round_to_floats((float *)(void *)g->product, sum, g->reals);
+        write_tiles(g, pair, g->single ? g->product : (const char *)sum);
     }
     return failure_of(g, err);
 }
