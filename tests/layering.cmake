@@ -5,10 +5,12 @@ set(LAYERS
   "base"
   "array"
   "format|lang"
+  "linalg"
   "emit"
   "fold"
   "io"
   "device"
+  "matrix"
   "plan"
   "stream"
   "session")

@@ -97,8 +97,40 @@ typedef struct gp_device_api {
     void (*close)(gp_device *device);
 } gp_device_api;
 
+/* Products of matrices on a device, where it has a library for them; each tile is used by one thread at a time,
+ * different ones by different threads at once, without any lock of the caller's.
+ *
+ * A tile (m, n) of C stays on the device while panels of A (m, k) and B (k, n) come and are added. There are two
+ * places for panels, which take turns, so that one is filled while the other is uploaded and multiplied. */
+typedef struct gp_device_tile gp_device_tile;
+
+typedef struct gp_device_panel {
+    void *data;     /* staging that the caller fills: room for max_m * max_k or max_k * max_n elements */
+    bool transposed; /* filled column after column: A as (k, m), B as (n, k) in C order */
+} gp_device_panel;
+
+typedef struct gp_device_matrix_api {
+    /* Device bytes of such a tile, at most (scratch memory of the library too). */
+    uint64_t (*bytes)(gp_device *device, gp_dtype dtype, uint64_t max_m, uint64_t max_n, uint64_t max_k);
+    /* UNSUPPORTED for dtypes or sizes that it has not, DEVICE_MEMORY where there is too little. */
+    gpuproc_status (*tile_new)(gp_device *device, gp_dtype dtype, uint64_t max_m, uint64_t max_n, uint64_t max_k,
+                               gp_device_tile **tile, gpuproc_error *err);
+    void (*tile_free)(gp_device_tile *tile);
+    /* The place `which` (0, 1): blocks until what was added from it is done with it. */
+    gpuproc_status (*panels)(gp_device_tile *tile, unsigned which, gp_device_panel *a, gp_device_panel *b,
+                             gpuproc_error *err);
+    /* tile = (first) or += A @ B from that place, begun and not waited for. The caller has set
+     * `transposed` of the panels that it filled. */
+    gpuproc_status (*add)(gp_device_tile *tile, unsigned which, const gp_device_panel *a, const gp_device_panel *b,
+                          uint64_t m, uint64_t n, uint64_t k, bool first, gpuproc_error *err);
+    /* Brings the tile to `c`, rows c_row elements apart; blocks until it is there. */
+    gpuproc_status (*take)(gp_device_tile *tile, void *c, int64_t c_row, uint64_t m, uint64_t n,
+                           gpuproc_error *err);
+} gp_device_matrix_api;
+
 struct gp_device {
     const gp_device_api *api;
+    const gp_device_matrix_api *matrix; /* NULL: the CPU multiplies */
     gpuproc_device_info info;
     /* The device reads inputs where they are and writes outputs where they go (the
      * CPU): no staging is needed for memory and for views. */

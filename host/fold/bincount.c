@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "fold/bin_weights.h"
-#include "fold/clones.h"
+#include "base/clones.h"
 #include "fold/share.h"
 
 #include <string.h>

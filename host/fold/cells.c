@@ -1,6 +1,6 @@
 #include "fold/cells.h"
 
-#include "fold/clones.h"
+#include "base/clones.h"
 #include "fold/double_double.h"
 #include "fold/keys.h"
 

@@ -1,7 +1,7 @@
 #include "base/memory.h"
 #include "fold/cells.h"
 
-#include "fold/clones.h"
+#include "base/clones.h"
 #include "fold/double_double.h"
 #include "fold/keys.h"
 

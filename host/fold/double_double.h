@@ -2,7 +2,7 @@
 #ifndef GP_FOLD_DOUBLE_DOUBLE_H
 #define GP_FOLD_DOUBLE_DOUBLE_H
 
-#include "fold/clones.h"
+#include "base/clones.h"
 
 /* The rounding error of s = a + b, exactly. NaN where s is not finite. */
 GP_INTO double gp_two_sum_error(double a, double b, double s)

@@ -1,6 +1,6 @@
 #include "fold/float_keys.h"
 
-#include "fold/clones.h"
+#include "base/clones.h"
 
 static GP_CLONES size_t keys_of_f32(const void *in, size_t n, uint32_t *restrict out)
 {

@@ -12,6 +12,7 @@
 
 #include "base/workers.h"
 #include "lang/ir.h"
+#include "linalg/linalg.h"
 
 typedef struct gp_fold gp_fold;
 
@@ -28,6 +29,7 @@ typedef struct gp_fold_spec {
     bool growing;
     const double *q;     /* QUANTILE: borrowed */
     size_t qs;
+    const gp_linalg *linalg; /* GP_OPS_MATRIX_FOLD: borrowed */
 } gp_fold_spec;
 
 /* The bytes that the fold will hold at most, beside the pieces: known before anything is read.

@@ -5,7 +5,7 @@
 #define GP_FOLD_KEYS_H
 
 #include "array/dtype.h"
-#include "fold/clones.h"
+#include "base/clones.h"
 
 #include <string.h>
 

@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "fold/float_keys.h"
-#include "fold/clones.h"
+#include "base/clones.h"
 #include "fold/share.h"
 
 #include <stdatomic.h>

@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "fold/clones.h"
+#include "base/clones.h"
 #include "fold/share.h"
 
 #include <string.h>

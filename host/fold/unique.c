@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "fold/distinct.h"
 #include "fold/float_keys.h"
-#include "fold/clones.h"
+#include "base/clones.h"
 #include "fold/share.h"
 
 #include <stdatomic.h>

@@ -5,6 +5,7 @@
 
 #include "array/dtype.h"
 #include "array/shape.h"
+#include "array/walk.h"
 #include "io/engine.h"
 #include "io/source.h"
 
@@ -62,6 +63,11 @@ struct gp_write {
     uint64_t offset;      /* in the data; streams: must be written in order, one at a time */
     const void *data;
     size_t bytes;
+    /* NULL: the bytes go side by side to `offset`. Else they are elements of `width` in C order of the
+     * walk, which says where in the data each goes: offset is not looked at. Unbounded; borrowed until
+     * done; not for streams. */
+    const gp_walk *walk;
+    size_t width;
     void (*done)(gp_write *write); /* from an engine thread */
     void *ctx;
     gpuproc_status status;

@@ -57,13 +57,25 @@ out:
 void gp_source_close(gp_source *s)
 {
     if (s == NULL) return;
+    if (s->origin.kind == GP_ORIGIN_MADE) s->origin.maker->close(s->origin.maker_ctx);
     gp_file_close(s);
     free(s->origin.path);
     free(s);
 }
 
+bool gp_source_is_file(const gp_source *s) { return s->origin.kind == GP_ORIGIN_FILE; }
 bool gp_source_is_stream(const gp_source *s) { return s->origin.kind == GP_ORIGIN_STREAM; }
-void gp_source_cancel(gp_source *s) { atomic_store(&s->stop, true); }
+void gp_source_cancel(gp_source *s)
+{
+    atomic_store(&s->stop, true);
+    if (s->origin.kind == GP_ORIGIN_MADE && s->origin.maker->cancel != NULL)
+        s->origin.maker->cancel(s->origin.maker_ctx);
+}
+
+void *gp_source_maker_ctx(const gp_source *s, const gp_maker *maker)
+{
+    return s->origin.kind == GP_ORIGIN_MADE && s->origin.maker == maker ? s->origin.maker_ctx : NULL;
+}
 
 static bool in_range(const gp_source *s, uint64_t first, uint64_t count)
 {
@@ -326,6 +338,7 @@ static void read_plain(gp_read *read)
     case GP_ORIGIN_STREAM: stream_read(read); break;
     case GP_ORIGIN_MEMORY: gp_read_call(read, copy_memory, made); break;
     case GP_ORIGIN_FUNCTION: gp_read_call(read, generate, made); break;
+    case GP_ORIGIN_MADE: break; /* has been taken */
     }
 }
 
@@ -360,7 +373,9 @@ void gp_source_read(gp_read *read)
     read->skip = 0;
     read->at = read->first;
     read->gather = NULL;
-    if (read->walk != NULL) {
+    if (s->origin.kind == GP_ORIGIN_MADE) {
+        s->origin.maker->read(s->origin.maker_ctx, read);
+    } else if (read->walk != NULL) {
         gp_walk_normalise(read->walk, &walk);
         read_walk(read, &walk);
     } else if (!in_range(s, read->first, read->count)) {

@@ -11,7 +11,24 @@
 typedef struct gp_source gp_source;
 
 /* What an array says of itself; the session keeps one per gpuproc_array. */
-typedef enum gp_origin_kind { GP_ORIGIN_FILE, GP_ORIGIN_STREAM, GP_ORIGIN_MEMORY, GP_ORIGIN_FUNCTION } gp_origin_kind;
+typedef enum gp_origin_kind {
+    GP_ORIGIN_FILE,
+    GP_ORIGIN_STREAM,
+    GP_ORIGIN_MEMORY,
+    GP_ORIGIN_FUNCTION,
+    GP_ORIGIN_MADE,
+} gp_origin_kind;
+
+typedef struct gp_read gp_read;
+
+/* MADE: somebody above io makes the elements when they are read. `read` gets reads as they come (read->walk
+ * too), may block no caller, fills data (and bytes, begin_ns), and ends each with gp_read_end, from any thread.
+ * `cancel` (or NULL): reads that wait or follow end with CANCELLED. `close`: the source is closed. */
+typedef struct gp_maker {
+    void (*read)(void *ctx, gp_read *read);
+    void (*cancel)(void *ctx);
+    void (*close)(void *ctx);
+} gp_maker;
 
 typedef struct gp_origin {
     gp_origin_kind kind;
@@ -25,6 +42,8 @@ typedef struct gp_origin {
     const void *data;     /* MEMORY: borrowed */
     gpuproc_generate_fn generate; /* FUNCTION */
     void *generate_ctx;
+    const gp_maker *maker; /* MADE */
+    void *maker_ctx;
 } gp_origin;
 
 /* Opens it; `origin` is copied, what it borrows must live until close. keep_cached: the data
@@ -35,6 +54,9 @@ void gp_source_close(gp_source *source);
 
 /* Whether the array lies in Fortran order in storage. */
 bool gp_source_is_fortran(const gp_source *source);
+
+/* Whether elements come from a file that has any of them at any time. */
+bool gp_source_is_file(const gp_source *source);
 
 /* True for a stream: chunks must be read in order, one read at a time. */
 bool gp_source_is_stream(const gp_source *source);
@@ -55,7 +77,6 @@ bool gp_source_view_storage(gp_source *source, uint64_t first, uint64_t count, g
 void gp_source_unview(gp_source *source, gp_view *view);
 
 /* One read of a range into a buffer; the caller keeps it until `done`. */
-typedef struct gp_read gp_read;
 struct gp_read {
     gp_source *source;
     /* NULL: elements [first, first+count) of the array in C order. Else elements [first, first+count) of
@@ -80,6 +101,10 @@ struct gp_read {
 };
 /* Starts it; everything, failure too, comes through `done`. */
 void gp_source_read(gp_read *read);
+/* The way out of every read: the error of `read` is filled where status is not OK. For makers. */
+void gp_read_end(gp_read *read, gpuproc_status status);
+/* A MADE source's maker_ctx, where `maker` is its maker; else NULL. */
+void *gp_source_maker_ctx(const gp_source *source, const gp_maker *maker);
 /* Gives up waiting for a stream: reads that wait or follow end with CANCELLED. Thread-safe. */
 void gp_source_cancel(gp_source *source);
 

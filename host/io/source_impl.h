@@ -36,8 +36,6 @@ int64_t gp_file_prepare(gp_source *source, const gp_gather *gather);
 /* The error of a read that ended with errnum. */
 gpuproc_status gp_file_failed(gp_read *read, int errnum);
 
-/* The way out of every read: the error of `read` is filled where status is not OK. */
-void gp_read_end(gp_read *read, gpuproc_status status);
 /* Runs `call` on an engine thread; then `done`. */
 void gp_read_call(gp_read *read, int64_t (*call)(gp_io_request *), void (*done)(gp_io_request *));
 /* The data is in place: swaps bytes and aligns, if that is to be done, and ends the read. */

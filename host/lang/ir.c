@@ -180,6 +180,16 @@ int gp_ir_fold(gp_program *program, gp_op op, gp_dtype dtype, int a, int b, uint
     return append_once(program, node);
 }
 
+int gp_ir_product(gp_program *program, gp_op op, gp_dtype dtype, int a, int b, int64_t size, const gp_shape *shape)
+{
+    gp_node node = node_of(program, op, dtype, a, b);
+    node.size = size;
+    node.shape = *shape;
+    node.uniform = false;
+    node.level++;
+    return append_once(program, node);
+}
+
 /* Its place in the list of walks; equal ones only once. */
 static int add_walk(gp_program *program, const gp_walk *walk)
 {
@@ -242,7 +252,7 @@ int gp_ir_array(gp_program *program, gp_dtype dtype, const gp_shape *shape, cons
 bool gp_node_is_stored(const gp_node *node)
 {
     const gp_op_info *info = gp_op_info_of(node->op);
-    return info->fold || (info->reduction && node->axes != 0);
+    return info->fold || info->product || (info->reduction && node->axes != 0);
 }
 
 void gp_node_walk(const gp_program *program, int index, gp_walk *walk)

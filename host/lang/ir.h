@@ -6,9 +6,10 @@
  * Slices, transpositions, reshapes and the like never stand above element-wise nodes: lang
  * pushes them down to the leaves, where they are VIEWs: of an INPUT or of a stored node.
  *
- * Stored nodes are reductions along axes and folds: their result is an array of its own (in
+ * Stored nodes are reductions along axes, folds and products: their result is an array of its own (in
  * C order), made by a pass; later passes read it like an input, whole or through VIEWs. A stored
- * node of shape () is a value instead: uniform, like a whole reduction. */
+ * node of shape () is a value instead: uniform, like a whole reduction. (A product of shape () is an array of one
+ * element.) A product that one pass alone reads, whole, is not stored in fact: it comes tile by tile. */
 #ifndef GP_LANG_IR_H
 #define GP_LANG_IR_H
 
@@ -23,10 +24,11 @@ typedef struct gp_node {
     int arg[3];           /* node indices, -1 where unused */
     int input;            /* INPUT: index into gp_program.input */
     gpuproc_scalar value; /* CONST */
-    double ddof;          /* VAR, STD */
+    double ddof;          /* VAR, STD; LSTSQ: rcond */
     /* Reductions and folds: the operand's axes that it goes along, a bit each; 0: all of them. */
     uint32_t axes;
-    int64_t size;         /* WIN*: of the window; BINCOUNT: bins; QUANTILE: the method */
+    /* WIN*: of the window; BINCOUNT: bins; QUANTILE: the method; SOLVE, LSTSQ: columns of b; MATMUL: bits */
+    int64_t size;
     int walk;             /* VIEW, INDEX: index into gp_program.walk; else 0 */
     /* How many elements there are shows at the end; `shape` is the most. Such a node can only
      * be a result. */
@@ -89,6 +91,8 @@ int gp_ir_reduce_axes(gp_program *program, gp_op op, gp_dtype dtype, int a, uint
 /* A fold; `shape` is the result's (the most, where it grows). b: -1, or the second operand. */
 int gp_ir_fold(gp_program *program, gp_op op, gp_dtype dtype, int a, int b, uint32_t axes,
                int64_t size, const gp_shape *shape, bool growing);
+/* A product; `shape` is the result's. */
+int gp_ir_product(gp_program *program, gp_op op, gp_dtype dtype, int a, int b, int64_t size, const gp_shape *shape);
 /* A view of an INPUT or a stored node; the node itself where the walk is all of it. */
 int gp_ir_view(gp_program *program, int a, const gp_walk *walk);
 int gp_ir_index(gp_program *program, const gp_walk *walk);
@@ -96,7 +100,7 @@ int gp_ir_fill(gp_program *program, int a, const gp_shape *shape); /* a: uniform
 int gp_ir_table(gp_program *program, int a);
 /* A constant array, C order; copies `data`. Its INPUT node. */
 int gp_ir_array(gp_program *program, gp_dtype dtype, const gp_shape *shape, const void *data);
-/* A reduction along axes or a fold: the result is an array (shape () : a value). */
+/* A reduction along axes, a fold or a product: the result is an array (shape () : a value). */
 bool gp_node_is_stored(const gp_node *node);
 /* How an INPUT, a VIEW, or a stored node walks over storage. */
 void gp_node_walk(const gp_program *program, int node, gp_walk *walk);

@@ -28,6 +28,18 @@
 #define spelling_UNIQUE_COUNTS "unique_counts"
 #define spelling_SELECT "select"
 #define spelling_STORE "store"
+#define spelling_GRAM "gram"
+#define spelling_QRR "qrr"
+#define spelling_LSTSQ "lstsq"
+#define spelling_SOLVE "solve"
+#define spelling_INV "inv"
+#define spelling_CHOLESKY "cholesky"
+#define spelling_DET "det"
+#define spelling_SLOGDET "slogdet"
+#define spelling_EIGH "eigh"
+#define spelling_SVD "svd"
+#define spelling_QR "qr"
+#define spelling_MATMUL "matmul"
 
 #define ANY_KIND (GP_B | GP_I | GP_F | GP_H | GP_C)
 
@@ -52,6 +64,9 @@ static const gp_op_info table[GP_OP_COUNT] = {
 #undef X
 #define X(name, kinds) [GP_OP_##name] = {#name, spelling_##name, 1, kinds, 0, 0, 0, .fold = true},
     GP_OPS_FOLD(X)
+#undef X
+#define X(name, kinds) [GP_OP_##name] = {#name, spelling_##name, 2, kinds, 0, 0, 0, .product = true},
+    GP_OPS_PRODUCT(X)
 #undef X
 };
 

@@ -181,8 +181,42 @@
     X(UNIQUE,        GP_B|GP_I|GP_F|GP_H) \
     X(UNIQUE_COUNTS, GP_B|GP_I|GP_F|GP_H) \
     X(SELECT,        GP_B|GP_I|GP_F|GP_H|GP_C) \
-    X(STORE,         GP_B|GP_I|GP_F|GP_H|GP_C)
+    X(STORE,         GP_B|GP_I|GP_F|GP_H|GP_C) \
+    GP_OPS_MATRIX_FOLD(X)
+
+/* Folds over a matrix, of shape (m, n); float32, float64 and (where so said) complex. All but the first
+ * three keep the whole matrix in memory and may have a stack (..., m, n) of them. The result is one array; where
+ * NumPy gives several they lie flat one after the other, in C order, and views take them apart.
+ * GRAM: x.T @ x, conjugated for complex x; (n, n).
+ * QRR: the R of a QR decomposition, streamed (TSQR); (n, n), zeros below, rows of zeros where m < n.
+ * LSTSQ: of [A | b], `size` columns of b, `ddof` rcond; streamed (TSQR): flat x (k, size), residuals (size),
+ *   rank (1), singular values (k), with k = n - size.
+ * SOLVE, of [a | b]: x, (n - m columns). INV. CHOLESKY: the lower one. DET: (); SLOGDET: sign, then log.
+ * EIGH: w (n), then v (n, n). SVD: u (m, k), s (k), vh (k, n), k = min(m, n). QR: q (m, k), r (k, n). */
+#define GP_OPS_MATRIX_FOLD(X) \
+    X(GRAM,          GP_F|GP_C) \
+    X(QRR,           GP_F|GP_C) \
+    X(LSTSQ,         GP_F|GP_C) \
+    X(SOLVE,         GP_F|GP_C) \
+    X(INV,           GP_F|GP_C) \
+    X(CHOLESKY,      GP_F|GP_C) \
+    X(DET,           GP_F|GP_C) \
+    X(SLOGDET,       GP_F|GP_C) \
+    X(EIGH,          GP_F|GP_C) \
+    X(SVD,           GP_F|GP_C) \
+    X(QR,            GP_F|GP_C)
+
+/* Products: stored nodes whose operands are arrays as they lie in storage (INPUT, VIEW, stored nodes) and which
+ * come tile by tile (matrix/product.h): X(NAME, kinds).
+ * MATMUL: (..., m, k) and (..., k, n) with the same stack; dtypes may differ from the node's, to which the
+ *   elements are converted; float16 gives float32. `size`: GP_MATMUL_* bits. The node's shape is (..., m, n),
+ *   where axes of length 1 may be left out. */
+#define GP_OPS_PRODUCT(X) \
+    X(MATMUL,        GP_B|GP_I|GP_F|GP_H|GP_C)
 /* clang-format on */
+
+#define GP_MATMUL_CONJ_A 1 /* the first operand is conjugated */
+#define GP_MATMUL_CONJ_B 2
 
 typedef enum gp_quantile_method {
     GP_QUANTILE_LINEAR, GP_QUANTILE_LOWER, GP_QUANTILE_HIGHER, GP_QUANTILE_MIDPOINT,
@@ -209,6 +243,7 @@ typedef enum gp_op {
     GP_OPS_SPECIAL(X)
     GP_OPS_REDUCE(X)
     GP_OPS_FOLD(X)
+    GP_OPS_PRODUCT(X)
 #undef X
     GP_OP_COUNT
 } gp_op;
@@ -224,7 +259,7 @@ typedef struct gp_op_info {
     int arity;
     int kinds; /* GP_B | GP_I | ... */
     int cpu_ulp, cl_ulp_f32, cl_ulp_f64;
-    bool elementwise, reduction, fold;
+    bool elementwise, reduction, fold, product;
     bool special; /* element-wise, with dtypes of its own: one of GP_OPS_SPECIAL */
 } gp_op_info;
 

@@ -77,7 +77,39 @@ static const char *special_dtypes(const gp_program *p, const gp_node *n, const g
     return right ? NULL : "wrong dtypes for this operation";
 }
 
-/* NULL, or what is wrong with a VIEW, INDEX, FILL, TABLE or fold. */
+/* Rows, columns and inner length belong together, with as many matrices on both sides. */
+static bool multiplies(const gp_shape *a, const gp_shape *b, const gp_shape *c)
+{
+    if (a->ndim < 2 || a->ndim != b->ndim) return false;
+    int row = a->ndim - 2, column = a->ndim - 1;
+    gp_shape full = *a;
+    full.dim[column] = b->dim[column];
+    for (int d = 0; d < row; d++) {
+        if (a->dim[d] != b->dim[d]) return false;
+    }
+    int at = 0;
+    for (int d = 0; d < full.ndim; d++) { /* c: full, where ones may be left out */
+        if (at < c->ndim && c->dim[at] == full.dim[d]) at++;
+        else if (full.dim[d] != 1) return false;
+    }
+    return at == c->ndim && a->dim[column] == b->dim[row];
+}
+
+static const char *bad_product(const gp_program *p, const gp_node *n)
+{
+    int level = 0;
+    for (int k = 0; k < 2; k++) {
+        const gp_node *a = &p->node[n->arg[k]];
+        bool array = a->op == GP_OP_INPUT || a->op == GP_OP_VIEW || (gp_node_is_stored(a) && !a->uniform);
+        if (!array) return "product of what is not stored";
+        if (a->level > level) level = a->level;
+    }
+    if (!multiplies(&p->node[n->arg[0]].shape, &p->node[n->arg[1]].shape, &n->shape)) return "wrong shape";
+    if (n->uniform) return "wrong uniform mark";
+    return n->level == level + 1 ? NULL : "wrong level";
+}
+
+/* NULL, or what is wrong with a VIEW, INDEX, FILL, TABLE, fold or product. */
 static const char *bad_structure(const gp_program *p, const gp_node *n)
 {
     if (n->op == GP_OP_INDEX) {
@@ -86,6 +118,7 @@ static const char *bad_structure(const gp_program *p, const gp_node *n)
     }
     const gp_node *a = &p->node[n->arg[0]];
     bool leaf = a->op == GP_OP_INPUT || gp_node_is_stored(a);
+    if (gp_op_info_of(n->op)->product) return bad_product(p, n);
     if (gp_op_info_of(n->op)->fold) {
         int level = a->level;
         if (a->op == GP_OP_TABLE) return "fold of a table";

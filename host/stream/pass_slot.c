@@ -36,12 +36,13 @@ gpuproc_status gp_pass_slot_new(gp_pass_run *p, gp_pass_device *device, unsigned
     slot->fold_out = gp_calloc(folds, sizeof *slot->fold_out);
     slot->piece = gp_calloc(folds, sizeof *slot->piece);
     slot->read = gp_calloc(inputs, sizeof *slot->read);
+    slot->block_walk = gp_calloc(p->in_blocks ? inputs : 0, sizeof *slot->block_walk);
     slot->write = gp_calloc(outputs + 2 * folds, sizeof *slot->write);
     want = gp_calloc(inputs + outputs, sizeof *want);
     if (slot->in_staging == NULL || slot->out_staging == NULL || slot->view == NULL ||
         slot->viewed == NULL || slot->input == NULL || slot->output == NULL ||
         slot->work_output == NULL || slot->fold_out == NULL || slot->piece == NULL ||
-        slot->read == NULL || slot->write == NULL || want == NULL) {
+        slot->block_walk == NULL || slot->read == NULL || slot->write == NULL || want == NULL) {
         st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a slot");
         goto out;
     }
@@ -88,6 +89,7 @@ void gp_pass_slot_free(gp_pass_slot *slot)
     free(slot->viewed);
     free(slot->input);
     free(slot->output);
+    free(slot->block_walk);
     free(slot->read);
     free(slot->write);
     *slot = (gp_pass_slot){0};
@@ -115,8 +117,8 @@ static void *output_place(gp_pass_slot *slot, size_t o, size_t work)
     gp_pass_run *p = slot->pass;
     const gp_pass_output *out = &p->pass->output[o];
     size_t target = p->plan_pass->output_target[o];
-    gp_sink *sink = target != SIZE_MAX ? p->run->sink[target] : NULL;
-    if (slot->device->device->in_place && sink != NULL) {
+    gp_sink *sink = gp_pass_sink(p, target);
+    if (slot->device->device->in_place && sink != NULL && !p->in_blocks) {
         void *place = gp_sink_place(sink, slot->first * gpuproc_dtype_bytes(out->dtype));
         if (place != NULL) return place;
     }
@@ -261,6 +263,16 @@ static void start_one_write(gp_pass_slot *slot, gp_operation *op, gp_sink *sink,
     gp_sink_write(&op->write);
 }
 
+static void start_block_write(gp_pass_slot *slot, gp_operation *op, gp_sink *sink, const void *data, size_t item)
+{
+    const gp_block *block = &slot->block;
+    slot->pending++;
+    op->write = (gp_write){.sink = sink, .offset = (uint64_t)block->place.offset * item, .data = data,
+                           .bytes = slot->count * item, .walk = block->together ? NULL : &block->place,
+                           .width = item, .done = write_done, .ctx = op};
+    gp_sink_write(&op->write);
+}
+
 static void write_output(gp_pass_slot *slot, size_t o)
 {
     gp_pass_run *p = slot->pass;
@@ -268,10 +280,14 @@ static void write_output(gp_pass_slot *slot, size_t o)
     size_t item = gpuproc_dtype_bytes(out->dtype), bytes = slot->count * item;
     size_t target = p->plan_pass->output_target[o];
     if (target == SIZE_MAX) return;
-    gp_sink *sink = p->run->sink[target];
+    gp_sink *sink = gp_pass_sink(p, target);
     if (sink == NULL) {
         /* A 0-d target without a destination: its one element becomes a value. */
         gp_run_keep_value(p->run, out->node, out->dtype, slot->output[o]);
+        return;
+    }
+    if (p->in_blocks) {
+        start_block_write(slot, &slot->write[o], sink, slot->output[o], item);
         return;
     }
     if (slot->output[o] == gp_sink_place(sink, slot->first * item)) {
@@ -338,8 +354,7 @@ static void retire(void *ctx, unsigned index, uint64_t chunk, bool ok)
         const gp_pass_reduce *reduce = &p->pass->reduce[r];
         bool ordered = gp_reduce_ordered((gp_reduce_kind)reduce->kind, reduce->operand);
         size_t partials = ordered ? (size_t)gp_ceil_div(slot->count, GP_BLOCK) : done_by->partials;
-        if (gp_reduce_merge(p->state[r], done_by->partial[r], partials, slot->first, slot->count,
-                            &err) != GPUPROC_OK) {
+        if (gp_pass_merge(slot, r, done_by->partial[r], partials, &err) != GPUPROC_OK) {
             gp_pass_keep_error(p, &err);
             gp_sched_stop(&p->sched);
         }
