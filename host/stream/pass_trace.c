@@ -19,7 +19,7 @@ static gp_trace_span span_of(const gp_pass_slot *slot, gpuproc_stage stage)
 {
     const gp_pass_run *p = slot->pass;
     return (gp_trace_span){.stage = (uint8_t)stage, .pass = atomic_load(&p->run->counters.pass),
-                           .chunk = slot->first / p->chunk_elements, .slot = (int16_t)slot->index,
+                           .chunk = slot->chunk, .slot = (int16_t)slot->index,
                            .device = -1};
 }
 

@@ -188,8 +188,38 @@ def check_case(program, device, argv, dense=False, none=False):
         check(what, "<" in done.stderr and report["limit"] in done.stderr, done.stderr)
 
 
+def check_fallbacks(program, layer):
+    """A device that fails half-way: its chunks are done again on the CPU, and the trace says so."""
+    argv = ["x * y + 1", "x=x.npy", "y=y.npy", "-o", "r.npy", "-f", "--chunk", "128K", "--device", "1", "--json",
+            "--trace", "t.json", "--timeline", "t.svg"]
+    env = {"OPENCL_LAYERS": layer, "GPUPROC_FAIL_COUNT": os.path.abspath("count")}
+    run(program, argv, **env)
+    calls = int(open("count").read())
+    seen = False
+    for percent in range(40, 100, 12):
+        what = f"failing from call {calls * percent // 100} on"
+        done = run(program, argv, GPUPROC_FAIL_AT=str(calls * percent // 100), GPUPROC_FAIL_MODE="forever", **env)
+        if done.returncode != 0:
+            continue
+        report = json.loads(done.stdout)["report"]
+        check_report(what, report)
+        check_trace(what, "t.json", report)
+        check_svg(what, "t.svg", report)
+        spans = [e for e in json.load(open("t.json"))["traceEvents"] if e.get("cat") == "kernel"]
+        again = [e for e in spans if e["args"].get("fallback")]
+        failed = [e for e in spans if e["args"].get("failed")]
+        if again:
+            seen = True
+            check(what, report["fallbacks"] >= len(again), report["fallbacks"])
+            check(what, failed, "nothing failed, and yet it was done again")
+            check(what, {e["args"]["device"] for e in again}.isdisjoint(e["args"]["device"] for e in failed))
+    check("fallbacks", seen, "no chunk was done again")
+
+
 def main():
     program = os.path.realpath(sys.argv[1])
+    if len(sys.argv) > 2:
+        sys.argv[2] = os.path.realpath(sys.argv[2])
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         npy("x.npy", 200_003)
@@ -199,6 +229,8 @@ def main():
         for device in ["cpu"] + (["1", "all"] if count > 1 else []):
             for argv, options in CASES:
                 check_case(program, device, argv, **options)
+        if count > 1 and len(sys.argv) > 2:
+            check_fallbacks(program, sys.argv[2])
         run(program, ["sum(x)", "x=nothing.npy", "--trace", "none.json"], expect=1)
         check("a run that failed", not os.path.exists("none.json"), "its trace is there")
         os.chdir("/")
