@@ -74,7 +74,6 @@ bool out_file_commit(out_file *file)
     errno = 0;
     bool fine = !ferror(file->stream);
     fine = fflush(file->stream) == 0 && fine;
-    if (fine && file->temporary != NULL && fsync(fileno(file->stream)) != 0) fine = false;
     int error = errno;
     if (fclose(file->stream) != 0 && fine) {
         fine = false;

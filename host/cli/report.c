@@ -69,7 +69,7 @@ static void print_overlap(const gpuproc_report *r)
     uint64_t all = 0;
     for (int i = 0; i < GPUPROC_STAGES; i++) all += r->stage[i].busy_ns;
     term_hint("overlap: longest stage / wall %.2f, sum of stages / wall %.2f", r->limit_share, r->overlap);
-    term_hint("one stage after the other would be %s; it took %s", time_text(all, sum),
+    term_hint("stages one after the other: %s; wall: %s", time_text(all, sum),
               time_text(r->wall_ns, wall));
 }
 

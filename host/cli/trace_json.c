@@ -1,6 +1,5 @@
 /* The JSON object format: complete events ("X") of one process, whose threads are the rows; times are in
- * microseconds. Events of one thread must nest, so a row whose spans overlap has several threads. Events are
- * written one by one: a trace may be large. */
+ * microseconds. Events of one thread must nest, so a row whose spans overlap has several threads. */
 #include "trace_json.h"
 
 #include "json_text.h"
@@ -16,30 +15,16 @@ static void put(FILE *out, json_object *o, const char *end)
     json_object_put(o);
 }
 
-static json_object *event(const char *phase, const char *name, unsigned tid)
-{
-    json_object *o = json_object_new_object();
-    json_add_string(o, "ph", phase);
-    json_add_string(o, "name", name);
-    json_add_count(o, "pid", PID);
-    json_add_count(o, "tid", tid);
-    return o;
-}
-
 static void put_meta(FILE *out, const char *what, unsigned tid, const char *key, json_object *value)
 {
-    json_object *o = event("M", what, tid), *args = json_object_new_object();
+    json_object *o = json_object_new_object(), *args = json_object_new_object();
+    json_add_string(o, "ph", "M");
+    json_add_string(o, "name", what);
+    json_add_count(o, "pid", PID);
+    json_add_count(o, "tid", tid);
     json_object_object_add(args, key, value);
     json_object_object_add(o, "args", args);
     put(out, o, ",");
-}
-
-/* Nanoseconds as microseconds, without rounding. */
-static void add_us(json_object *o, const char *key, uint64_t ns)
-{
-    char text[40];
-    snprintf(text, sizeof text, "%" PRIu64 ".%03u", ns / 1000, (unsigned)(ns % 1000));
-    json_object_object_add(o, key, json_object_new_double_s((double)ns / 1000, text));
 }
 
 static void put_names(FILE *out, const spans *s)
@@ -59,46 +44,51 @@ static void put_names(FILE *out, const spans *s)
     }
 }
 
-static json_object *arguments(const gpuproc_span *span)
+/* Spans are many: they are printed directly, but for texts that are not ours. */
+static void put_string(FILE *out, const char *key, const char *text)
 {
-    json_object *o = json_object_new_object();
-    json_add_count(o, "pass", span->pass);
-    if (span->chunk != GPUPROC_NO_CHUNK) json_add_count(o, "chunk", span->chunk);
-    if (span->slot >= 0) json_add_count(o, "slot", (uint64_t)span->slot);
-    if (span->device_name != NULL) json_add_string(o, "device", span->device_name);
-    if (span->arrays != NULL) json_add_string(o, "arrays", span->arrays);
-    json_add_count(o, "bytes", span->bytes);
-    if (span->bytes_in_place > 0) json_add_count(o, "bytes_in_place", span->bytes_in_place);
-    if (span->error_ns > 0) json_add_count(o, "clock_error_ns", span->error_ns);
-    if (span->flags & GPUPROC_SPAN_FAILED) json_add_bool(o, "failed", true);
-    if (span->flags & GPUPROC_SPAN_FALLBACK) json_add_bool(o, "fallback", true);
-    return o;
+    if (text == NULL) return;
+    json_object *o = json_object_new_string(text);
+    fprintf(out, ",\"%s\":%s", key, json_object_to_json_string_ext(o, JSON_C_TO_STRING_NOSLASHESCAPE));
+    json_object_put(o);
+}
+
+/* Nanoseconds as microseconds, without rounding. */
+static void put_times(FILE *out, uint64_t begin_ns, uint64_t end_ns)
+{
+    uint64_t ns = end_ns - begin_ns;
+    fprintf(out, ",\"ts\":%" PRIu64 ".%03u,\"dur\":%" PRIu64 ".%03u", begin_ns / 1000, (unsigned)(begin_ns % 1000),
+            ns / 1000, (unsigned)(ns % 1000));
 }
 
 static void put_span(FILE *out, const span_item *item, unsigned tid)
 {
     const gpuproc_span *span = &item->span;
     const char *stage = gpuproc_stage_name(span->stage);
-    char name[64];
-    if (span->chunk != GPUPROC_NO_CHUNK) snprintf(name, sizeof name, "%s %" PRIu64, stage, span->chunk);
-    else snprintf(name, sizeof name, "%s", stage);
-    json_object *o = event("X", name, tid);
-    json_add_string(o, "cat", stage);
-    add_us(o, "ts", span->begin_ns);
-    add_us(o, "dur", span->end_ns - span->begin_ns);
-    json_object_object_add(o, "args", arguments(span));
-    put(out, o, ",");
+    fprintf(out, "{\"ph\":\"X\",\"name\":\"%s", stage);
+    if (span->chunk != GPUPROC_NO_CHUNK) fprintf(out, " %" PRIu64, span->chunk);
+    fprintf(out, "\",\"cat\":\"%s\",\"pid\":%d,\"tid\":%u", stage, PID, tid);
+    put_times(out, span->begin_ns, span->end_ns);
+    fprintf(out, ",\"args\":{\"pass\":%u", span->pass);
+    if (span->chunk != GPUPROC_NO_CHUNK) fprintf(out, ",\"chunk\":%" PRIu64, span->chunk);
+    if (span->slot >= 0) fprintf(out, ",\"slot\":%d", span->slot);
+    put_string(out, "device", span->device_name);
+    put_string(out, "arrays", span->arrays);
+    fprintf(out, ",\"bytes\":%" PRIu64, span->bytes);
+    if (span->bytes_in_place > 0) fprintf(out, ",\"bytes_in_place\":%" PRIu64, span->bytes_in_place);
+    if (span->error_ns > 0) fprintf(out, ",\"clock_error_ns\":%" PRIu64, span->error_ns);
+    if (span->flags & GPUPROC_SPAN_FAILED) fputs(",\"failed\":true", out);
+    if (span->flags & GPUPROC_SPAN_FALLBACK) fputs(",\"fallback\":true", out);
+    fputs("}},\n", out);
 }
 
 /* The last event closes the list without a comma: the whole job, as a row of its own below the others. */
 static void put_job(FILE *out, const spans *s, unsigned tid)
 {
-    json_object *o = event("X", s->expression, tid);
-    json_add_string(o, "cat", "job");
-    add_us(o, "ts", 0);
-    add_us(o, "dur", s->report.wall_ns);
-    json_object_object_add(o, "args", json_object_new_object());
-    put(out, o, "");
+    fprintf(out, "{\"ph\":\"X\",\"cat\":\"job\",\"pid\":%d,\"tid\":%u", PID, tid);
+    put_string(out, "name", s->expression);
+    put_times(out, 0, s->report.wall_ns);
+    fputs(",\"args\":{}}\n", out);
 }
 
 void trace_json_write(const spans *s, FILE *out)
