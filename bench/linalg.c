@@ -1,6 +1,6 @@
-/* Products of matrices by gp_multiply_run on two workers, in turns with calls of OpenBLAS by its own threads:
- * `linalg [threads [repetitions [library [name]]]]`, with the path of an OpenBLAS that has threads, such as
- * /usr/lib/x86_64-linux-gnu/openblas-pthread/libopenblas.so.0. What is ours may be another one: GPUPROC_BLAS. */
+/* Products of matrices by gp_multiply_run on some workers, in turns with calls of OpenBLAS by its own threads:
+ * `linalg [threads [repetitions [library [name]]]]`. `library` is the path of an OpenBLAS that has threads,
+ * such as /usr/lib/x86_64-linux-gnu/openblas-pthread/libopenblas.so.0. */
 #include "linalg/multiply.h"
 #include "linalg/openblas.h"
 
@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 typedef struct job {
     uint64_t units;
@@ -53,6 +55,26 @@ static void each(const gp_workers *workers, uint64_t units,
     pthread_barrier_wait(&crew.begin);
     work(&j, 0);
     pthread_barrier_wait(&crew.end);
+}
+
+/* A copy of the library: the file itself would be loaded once, and its number of threads be that of both. */
+static void *load_copy(const char *path)
+{
+    FILE *from = fopen(path, "rb");
+    int to = memfd_create("openblas", 0);
+    char buffer[1 << 16], name[64];
+    if (from == NULL || to < 0) {
+        if (from != NULL) fclose(from);
+        if (to >= 0) close(to);
+        return NULL;
+    }
+    bool whole = true;
+    for (size_t n; whole && (n = fread(buffer, 1, sizeof buffer, from)) > 0;) whole = write(to, buffer, n) == (ssize_t)n;
+    snprintf(name, sizeof name, "/proc/self/fd/%d", to);
+    void *library = whole ? dlopen(name, RTLD_NOW | RTLD_LOCAL) : NULL;
+    fclose(from);
+    close(to);
+    return library;
 }
 
 /* The same product by one call of a library with threads of its own. */
@@ -187,14 +209,14 @@ int main(int argc, char **argv)
     unsigned threads = argc > 1 ? (unsigned)atoi(argv[1]) : 2;
     int repetitions = argc > 2 ? atoi(argv[2]) : 9;
     if (threads < 1 || threads > 64 || repetitions < 1 || repetitions > MOST_REPETITIONS) return 2;
-    void *library = argc > 3 && *argv[3] != '\0' ? dlopen(argv[3], RTLD_NOW | RTLD_LOCAL) : NULL;
-    if (argc > 3 && *argv[3] != '\0' && library == NULL) fprintf(stderr, "%s\n", dlerror());
+    gp_linalg *linalg; /* first, or it would find the copy */
+    if (gp_linalg_open(&linalg, NULL) != GPUPROC_OK) return 1;
+    void *library = argc > 3 && *argv[3] != '\0' ? load_copy(argv[3]) : NULL;
+    if (argc > 3 && *argv[3] != '\0' && library == NULL) fprintf(stderr, "%s cannot be loaded\n", argv[3]);
     void (*set_threads)(int) = NULL;
     void *symbol = library == NULL ? NULL : dlsym(library, "openblas_set_num_threads");
     memcpy(&set_threads, &symbol, sizeof symbol);
     if (set_threads != NULL) set_threads((int)threads);
-    gp_linalg *linalg;
-    if (gp_linalg_open(&linalg, NULL) != GPUPROC_OK) return 1;
     printf("%s, %u threads\n", gp_linalg_name(linalg), threads);
 
     pthread_t thread[64];
