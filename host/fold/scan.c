@@ -25,6 +25,8 @@ typedef struct segment {
     const char *x;
     char *out;
     uint64_t n;
+    bool begins;       /* the line */
+    const char *whole; /* the elements of its block, where that ends here and another one follows */
     gp_scan_word sum[2];
 } segment;
 
@@ -34,6 +36,8 @@ typedef struct scan {
     const gp_scan_ops *ops;
     gp_scan_word *value; /* of the group that is not over: planes of `inner`; then those of the sets */
     gp_line line;        /* the same, of a line that is cut */
+    char *kept[2];       /* the elements of a block that is not over: of the one that `keeps` */
+    bool keeps;
     uint64_t item;
 
     /* The piece, for the workers. */
@@ -60,10 +64,10 @@ static bool shares_groups(const gp_axes *a) { return a->inner <= SMALL_ROW && a-
 
 static bool memory_of(const gp_fold_spec *spec, const gp_axes *a, const gp_scan_ops *ops, uint64_t *bytes)
 {
-    (void)spec;
     uint64_t sets = shares_groups(a) ? SETS + 1 : 1;
     if (!gp_mul_u64(a->inner, sets * (uint64_t)ops->planes * sizeof(gp_scan_word), bytes)) return false;
-    return gp_add_u64(*bytes, is_cut(a, ops) ? most_segments(a) * sizeof(segment) : 0, bytes);
+    uint64_t kept = 2 * GP_SCAN_BLOCK * gpuproc_dtype_bytes(spec->operand[0]);
+    return gp_add_u64(*bytes, is_cut(a, ops) ? most_segments(a) * sizeof(segment) + kept : 0, bytes);
 }
 
 static uint64_t bytes(const gp_fold_spec *spec)
@@ -73,6 +77,16 @@ static uint64_t bytes(const gp_fold_spec *spec)
     uint64_t n;
     if (ops == NULL || gp_shape_size(&spec->shape) == 0) return 0;
     return memory_of(spec, &a, ops, &n) ? n : UINT64_MAX;
+}
+
+static void close(gp_fold *fold)
+{
+    scan *s = (scan *)fold;
+    free(s->value);
+    free(s->segment);
+    free(s->kept[0]);
+    free(s->kept[1]);
+    free(s);
 }
 
 static gpuproc_status open(const gp_fold_spec *spec, uint64_t budget, unsigned workers, gp_fold **fold,
@@ -94,24 +108,18 @@ static gpuproc_status open(const gp_fold_spec *spec, uint64_t budget, unsigned w
         uint64_t sets = shares_groups(&s->axes) ? SETS + 1 : 1;
         s->value = gp_calloc(s->axes.inner, sets * (uint64_t)ops->planes * sizeof(gp_scan_word));
         s->most_segments = most_segments(&s->axes);
-        if (is_cut(&s->axes, ops)) s->segment = gp_calloc(s->most_segments, sizeof *s->segment);
-        if (s->value == NULL || (is_cut(&s->axes, ops) && s->segment == NULL)) {
-            free(s->value);
-            free(s->segment);
-            free(s);
+        bool cuts = is_cut(&s->axes, ops);
+        if (cuts) {
+            s->segment = gp_calloc(s->most_segments, sizeof *s->segment);
+            for (int k = 0; k < 2; k++) s->kept[k] = gp_calloc(GP_SCAN_BLOCK, s->item);
+        }
+        if (s->value == NULL || (cuts && (s->segment == NULL || s->kept[0] == NULL || s->kept[1] == NULL))) {
+            close(&s->base);
             return gp_fail(err, GPUPROC_NO_MEMORY, "%s(): out of memory", name);
         }
     }
     *fold = &s->base;
     return GPUPROC_OK;
-}
-
-static void close(gp_fold *fold)
-{
-    scan *s = (scan *)fold;
-    free(s->value);
-    free(s->segment);
-    free(s);
 }
 
 static uint64_t room(const gp_fold *fold, uint64_t count)
@@ -128,10 +136,7 @@ static void sum_segments(void *arg, unsigned worker, uint64_t from, uint64_t to)
     scan *s = arg;
     uint64_t end = gp_min_u64(to * SEGMENTS_UNIT, s->segments);
     for (uint64_t i = from * SEGMENTS_UNIT; i < end; i++) {
-        segment *g = &s->segment[i];
-        gp_line line = g->line;
-        s->ops->line(&line, NULL, 0, g->x, NULL, g->n);
-        memcpy(g->sum, line.local, sizeof g->sum);
+        if (s->segment[i].whole != NULL) s->ops->total(s->segment[i].sum, s->segment[i].whole);
     }
 }
 
@@ -161,47 +166,55 @@ static void next_block(const scan *s, gp_line *line, const gp_line *done, const 
     s->ops->join(line->before, sum);
 }
 
-/* A block that is full goes over into the next one at once. A block that is a line, too, has no need
- * of the sums beforehand. */
+/* Cuts elements [at, end) of the piece, whose first is `in` of its line, and keeps what blocks that are
+ * not whole have: of the one that was open, in the one place, of the one that remains so, in the other,
+ * for x may be written over. */
+static uint64_t cut(scan *s, const char *x, char *out, uint64_t in, uint64_t left)
+{
+    uint64_t n = 0, item = s->item, rows = s->axes.rows;
+    char *kept = s->kept[s->keeps], *keep = s->kept[!s->keeps];
+    for (; n < s->most_segments && left > 0; n++) {
+        uint64_t at = in % GP_SCAN_BLOCK, size = gp_min_u64(rows - (in - at), GP_SCAN_BLOCK);
+        segment *g = &s->segment[n];
+        *g = (segment){.x = x, .out = out, .n = gp_min_u64(size - at, left), .line.at = at};
+        if (at > 0) memcpy(kept + at * item, x, g->n * item);
+        if (at + g->n < size && at == 0) memcpy(keep, x, g->n * item);
+        if (at + g->n == GP_SCAN_BLOCK && in + g->n < rows) g->whole = at > 0 ? kept : x;
+        g->begins = in == 0;
+        x += g->n * item;
+        out += g->n * item;
+        left -= g->n;
+        in = (in + g->n) % rows;
+    }
+    return n;
+}
+
+/* The sums of blocks, then what stands before each, then the elements. */
 static void take_line(scan *s)
 {
     const gp_fold_piece *p = s->piece;
-    const char *x = p->operand[0];
-    char *out = p->out;
-    uint64_t at = p->first, end = p->first + p->count;
-    bool several = s->base.workers->count > 1;
-    while (at < end) {
-        /* Cuts. */
-        uint64_t n = 0;
-        for (; n < s->most_segments && at < end; n++) {
-            uint64_t in = at % s->axes.rows;
-            uint64_t stop = gp_min_u64(gp_min_u64(s->axes.rows - in, GP_SCAN_BLOCK - in % GP_SCAN_BLOCK), end - at);
-            segment *g = &s->segment[n];
-            *g = (segment){.x = x, .out = out, .n = stop};
-            if (in == 0 || (n > 0 && in % GP_SCAN_BLOCK == 0))
-                new_line(s, &g->line);
-            else
-                g->line = s->line; /* goes on from the piece or the cuts before */
-            g->line.at = in % GP_SCAN_BLOCK;
-            x += stop * s->item;
-            out += stop * s->item;
-            at += stop;
-        }
-        s->segments = n;
-        uint64_t units = gp_ceil_div(n, SEGMENTS_UNIT);
-        bool two = several && units > 1 && s->axes.rows > GP_SCAN_BLOCK;
-        if (two) s->base.workers->each(s->base.workers, units, sum_segments, s);
-        /* What stands before each block. */
-        uint64_t in = (at - (uint64_t)(x - s->segment[0].x) / s->item) % s->axes.rows;
-        for (uint64_t i = 0; i < n; i++) {
+    const gp_workers *workers = s->base.workers;
+    for (uint64_t done = 0; done < p->count;) {
+        const char *x = (const char *)p->operand[0] + done * s->item;
+        char *out = (char *)p->out + done * s->item;
+        s->segments = cut(s, x, out, (p->first + done) % s->axes.rows, p->count - done);
+        uint64_t units = gp_ceil_div(s->segments, SEGMENTS_UNIT);
+        if (s->axes.rows > GP_SCAN_BLOCK) workers->each(workers, units, sum_segments, s);
+        for (uint64_t i = 0; i < s->segments; i++) {
             segment *g = &s->segment[i];
-            if (i > 0 && in != 0) next_block(s, &g->line, &g[-1].line, two ? g[-1].sum : g[-1].line.local);
-            if (!two && s->axes.rows > GP_SCAN_BLOCK) s->ops->line(&g->line, NULL, 0, g->x, g->out, g->n);
-            in = (in + g->n) % s->axes.rows;
+            uint64_t at = g->line.at;
+            if (g->begins) new_line(s, &g->line);
+            else if (i == 0) g->line = s->line; /* goes on from before; a block that is full went over at once */
+            else next_block(s, &g->line, &g[-1].line, g[-1].sum);
+            g->line.at = at;
+            g->line.kept = s->kept[s->keeps];
+            done += g->n;
         }
-        if (two || s->axes.rows <= GP_SCAN_BLOCK) s->base.workers->each(s->base.workers, units, write_segments, s);
-        s->line = s->segment[n - 1].line;
-        if (at % s->axes.rows % GP_SCAN_BLOCK == 0) next_block(s, &s->line, &s->segment[n - 1].line, s->segment[n - 1].line.local);
+        workers->each(workers, units, write_segments, s);
+        const segment *last = &s->segment[s->segments - 1];
+        s->line = last->line;
+        if (last->whole != NULL) next_block(s, &s->line, &last->line, last->sum);
+        if (s->segments > 1 || last->line.at == last->n) s->keeps = !s->keeps;
     }
 }
 

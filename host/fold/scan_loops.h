@@ -3,6 +3,10 @@
  * gcc takes vectors apart before it makes the clones. */
 #include "fold/scan_ops.h"
 
+#ifdef __AVX__
+#include <immintrin.h>
+#endif
+
 #include "base/memory.h"
 #include "fold/double_double.h"
 #include "fold/keys.h"
@@ -15,6 +19,12 @@
 typedef double v8d __attribute__((vector_size(64)));
 typedef int64_t v8i __attribute__((vector_size(64)));
 typedef uint64_t v8u __attribute__((vector_size(64)));
+
+#ifdef __AVX512F__
+#define WIDEN(v) ((v8d)_mm512_cvtps_pd((__m256)(v)))
+#else
+#define WIDEN(v) __builtin_convertvector(v, v8d)
+#endif
 
 /* v moved up by k elements, `fill` moving in. */
 #define UP1(v, fill) __builtin_shufflevector(fill, v, 7, 8, 9, 10, 11, 12, 13, 14)
@@ -292,10 +302,9 @@ GP_INTO double product_back_FLOAT64(product_one s) { return one_nan_FLOAT64(s.va
             x += 8 * eights;                                                                                \
             if (n == 0) break;                                                                              \
             uint64_t more = gp_min_u64(8 - open, n);                                                        \
-            type all[8];                                                                                    \
-            memcpy(all, line->open, sizeof all);                                                            \
+            type all[8] = {0};                                                                              \
+            if (open > 0) memcpy(all, (const type *)line->kept + (line->at - open), open * sizeof(type));   \
             memcpy(all + open, x, more * sizeof(type));                                                     \
-            memcpy(line->open, all, sizeof all);                                                            \
             for (uint64_t k = 0; k < 8; k++) {                                                              \
                 kind##_one one = k < open + more ? kind##_##name(all[k]) : kind##_neutral;                  \
                 kind##_store(w + k, 8, one);                                                                \
@@ -317,6 +326,30 @@ GP_INTO double product_back_FLOAT64(product_one s) { return one_nan_FLOAT64(s.va
         }                                                                                                   \
         kind##_one last = kind##_last(ahead);                                                               \
         kind##_store(line->local, 1, last);                                                                 \
+    }
+
+/* A whole block, as 32 sums side by side. Nothing else depends on how its sum comes about. */
+#define SCAN_TOTAL(kind, name, type)                                                              \
+    static void kind##_total_##name(gp_scan_word total[2], const void *data)                      \
+    {                                                                                             \
+        const type *x = data;                                                                     \
+        kind##_eight side[4], v;                                                                   \
+        gp_scan_word w[kind##_words * 8] __attribute__((aligned(64), unused));                    \
+        _Pragma("GCC unroll 4") for (int j = 0; j < 4; j++) FETCH(kind, name, side[j], x + 8 * j)  \
+        for (int i = 32; i < GP_SCAN_BLOCK; i += 32) {                                            \
+            _Pragma("GCC unroll 4") for (int j = 0; j < 4; j++)                                   \
+            {                                                                                     \
+                FETCH(kind, name, v, x + i + 8 * j)                                               \
+                kind##_eight both = kind##_join8(side[j], v);                                      \
+                side[j] = both;                                                                    \
+            }                                                                                     \
+        }                                                                                         \
+        kind##_eight one = kind##_join8(side[0], side[1]), two = kind##_join8(side[2], side[3]);          \
+        kind##_eight ahead = kind##_spread(kind##_neutral);                                       \
+        v = (kind##_eight)kind##_join8(one, two);                                                     \
+        EIGHT(kind, v)                                                                            \
+        kind##_one last = kind##_last(ahead);                                                     \
+        kind##_store(total, 1, last);                                                             \
     }
 
 /* The same from the end: groups of eight from the last element on. after[n] is there already. */
@@ -437,7 +470,7 @@ typedef int32_t v8s __attribute__((vector_size(32)));
     {                                                             \
         v8f narrow;                                               \
         memcpy(&narrow, x, sizeof narrow);                        \
-        v.sum = __builtin_convertvector(narrow, v8d);             \
+        v.sum = WIDEN(narrow);                                    \
     }
 #define GIVE_plain_FLOAT32(kind, name, out, v)                                        \
     {                                                                                 \
@@ -485,6 +518,8 @@ typedef int32_t v8s __attribute__((vector_size(32)));
 #define GIVE_least_FLOAT32(kind, name, out, v) GIVE_KEY_FLOAT32(out, v, +)
 #define GIVE_most_FLOAT32(kind, name, out, v) GIVE_KEY_FLOAT32(out, v, ~)
 
+#include "fold/scan_long.h"
+
 SCAN_JOIN(plain)
 SCAN_JOIN(twice)
 SCAN_JOIN(word)
@@ -492,21 +527,23 @@ SCAN_JOIN(power)
 SCAN_JOIN(least)
 SCAN_JOIN(most)
 SCAN_PLAIN(plain, FLOAT32, float)
-SCAN_LINE(plain, FLOAT32, float)
-SCAN_AFTER(plain, FLOAT32, float)
+SCAN_TOTAL(plain, FLOAT32, float)
+SCAN_LONG_LINE(plain, FLOAT32, float)
+SCAN_LONG_AFTER(plain, FLOAT32, float)
 SCAN_WINDOW(plain, FLOAT32, float)
 SCAN_PLAIN(twice, FLOAT64, double)
-SCAN_LINE(twice, FLOAT64, double)
-SCAN_AFTER(twice, FLOAT64, double)
+SCAN_TOTAL(twice, FLOAT64, double)
+SCAN_LONG_LINE(twice, FLOAT64, double)
+SCAN_LONG_AFTER(twice, FLOAT64, double)
 SCAN_WINDOW(twice, FLOAT64, double)
 SCAN_PLAIN(product, FLOAT32, float)
 SCAN_PLAIN(product, FLOAT64, double)
 #define X(name, type, k) \
-    SCAN_PLAIN(word, name, type) SCAN_LINE(word, name, type) SCAN_AFTER(word, name, type) SCAN_WINDOW(word, name, type) SCAN_PLAIN(power, name, type) SCAN_LINE(power, name, type)
+    SCAN_PLAIN(word, name, type) SCAN_TOTAL(word, name, type) SCAN_LINE(word, name, type) SCAN_AFTER(word, name, type) SCAN_WINDOW(word, name, type) SCAN_PLAIN(power, name, type) SCAN_TOTAL(power, name, type) SCAN_LINE(power, name, type)
 GP_DTYPES_INTEGER(X)
 #undef X
 #define X(name, type, k) \
-    SCAN_PLAIN(least, name, type) SCAN_LINE(least, name, type) SCAN_AFTER(least, name, type) SCAN_WINDOW(least, name, type) SCAN_PLAIN(most, name, type) SCAN_LINE(most, name, type) SCAN_AFTER(most, name, type) SCAN_WINDOW(most, name, type)
+    SCAN_PLAIN(least, name, type) SCAN_TOTAL(least, name, type) SCAN_LINE(least, name, type) SCAN_AFTER(least, name, type) SCAN_WINDOW(least, name, type) SCAN_PLAIN(most, name, type) SCAN_TOTAL(most, name, type) SCAN_LINE(most, name, type) SCAN_AFTER(most, name, type) SCAN_WINDOW(most, name, type)
 GP_DTYPES(X)
 #undef X
 
@@ -514,10 +551,10 @@ GP_DTYPES(X)
 
 #define OPS(kind, name, ...)                                                                                \
     [GPUPROC_##name] = {kind##_words, kind##_sequence_##name, kind##_rows_##name, kind##_line_##name,       \
-                        kind##_merge, kind##_after_##name, kind##_window_rows_##name,                       \
+                        kind##_total_##name, kind##_merge, kind##_after_##name, kind##_window_rows_##name,                       \
                         kind##_after_rows_##name, kind##_direct_##name, {__VA_ARGS__}},
 #define OPS_POWER(name)                                                                                     \
-    [GPUPROC_##name] = {1, power_sequence_##name, power_rows_##name, power_line_##name, power_merge, NULL, NULL, NULL, \
+    [GPUPROC_##name] = {1, power_sequence_##name, power_rows_##name, power_line_##name, power_total_##name, power_merge, NULL, NULL, NULL, \
                         NULL, {{.u = 1}}},
 
 static const gp_scan_ops sums[GP_DTYPE_COUNT] = {
@@ -532,8 +569,8 @@ static const gp_scan_ops products[GP_DTYPE_COUNT] = {
 #define X(name, type, k) OPS_POWER(name)
     GP_DTYPES_INTEGER(X)
 #undef X
-    [GPUPROC_FLOAT32] = {1, product_sequence_FLOAT32, product_rows_FLOAT32, NULL, NULL, NULL, NULL, NULL, NULL, {{.f = 1}}},
-    [GPUPROC_FLOAT64] = {1, product_sequence_FLOAT64, product_rows_FLOAT64, NULL, NULL, NULL, NULL, NULL, NULL, {{.f = 1}}},
+    [GPUPROC_FLOAT32] = {1, product_sequence_FLOAT32, product_rows_FLOAT32, NULL, NULL, NULL, NULL, NULL, NULL, NULL, {{.f = 1}}},
+    [GPUPROC_FLOAT64] = {1, product_sequence_FLOAT64, product_rows_FLOAT64, NULL, NULL, NULL, NULL, NULL, NULL, NULL, {{.f = 1}}},
 };
 
 static const gp_scan_ops minima[GP_DTYPE_COUNT] = {

@@ -4,9 +4,11 @@
  * words for integers, keys for extremes; what comes out is rounded once.
  *
  * A *line* goes through elements that lie one behind the other. It is cut into blocks of
- * GP_SCAN_BLOCK elements from where it begins; inside a block, groups of eight are summed in three steps
- * and joined to what the block has before them; the block's sums are joined to the sum of the blocks before
- * it. So blocks can be worked on side by side, and where pieces end does not show. */
+ * GP_SCAN_BLOCK elements from where it begins. Inside a block, groups of elements (64 of floats, else 8) are
+ * summed side by side and joined to what the block has before them; to the whole the sum of the blocks
+ * before it is joined. A block's own sum for that is found apart, in the quickest order there is: it need
+ * not be, bit by bit, what the last element has. So blocks can be worked on side by side, and where
+ * pieces end does not show. */
 #ifndef GP_FOLD_SCAN_OPS_H
 #define GP_FOLD_SCAN_OPS_H
 
@@ -22,9 +24,9 @@ typedef union gp_scan_word {
 
 typedef struct gp_line {
     gp_scan_word before[2]; /* of the blocks before this one */
-    gp_scan_word local[2];  /* of the block's whole groups of eight */
+    gp_scan_word local[2];  /* of the block's whole groups */
     uint64_t at;            /* elements of the block so far */
-    uint64_t open[8];       /* the elements of the group that is not whole, in their dtype, 8 bytes each */
+    const void *kept;       /* the block's elements; those of the group that is not whole are looked at */
 } gp_line;
 
 typedef struct gp_scan_ops {
@@ -35,15 +37,17 @@ typedef struct gp_scan_ops {
      * value[p * plane + j]. */
     void (*rows)(gp_scan_word *value, uint64_t plane, const void *x, void *out, uint64_t rows, uint64_t width,
                  uint64_t step);
-    /* The next n elements of one block; out may be NULL, where only the block's sum is wanted. Where `after` is not NULL,
-     * element `at` of the block is joined to after[at + 1] in place of line->before. NULL:
-     * only the sequence will do (products of floats round, and overflow on the way). */
+    /* The next n elements of one block; out may be NULL. Where `after` is not NULL, element `at` of the block is
+     * joined to after[at + 1] in place of line->before. NULL: only the sequence will do (products of
+     * floats round, and overflow on the way). */
     void (*line)(gp_line *line, const gp_scan_word *after, uint64_t plane, const void *x, void *out, uint64_t n);
+    void (*total)(gp_scan_word total[2], const void *x); /* of a block's GP_SCAN_BLOCK elements */
     void (*join)(gp_scan_word to[2], const gp_scan_word next[2]);
 
     /* Windows of w elements are cut at multiples of w from where the line begins: what a window has before the cut
      * is the end of a block, after[k] = elements k to w-1; what it has behind, the beginning of the next block.
-     * after: fills after[0 .. n-1] of n elements; after[n] is there, the identity. */
+     * after: fills after[1 .. n-1] of n elements, plane being n + 1; after[n] is there, the identity. In which
+     * places is between `after` and `line`. */
     void (*after)(gp_scan_word *after, uint64_t plane, const void *x, uint64_t n);
     /* The same for columns: one more row joins the values, whose joins with `after` go out (where out is not
      * NULL); and all rows from the last, after + r * step being row r. */

@@ -209,6 +209,7 @@ static void add(const layout *l, state *s, const char *x, char *out, uint64_t in
     uint64_t inner = l->axes.inner, column = in % inner;
     if (inner == 1) {
         s->line.at = in;
+        s->line.kept = s->raw;
         l->ops->line(&s->line, s->after, after_plane(l), x, out, n);
         if (out != NULL) finish(l, out, n);
         return;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "io/scatter.h"
 #include "io/sink_impl.h"
 #include "io/target_path.h"
 #include "io/temporary.h"
@@ -288,7 +289,8 @@ static void data_written(gp_io_request *request)
         st = write_status(w->sink, (int)-request->result, &w->error);
         w->error.offset = w->sink->header_bytes + w->offset;
     } else if (w->sink->kind == GP_TARGET_FILE) {
-        gp_writeback_reached(&w->sink->writeback, w->offset + w->bytes);
+        /* Before the first run of a block nothing is still to come, where blocks go in order. */
+        gp_writeback_reached(&w->sink->writeback, w->walk != NULL ? w->offset : w->offset + w->bytes);
     }
     end(w, st);
 }
@@ -329,6 +331,28 @@ static int64_t copy(gp_io_request *request)
     return 0;
 }
 
+static int64_t scatter(gp_io_request *request)
+{
+    gp_write *w = request->ctx;
+    const gp_sink *s = w->sink;
+    gp_scatter to = {.fd = s->file.fd, .offset = s->header_bytes, .width = w->width,
+                     .memory = s->kind == GP_TARGET_MEMORY ? s->data : NULL};
+    return gp_scatter_run(&to, w->walk, w->data);
+}
+
+/* Where the data of a write begins and ends. */
+static bool range_of(gp_write *w, uint64_t *end)
+{
+    uint64_t first = 0, last = 0;
+    if (w->walk == NULL) return gp_add_u64(w->offset, w->bytes, end);
+    if (w->sink->kind == GP_TARGET_STREAM || w->walk->bounded) return false;
+    w->offset = *end = 0;
+    if (!gp_walk_span(w->walk, &first, &last)) return w->bytes == 0;
+    w->offset = first * w->width;
+    return last != UINT64_MAX && w->bytes == gp_shape_size(&w->walk->shape) * w->width &&
+           gp_mul_u64(last + 1, w->width, end);
+}
+
 static int64_t nothing(gp_io_request *request)
 {
     (void)request;
@@ -358,11 +382,14 @@ static void call(gp_write *w, int64_t (*fn)(gp_io_request *), void (*done)(gp_io
 void gp_sink_write(gp_write *w)
 {
     gp_sink *s = w->sink;
+    uint64_t end_of_data;
     w->status = GPUPROC_OK;
     w->error = (gpuproc_error){0};
     w->begin_ns = w->end_ns = 0;
-    if (w->offset > s->data_bytes || w->bytes > s->data_bytes - w->offset) {
+    if (!range_of(w, &end_of_data) || end_of_data > s->data_bytes) {
         call(w, nothing, out_of_range);
+    } else if (w->walk != NULL) {
+        call(w, scatter, data_written);
     } else if (s->kind == GP_TARGET_MEMORY) {
         call(w, copy, data_written);
     } else if (s->kind == GP_TARGET_STREAM) {

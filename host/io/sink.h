@@ -5,6 +5,7 @@
 
 #include "array/dtype.h"
 #include "array/shape.h"
+#include "array/walk.h"
 #include "io/engine.h"
 #include "io/source.h"
 
@@ -62,10 +63,11 @@ struct gp_write {
     uint64_t offset;      /* in the data; streams: must be written in order, one at a time */
     const void *data;
     size_t bytes;
-    /* 0, or `data` is rows of so many bytes (bytes is a multiple), which lie `pitch` bytes apart in the data of the
-     * sink. Not for streams. */
-    size_t row_bytes;
-    uint64_t pitch;
+    /* NULL: the bytes go side by side to `offset`. Else they are elements of `width` in C order of the
+     * walk, which says where in the data each goes: offset is not looked at. Unbounded; borrowed until
+     * done; not for streams. */
+    const gp_walk *walk;
+    size_t width;
     void (*done)(gp_write *write); /* from an engine thread */
     void *ctx;
     gpuproc_status status;

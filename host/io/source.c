@@ -63,6 +63,7 @@ void gp_source_close(gp_source *s)
     free(s);
 }
 
+bool gp_source_is_file(const gp_source *s) { return s->origin.kind == GP_ORIGIN_FILE; }
 bool gp_source_is_stream(const gp_source *s) { return s->origin.kind == GP_ORIGIN_STREAM; }
 void gp_source_cancel(gp_source *s)
 {

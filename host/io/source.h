@@ -55,6 +55,9 @@ void gp_source_close(gp_source *source);
 /* Whether the array lies in Fortran order in storage. */
 bool gp_source_is_fortran(const gp_source *source);
 
+/* Whether elements come from a file that has any of them at any time. */
+bool gp_source_is_file(const gp_source *source);
+
 /* True for a stream: chunks must be read in order, one read at a time. */
 bool gp_source_is_stream(const gp_source *source);
 

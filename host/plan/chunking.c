@@ -5,9 +5,6 @@
 
 #include <inttypes.h>
 
-/* Large enough that the cost per chunk (wake-ups, mapping, launches: some 50 us)
- * stays below 2 % at 10 GB/s, small enough that a few slots stay in a shared cache. */
-#define DEFAULT_CHUNK_BYTES ((uint64_t)8 << 20)
 /* A pipeline of three stages over n chunks takes (n + 2) / n of its longest stage: 2 % with these. */
 #define PIPELINE_CHUNKS 96
 #define SMALL_CHUNK_BYTES ((uint64_t)1 << 20)
@@ -50,11 +47,11 @@ static gpuproc_status too_small(const gp_chunking_request *r, uint64_t elements,
 gpuproc_status gp_chunking_choose(const gp_chunking_request *r, gp_chunking *out,
                                   gpuproc_error *err)
 {
-    uint64_t bytes = r->chunk_bytes ? r->chunk_bytes : DEFAULT_CHUNK_BYTES;
-    if (r->transfers && r->chunk_bytes == 0 && r->count / PIPELINE_CHUNKS < bytes / r->widest_bytes)
+    uint64_t bytes = r->chunk_bytes ? r->chunk_bytes : r->large_bytes ? r->large_bytes : GP_CHUNK_BYTES;
+    if (r->transfers && r->chunk_bytes == 0 && r->large_bytes == 0 && r->count / PIPELINE_CHUNKS < bytes / r->widest_bytes)
         bytes = gp_max_u64(r->count / PIPELINE_CHUNKS * r->widest_bytes, SMALL_CHUNK_BYTES);
     uint64_t elements = whole_blocks(gp_min_u64(bytes / r->widest_bytes, MOST_ELEMENTS));
-    unsigned slots = r->sync ? 1 : r->slots ? r->slots : DEFAULT_SLOTS;
+    unsigned slots = r->sync ? 1 : r->slots ? r->slots : r->large_bytes ? FEWEST_SLOTS : DEFAULT_SLOTS;
     uint64_t total = 0;
 
     /* No chunk larger than the array, no more slots than chunks. */

@@ -44,8 +44,8 @@ static bool read_from(const gp_run *run, size_t pass, int input)
 gpuproc_status gp_kept_prepare(gp_pass_run *p, gpuproc_error *err)
 {
     const gp_run *run = p->run;
-    size_t next = (size_t)(p->plan_pass - run->plan->pass) + 1;
-    bool possible = any_can_keep(run);
+    bool possible = any_can_keep(run) && p->copy_to == NULL;
+    size_t next = possible ? (size_t)(p->plan_pass - run->plan->pass) + 1 : 0;
     p->key = gp_calloc(p->pass->inputs, sizeof *p->key);
     p->keep = gp_calloc(p->pass->inputs, sizeof *p->keep);
     p->ask = gp_calloc(p->pass->inputs, sizeof *p->ask);

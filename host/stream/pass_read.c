@@ -20,7 +20,7 @@ static size_t streamed_input_of(const gp_pass *pass, int node)
 static size_t copied_from(const gp_pass_run *p, size_t o)
 {
     size_t target = p->plan_pass->output_target[o];
-    gp_sink *sink = target != SIZE_MAX ? p->run->sink[target] : NULL;
+    gp_sink *sink = gp_pass_sink(p, target);
     if (sink != NULL && gp_sink_place(sink, 0) != NULL) return SIZE_MAX;
     return streamed_input_of(p->pass, p->pass->output[o].node);
 }
@@ -53,19 +53,19 @@ gpuproc_status gp_pass_find_copies(gp_pass_run *p, gpuproc_error *err)
 
 /* ---- Which inputs share a read -------------------------------------------- */
 
-static bool is_plain(const gp_pass_run *p, const gp_pass_input *in)
+static bool is_plain(const gp_pass_run *p, size_t i)
 {
-    return in->streamed && gp_walk_contiguous(&in->walk) &&
-           !gp_source_is_fortran(p->run->source[in->input]);
+    const gp_pass_input *in = &p->pass->input[i];
+    return in->streamed && gp_walk_contiguous(&in->walk) && !gp_source_is_fortran(gp_pass_source(p, i));
 }
 
 /* The plain input of the array that nothing reads yet and that begins first; SIZE_MAX: none. */
-static size_t first_left(const gp_pass_run *p, int array, const bool *taken)
+static size_t first_left(const gp_pass_run *p, const gp_source *array, const bool *taken)
 {
     size_t first = SIZE_MAX;
     for (size_t i = 0; i < p->pass->inputs; i++) {
         const gp_pass_input *in = &p->pass->input[i];
-        if (taken[i] || in->input != array || !is_plain(p, in)) continue;
+        if (taken[i] || !is_plain(p, i) || gp_pass_source(p, i) != array) continue;
         if (first == SIZE_MAX || in->walk.offset < p->pass->input[first].walk.offset) first = i;
     }
     return first;
@@ -78,11 +78,11 @@ static void make_plain(gp_pass_run *p, gp_pass_device *d, size_t i, bool *taken)
     const gp_pass_input *in = &p->pass->input[i];
     gp_pass_read *r = &d->read[d->reads++];
     uint64_t from = (uint64_t)in->walk.offset;
-    *r = (gp_pass_read){.array = in->input, .dtype = in->dtype, .from = from, .input = i};
+    *r = (gp_pass_read){.source = gp_pass_source(p, i), .dtype = in->dtype, .from = from, .input = i};
     taken[i] = true;
     /* Where the device has staging of its own for each input, each has its own read. */
     for (size_t k = i; d->device->in_place;) {
-        size_t next = first_left(p, in->input, taken);
+        size_t next = first_left(p, r->source, taken);
         if (next == SIZE_MAX) return;
         uint64_t lag = (uint64_t)p->pass->input[next].walk.offset - from;
         if (lag - r->more >= p->chunk_elements) return;
@@ -109,11 +109,11 @@ gpuproc_status gp_pass_reads_make(gp_pass_run *p, gp_pass_device *d, gpuproc_err
     for (size_t i = 0; i < inputs; i++) {
         const gp_pass_input *in = &p->pass->input[i];
         if (!in->streamed || taken[i]) continue;
-        if (is_plain(p, in)) {
+        if (is_plain(p, i) && !p->in_blocks) {
             /* Whichever comes first in the array; i itself has its turn in one of the next. */
-            while (!taken[i]) make_plain(p, d, d->device->in_place ? first_left(p, in->input, taken) : i, taken);
+            while (!taken[i]) make_plain(p, d, d->device->in_place ? first_left(p, gp_pass_source(p, i), taken) : i, taken);
         } else {
-            d->read[d->reads++] = (gp_pass_read){.array = in->input, .dtype = in->dtype,
+            d->read[d->reads++] = (gp_pass_read){.source = gp_pass_source(p, i), .dtype = in->dtype,
                                                  .walk = &in->walk, .input = i};
         }
     }
@@ -171,7 +171,12 @@ static bool start_one(gp_pass_slot *slot, size_t index)
         return false;
     }
     slot->pending++;
-    slot->read[index].read = (gp_read){.source = p->run->source[r->array], .walk = r->walk,
+    const gp_walk *walk = r->walk;
+    if (p->in_blocks) {
+        gp_walk_box(walk, slot->block.lo, &slot->block.shape, &slot->block_walk[index]);
+        walk = &slot->block_walk[index];
+    }
+    slot->read[index].read = (gp_read){.source = r->source, .walk = walk,
                                        .first = slot->first + r->from, .count = slot->count + r->more,
                                        .buffer = buffer, .done = read_done, .ctx = &slot->read[index]};
     gp_source_read(&slot->read[index].read);
@@ -199,11 +204,10 @@ static bool look_at(gp_pass_slot *slot, size_t index)
     uint64_t count = slot->count + r->more, bytes = count * gpuproc_dtype_bytes(r->dtype);
     bool in_place = slot->device->device->in_place || p->copies;
     if (!in_place || r->walk != NULL ||
-        !gp_source_view(p->run->source[r->array], slot->first + r->from, count, &slot->view[index]))
+        !gp_source_view(r->source, slot->first + r->from, count, &slot->view[index]))
         return false;
     slot->viewed[index] = true;
-    p->run->counters.bytes_viewed += bytes;
-    p->run->counters.bytes_read += bytes;
+    gp_pass_trace_moved(slot, (gp_span){0}, 0, bytes);
     set_inputs(slot, r, slot->view[index].data);
     return true;
 }
@@ -212,11 +216,11 @@ gp_step gp_pass_start_read(void *ctx, unsigned index, uint64_t chunk)
 {
     gp_pass_run *p = ctx;
     gp_pass_slot *slot = &p->slot[index];
-    slot->first = chunk * p->chunk_elements;
-    slot->count = gp_min_u64(p->chunk_elements, p->pass->count - slot->first);
+    gp_pass_begin_chunk(slot, chunk);
     slot->pending = 0;
     slot->failed = false;
     slot->on_cpu = slot->for_cpu = false;
+    gp_pass_trace_moving(slot, GPUPROC_STAGE_READ);
     for (size_t i = 0; i < p->pass->inputs; i++) {
         if (!p->pass->input[i].streamed) slot->input[i] = p->resident[i].data;
     }
@@ -229,6 +233,7 @@ gp_step gp_pass_start_read(void *ctx, unsigned index, uint64_t chunk)
         if (!start_one(slot, r)) break;
     }
     if (slot->pending > 0) return GP_STEP_STARTED;
+    gp_pass_trace_ended(slot);
     return slot->failed ? GP_STEP_FAILED : GP_STEP_DONE;
 }
 
@@ -236,6 +241,8 @@ bool gp_pass_read_held(gp_pass_slot *slot)
 {
     slot->pending = 0;
     slot->failed = false;
+    gp_pass_trace_moving(slot, GPUPROC_STAGE_READ);
+    slot->moving.flags = GPUPROC_SPAN_FALLBACK;
     for (size_t r = 0; r < slot->device->reads; r++) {
         if (slot->input[slot->device->read[r].input] == NULL && !start_one(slot, r)) break;
     }
@@ -248,11 +255,10 @@ bool gp_pass_read_ended(gp_pass_slot *slot, gp_operation *op)
 {
     const gp_pass_read *r = &slot->device->read[op->index];
     const gp_read *read = &op->read;
-    gp_counters *c = &slot->pass->run->counters;
-    c->read_ns += read->end_ns - read->begin_ns;
     /* A walk may take fewer bytes from the file than it has elements, or more. */
-    c->bytes_read += r->walk != NULL && read->bytes > 0 ? read->bytes
+    uint64_t bytes = r->walk != NULL && read->bytes > 0 ? read->bytes
                                                         : read->count * gpuproc_dtype_bytes(r->dtype);
+    gp_pass_trace_moved(slot, (gp_span){read->begin_ns, read->end_ns}, bytes, 0);
     if (read->status != GPUPROC_OK) gp_pass_keep_error(slot->pass, &read->error);
     else set_inputs(slot, r, read->data);
     return read->status == GPUPROC_OK;
@@ -262,7 +268,7 @@ void gp_pass_unview(gp_pass_slot *slot)
 {
     for (size_t r = 0; r < slot->device->reads; r++) {
         if (!slot->viewed[r]) continue;
-        gp_source_unview(slot->pass->run->source[slot->device->read[r].array], &slot->view[r]);
+        gp_source_unview(slot->device->read[r].source, &slot->view[r]);
         slot->viewed[r] = false;
     }
 }

@@ -3,6 +3,7 @@
 #include "stream/run_pass.h"
 
 #include "array/dtype.h"
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <string.h>
@@ -35,12 +36,13 @@ gpuproc_status gp_pass_slot_new(gp_pass_run *p, gp_pass_device *device, unsigned
     slot->fold_out = gp_calloc(folds, sizeof *slot->fold_out);
     slot->piece = gp_calloc(folds, sizeof *slot->piece);
     slot->read = gp_calloc(inputs, sizeof *slot->read);
+    slot->block_walk = gp_calloc(p->in_blocks ? inputs : 0, sizeof *slot->block_walk);
     slot->write = gp_calloc(outputs + 2 * folds, sizeof *slot->write);
     want = gp_calloc(inputs + outputs, sizeof *want);
     if (slot->in_staging == NULL || slot->out_staging == NULL || slot->view == NULL ||
         slot->viewed == NULL || slot->input == NULL || slot->output == NULL ||
         slot->work_output == NULL || slot->fold_out == NULL || slot->piece == NULL ||
-        slot->read == NULL || slot->write == NULL || want == NULL) {
+        slot->block_walk == NULL || slot->read == NULL || slot->write == NULL || want == NULL) {
         st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a slot");
         goto out;
     }
@@ -87,6 +89,7 @@ void gp_pass_slot_free(gp_pass_slot *slot)
     free(slot->viewed);
     free(slot->input);
     free(slot->output);
+    free(slot->block_walk);
     free(slot->read);
     free(slot->write);
     *slot = (gp_pass_slot){0};
@@ -114,8 +117,8 @@ static void *output_place(gp_pass_slot *slot, size_t o, size_t work)
     gp_pass_run *p = slot->pass;
     const gp_pass_output *out = &p->pass->output[o];
     size_t target = p->plan_pass->output_target[o];
-    gp_sink *sink = target != SIZE_MAX ? p->run->sink[target] : NULL;
-    if (slot->device->device->in_place && sink != NULL) {
+    gp_sink *sink = gp_pass_sink(p, target);
+    if (slot->device->device->in_place && sink != NULL && !p->in_blocks) {
         void *place = gp_sink_place(sink, slot->first * gpuproc_dtype_bytes(out->dtype));
         if (place != NULL) return place;
     }
@@ -149,6 +152,7 @@ static gpuproc_status submit(gp_pass_slot *slot, gp_device *device, gp_slot *whe
     *chunk = (gp_chunk){.first = slot->first, .count = slot->count, .input = slot->input,
                         .key = p->key, .keep = p->keep, .output = slot->work_output,
                         .uniform = p->uniform, .done = compute_done, .ctx = &slot->compute};
+    slot->submitted_ns = gp_now_ns();
     pthread_mutex_lock(p->run->device_lock);
     gpuproc_status st = device->api->submit(where, chunk, err);
     pthread_mutex_unlock(p->run->device_lock);
@@ -172,6 +176,7 @@ static bool start_on_cpu(gp_pass_slot *slot, const gpuproc_error *why)
     gp_run *run = p->run;
     gpuproc_status st = GPUPROC_OK;
     gpuproc_error err = *why;
+    gp_pass_trace_failed(slot);
     if (slot->device->device == run->cpu || run->no_fallback || slot->on_cpu) {
         gp_pass_keep_error(p, why);
         return false;
@@ -231,16 +236,11 @@ bool gp_pass_compute_again(gp_pass_slot *slot)
     return start_on_cpu(slot, &why);
 }
 
-static uint64_t span_ns(const gp_span *span) { return span->end_ns - span->begin_ns; }
-
 bool gp_pass_compute_ended(gp_pass_slot *slot)
 {
     gp_pass_run *p = slot->pass;
-    gp_counters *c = &p->run->counters;
     const gp_chunk *chunk = &slot->compute.chunk;
-    c->upload_ns += span_ns(&chunk->upload);
-    c->kernel_ns += span_ns(&chunk->kernel);
-    c->download_ns += span_ns(&chunk->download);
+    gp_pass_trace_computed(slot);
     if (chunk->status != GPUPROC_OK) {
         gp_pass_keep_error(p, &chunk->error);
         return false;
@@ -263,6 +263,16 @@ static void start_one_write(gp_pass_slot *slot, gp_operation *op, gp_sink *sink,
     gp_sink_write(&op->write);
 }
 
+static void start_block_write(gp_pass_slot *slot, gp_operation *op, gp_sink *sink, const void *data, size_t item)
+{
+    const gp_block *block = &slot->block;
+    slot->pending++;
+    op->write = (gp_write){.sink = sink, .offset = (uint64_t)block->place.offset * item, .data = data,
+                           .bytes = slot->count * item, .walk = block->together ? NULL : &block->place,
+                           .width = item, .done = write_done, .ctx = op};
+    gp_sink_write(&op->write);
+}
+
 static void write_output(gp_pass_slot *slot, size_t o)
 {
     gp_pass_run *p = slot->pass;
@@ -270,14 +280,20 @@ static void write_output(gp_pass_slot *slot, size_t o)
     size_t item = gpuproc_dtype_bytes(out->dtype), bytes = slot->count * item;
     size_t target = p->plan_pass->output_target[o];
     if (target == SIZE_MAX) return;
-    gp_sink *sink = p->run->sink[target];
-    p->run->counters.bytes_written += bytes;
+    gp_sink *sink = gp_pass_sink(p, target);
     if (sink == NULL) {
         /* A 0-d target without a destination: its one element becomes a value. */
         gp_run_keep_value(p->run, out->node, out->dtype, slot->output[o]);
         return;
     }
-    if (slot->output[o] == gp_sink_place(sink, slot->first * item)) return; /* is there */
+    if (p->in_blocks) {
+        start_block_write(slot, &slot->write[o], sink, slot->output[o], item);
+        return;
+    }
+    if (slot->output[o] == gp_sink_place(sink, slot->first * item)) {
+        gp_pass_trace_moved(slot, (gp_span){0}, 0, bytes); /* it is there */
+        return;
+    }
     start_one_write(slot, &slot->write[o], sink, slot->first * item, slot->output[o], bytes);
 }
 
@@ -294,8 +310,10 @@ static void write_folded(gp_pass_slot *slot, size_t f)
     for (size_t k = 0; k < 2; k++) {
         if (fold->sink[k] == NULL || offset >= fold->room[k]) continue;
         size_t bytes = gp_min_u64(piece->out_count * item, fold->room[k] - offset);
-        if (k == 0) p->run->counters.bytes_written += bytes;
-        if (piece->out == gp_sink_place(fold->sink[k], offset)) continue; /* is there */
+        if (piece->out == gp_sink_place(fold->sink[k], offset)) {
+            gp_pass_trace_moved(slot, (gp_span){0}, 0, bytes); /* it is there */
+            continue;
+        }
         start_one_write(slot, &slot->write[p->pass->outputs + 2 * f + k], fold->sink[k], offset, piece->out,
                         bytes);
     }
@@ -308,14 +326,17 @@ static gp_step start_write(void *ctx, unsigned index, uint64_t chunk)
     gp_pass_slot *slot = &p->slot[index];
     slot->pending = 0;
     slot->failed = false;
+    gp_pass_trace_moving(slot, GPUPROC_STAGE_WRITE);
     for (size_t o = 0; p->round == 0 && o < p->pass->outputs; o++) write_output(slot, o);
     for (size_t f = 0; f < p->folds; f++) write_folded(slot, f);
-    return slot->pending > 0 ? GP_STEP_STARTED : GP_STEP_DONE;
+    if (slot->pending > 0) return GP_STEP_STARTED;
+    gp_pass_trace_ended(slot);
+    return GP_STEP_DONE;
 }
 
 bool gp_pass_write_ended(gp_pass_slot *slot, gp_operation *op)
 {
-    slot->pass->run->counters.write_ns += op->write.end_ns - op->write.begin_ns;
+    gp_pass_trace_moved(slot, (gp_span){op->write.begin_ns, op->write.end_ns}, op->write.bytes, 0);
     if (op->write.status != GPUPROC_OK) gp_pass_keep_error(slot->pass, &op->write.error);
     return op->write.status == GPUPROC_OK;
 }
@@ -333,8 +354,7 @@ static void retire(void *ctx, unsigned index, uint64_t chunk, bool ok)
         const gp_pass_reduce *reduce = &p->pass->reduce[r];
         bool ordered = gp_reduce_ordered((gp_reduce_kind)reduce->kind, reduce->operand);
         size_t partials = ordered ? (size_t)gp_ceil_div(slot->count, GP_BLOCK) : done_by->partials;
-        if (gp_reduce_merge(p->state[r], done_by->partial[r], partials, slot->first, slot->count,
-                            &err) != GPUPROC_OK) {
+        if (gp_pass_merge(slot, r, done_by->partial[r], partials, &err) != GPUPROC_OK) {
             gp_pass_keep_error(p, &err);
             gp_sched_stop(&p->sched);
         }

@@ -1,6 +1,7 @@
 /* One pass: devices made ready, slots filled, and the loop that drives them. */
 #include "stream/run_pass.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <string.h>
@@ -22,11 +23,11 @@ static gpuproc_status load_resident(gp_pass_run *p, size_t i, gpuproc_error *err
     bool stored_order = gp_source_is_fortran(source) && !in->table;
     gp_walk walk = {.shape = {1, {(int64_t)in->count}}, .offset = (int64_t)in->first, .stride = {1}};
     uint64_t bytes = in->count * gpuproc_dtype_bytes(in->dtype);
-    p->run->counters.bytes_read += bytes;
     atomic_fetch_add(&p->run->counters.bytes_done, bytes);
     if (!stored_order && gp_source_view(source, in->first, in->count, &r->view)) {
+        uint64_t now = gp_now_ns();
         r->viewed = true;
-        p->run->counters.bytes_viewed += bytes;
+        gp_run_trace(p->run, GPUPROC_STAGE_READ, NULL, now, now, bytes, bytes);
         r->data = r->view.data;
         if (r->view.map == NULL) return GPUPROC_OK; /* memory that somebody has anyway */
     }
@@ -38,7 +39,7 @@ static gpuproc_status load_resident(gp_pass_run *p, size_t i, gpuproc_error *err
     if (r->pages == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a broadcast operand");
     gp_read read = {.source = source, .walk = stored_order ? &walk : NULL,
                     .first = stored_order ? 0 : in->first, .count = in->count, .buffer = r->pages};
-    gpuproc_status st = gp_run_read(p->run, &read, err);
+    gpuproc_status st = gp_run_read(p->run, &read, bytes, err);
     r->data = read.data;
     return st;
 }
@@ -103,8 +104,9 @@ static gpuproc_status prepare_device(gp_pass_run *p, gp_device *device, gpuproc_
     gp_pass_device *d = &p->device[p->devices];
     *d = (gp_pass_device){.pass = p, .device = device};
     pthread_mutex_lock(p->run->device_lock);
+    uint64_t begin = gp_now_ns();
     gpuproc_status st = device->api->program_new(device, p->work, &d->program, err);
-    p->run->counters.program_ns += device->program_ns;
+    gp_run_trace(p->run, GPUPROC_STAGE_PROGRAM, device, begin, gp_now_ns(), 0, 0);
     if (device != p->run->cpu) p->run->counters.program_cached = device->program_cached;
     pthread_mutex_unlock(p->run->device_lock);
     if (st == GPUPROC_OK) p->devices++;
@@ -167,6 +169,7 @@ static gpuproc_status choose_for_all(gp_pass_run *p, uint64_t chunk_bytes, gp_ch
         gp_chunking own;
         gp_chunking_request request = {
             .count = p->pass->count, .widest_bytes = widest(p), .chunk_bytes = chunk_bytes,
+            .large_bytes = gp_pass_large_chunk(p, widest(p)),
             .slots = p->run->slots, .sync = p->run->sync,
             .transfers = !p->device[d].device->in_place,
             .host_budget = gp_pass_budget(p) / p->devices,
@@ -203,6 +206,7 @@ static gpuproc_status prepare_slots(gp_pass_run *p, gpuproc_error *err)
     for (;;) {
         GP_TRY(choose_chunking(p, chunk_bytes, &chunking, err));
         p->chunk_elements = chunking.elements;
+        gp_pass_choose_blocks(p);
         p->slot = gp_calloc((size_t)chunking.slots * p->devices, sizeof *p->slot);
         if (p->slot == NULL) {
             st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for %u slots", chunking.slots);
@@ -220,6 +224,7 @@ static gpuproc_status prepare_slots(gp_pass_run *p, gpuproc_error *err)
         }
         uint64_t half = chunking.elements / 2 * widest(p);
         p->kept_elements = 0;
+        run->counters.retries++;
         /* What earlier passes left there may have taken the room. */
         if (st == GPUPROC_DEVICE_MEMORY && gp_kept_forget(run, run->plan->passes)) continue;
         if (st == GPUPROC_DEVICE_MEMORY && chunking.elements > 64 * GP_BLOCK) {
@@ -260,6 +265,7 @@ static void handle(gp_pass_run *p, gp_operation *op)
     }
     if (!ok) slot->failed = true;
     if (--slot->pending > 0) return;
+    if (op->kind == GP_OPERATION_READ || op->kind == GP_OPERATION_WRITE) gp_pass_trace_ended(slot);
     if (slot->for_cpu && !slot->failed) {
         if (gp_pass_compute_on_cpu(slot)) return;
         slot->failed = true;
@@ -267,9 +273,10 @@ static void handle(gp_pass_run *p, gp_operation *op)
     gp_sched_ended(&p->sched, slot->index, !slot->failed);
 }
 
-static gp_sink *sink_of(const gp_pass_run *p, size_t target)
+gp_sink *gp_pass_sink(const gp_pass_run *p, size_t target)
 {
-    return target != SIZE_MAX ? p->run->sink[target] : NULL;
+    if (target == SIZE_MAX) return NULL;
+    return p->copy_to != NULL ? p->copy_to : p->run->sink[target];
 }
 
 /* A pipe may have nothing to give, and nobody to take, for ever: what waits for one
@@ -282,11 +289,11 @@ static void leave_streams(gp_pass_run *p)
         if (source != NULL) gp_source_cancel(source);
     }
     for (size_t o = 0; o < p->pass->outputs; o++) {
-        gp_sink *sink = sink_of(p, p->plan_pass->output_target[o]);
+        gp_sink *sink = gp_pass_sink(p, p->plan_pass->output_target[o]);
         if (sink != NULL) gp_sink_cancel(sink);
     }
     for (size_t f = 0; f < p->folds; f++) {
-        gp_sink *sink = sink_of(p, p->fold[f].plan->target);
+        gp_sink *sink = gp_pass_sink(p, p->fold[f].plan->target);
         if (sink != NULL) gp_sink_cancel(sink);
     }
 }
@@ -304,11 +311,11 @@ static bool reads_in_order(const gp_pass_run *p)
 static bool writes_in_order(const gp_pass_run *p)
 {
     for (size_t o = 0; o < p->pass->outputs; o++) {
-        gp_sink *sink = sink_of(p, p->plan_pass->output_target[o]);
+        gp_sink *sink = gp_pass_sink(p, p->plan_pass->output_target[o]);
         if (sink != NULL && gp_sink_is_stream(sink)) return true;
     }
     for (size_t f = 0; f < p->folds; f++) {
-        gp_sink *sink = sink_of(p, p->fold[f].plan->target);
+        gp_sink *sink = gp_pass_sink(p, p->fold[f].plan->target);
         if (sink != NULL && gp_sink_is_stream(sink)) return true;
     }
     return false;
@@ -320,7 +327,7 @@ static gpuproc_status drive(gp_pass_run *p, gpuproc_error *err)
     gp_run *run = p->run;
     gp_sched_slot *states = gp_calloc(p->slots, sizeof *states);
     if (states == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for the scheduler");
-    uint64_t chunks = gp_ceil_div(p->pass->count, p->chunk_elements);
+    uint64_t chunks = gp_pass_chunks(p);
     gp_sched_init(&p->sched, &gp_pass_actions, p, states, p->slots, chunks, reads_in_order(p), p->folds > 0,
                   writes_in_order(p));
     bool streams_told = false;
@@ -353,6 +360,7 @@ static gpuproc_status drive_rounds(gp_pass_run *p, gpuproc_error *err)
     for (p->round = 0; again; p->round++) {
         if (p->pass->count > 0) GP_TRY(drive(p, err));
         GP_TRY(gp_pass_folds_end(p, &again, err));
+        p->run->counters.rounds += again;
     }
     GP_TRY(gp_pass_folds_finish(p, err));
 out:
@@ -387,10 +395,12 @@ static gpuproc_status make_states(gp_pass_run *p, gpuproc_error *err)
     return GPUPROC_OK;
 }
 
-gpuproc_status gp_run_pass(gp_run *run, const gp_plan_pass *plan_pass, gpuproc_error *err)
+static gpuproc_status run_pass(gp_run *run, const gp_plan_pass *plan_pass, gp_sink *copy_to, uint64_t taken,
+                               gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
-    gp_pass_run p = {.run = run, .plan_pass = plan_pass, .pass = &plan_pass->pass};
+    gp_pass_run p = {.run = run, .plan_pass = plan_pass, .pass = &plan_pass->pass, .copy_to = copy_to,
+                     .resident_bytes = taken};
     p.device = gp_calloc(run->devices + 1, sizeof *p.device);
     p.resident = gp_calloc(p.pass->inputs, sizeof *p.resident);
     p.uniform = gp_calloc(p.pass->uniforms, sizeof *p.uniform);
@@ -406,6 +416,7 @@ gpuproc_status gp_run_pass(gp_run *run, const gp_plan_pass *plan_pass, gpuproc_e
     GP_TRY(gp_pass_folds_make(&p, err));
     if (p.pass->count > 0) {
         GP_TRY(gp_kept_prepare(&p, err));
+        GP_TRY(gp_pass_straighten(&p, widest_of(p.pass), err));
         GP_TRY(prepare_devices(&p, err));
         GP_TRY(prepare_slots(&p, err));
     }
@@ -416,6 +427,7 @@ out:
     free(p.slot);
     if (p.device != NULL) gp_pass_devices_free(&p);
     gp_pass_folds_free(&p);
+    gp_pass_straight_free(&p);
     free(p.less.output);
     free(p.input_of);
     for (size_t r = 0; p.state != NULL && r < p.pass->reduces; r++) gp_reduce_state_free(p.state[r]);
@@ -432,4 +444,15 @@ out:
     free(p.uniform);
     free(p.device);
     return st;
+}
+
+gpuproc_status gp_run_pass(gp_run *run, const gp_plan_pass *plan_pass, gpuproc_error *err)
+{
+    return run_pass(run, plan_pass, NULL, 0, err);
+}
+
+gpuproc_status gp_run_copy(gp_run *run, const gp_plan_pass *copy, gp_sink *sink, uint64_t taken,
+                           gpuproc_error *err)
+{
+    return run_pass(run, copy, sink, taken, err);
 }

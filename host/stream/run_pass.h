@@ -3,6 +3,7 @@
 #ifndef GP_STREAM_RUN_PASS_H
 #define GP_STREAM_RUN_PASS_H
 
+#include "plan/blocks.h"
 #include "plan/chunking.h"
 #include "stream/run.h"
 #include "stream/sched.h"
@@ -28,14 +29,17 @@ typedef struct gp_operation {
         gp_read read;
         gp_write write;
         gp_chunk chunk;
-        gpuproc_error folded; /* status OK where it went well */
+        struct {
+            gpuproc_error folded; /* status OK where it went well */
+            gp_span span;
+        };
     };
 } gp_operation;
 
 /* What a chunk reads at once: for one streamed input, or for several that go through one array in
  * its order, a little apart (pass_read.c). */
 typedef struct gp_pass_read {
-    int array;
+    gp_source *source;
     gp_dtype dtype;
     const gp_walk *walk;  /* NULL: in the array's order, from element `from` on, `more` than the chunk */
     uint64_t from, more;
@@ -81,6 +85,14 @@ typedef struct gp_staging {
     size_t bytes;
 } gp_staging;
 
+/* A chunk of a pass in blocks. */
+typedef struct gp_block {
+    int64_t lo[GPUPROC_MAX_NDIM];
+    gp_shape shape;
+    gp_walk place; /* of its elements in the outputs */
+    bool together; /* they lie side by side there */
+} gp_block;
+
 struct gp_pass_slot {
     gp_pass_run *pass;
     gp_pass_device *device;
@@ -91,7 +103,9 @@ struct gp_pass_slot {
     bool on_cpu; /* the present chunk was done there */
     bool for_cpu; /* it is being read again for the CPU: its device alone had the bytes */
 
-    uint64_t first, count; /* of the present chunk */
+    uint64_t first, count; /* of the present chunk; in blocks `first` is 0 */
+    gp_block block;        /* in blocks: which one it is */
+    gp_walk *block_walk;   /* per read: how it goes through the block */
     unsigned pending;      /* operations under way */
     bool failed;
     gp_staging *in_staging; /* per read */
@@ -105,7 +119,17 @@ struct gp_pass_slot {
     gp_fold_piece *piece;
     gp_pass_slot *next_to_fold;
     gp_operation *read, *write, compute, fold;
+    /* For the trace (pass_trace.c): the reads or writes of the present chunk so far, when the computation
+     * was handed over, and the end of the slot's last span. */
+    gp_trace_span moving;
+    uint64_t submitted_ns, traced_ns;
 };
+
+/* An input's elements in the pass's order, in a file of their own; zeros: it is read where it is. */
+typedef struct gp_straight {
+    gp_sink *sink;
+    gp_source *source;
+} gp_straight;
 
 /* A broadcast operand, whole in memory. */
 typedef struct gp_resident {
@@ -131,8 +155,13 @@ struct gp_pass_run {
     gp_device_program *cpu_program; /* for fallbacks; made when needed */
     gp_resident *resident;
     uint64_t resident_bytes;
+    gp_sink *copy_to; /* this pass is gp_run_copy's */
+    gp_straight *straight; /* per input, or NULL */
+    gp_pass straight_pass;
     uint64_t *uniform;
     uint64_t chunk_elements;
+    bool in_blocks; /* chunks are blocks of at most so many elements, not runs of C order (pass_blocks.c) */
+    gp_blocks blocks;
     /* Per pass->input (kept.c). */
     const void **key;
     bool *keep, *ask; /* told to devices; a device may hold its chunks from an earlier pass */
@@ -169,6 +198,43 @@ void gp_pass_unview(gp_pass_slot *slot);
 /* The device's staging, or our own, taken on first use (untouched pages cost nothing
  * until then). NULL when out of memory. */
 void *gp_pass_staging(void *device_staging, gp_staging *own, uint64_t elements, gp_dtype dtype);
+
+/* Blocks (pass_blocks.c). Bytes of the widest array in a chunk where larger ones than usual read the pass
+ * better; 0: they do not. */
+uint64_t gp_pass_large_chunk(const gp_pass_run *pass, size_t widest);
+/* Whether the pass will be in blocks, most likely. */
+bool gp_pass_would_use_blocks(const gp_pass_run *pass, size_t widest);
+/* The chunk size is chosen: blocks or not. */
+void gp_pass_choose_blocks(gp_pass_run *pass);
+uint64_t gp_pass_chunks(const gp_pass_run *pass);
+/* Chunk `chunk` is the slot's. */
+void gp_pass_begin_chunk(gp_pass_slot *slot, uint64_t chunk);
+/* Merges the present chunk's partials of reduction r. */
+gpuproc_status gp_pass_merge(const gp_pass_slot *slot, size_t r, const void *partial, size_t partials,
+                             gpuproc_error *err);
+
+/* Inputs that are brought into the pass's order before it (pass_straight.c): p->pass is another one then. */
+gpuproc_status gp_pass_straighten(gp_pass_run *pass, size_t widest, gpuproc_error *err);
+void gp_pass_straight_free(gp_pass_run *pass);
+/* Where input i comes from. */
+gp_source *gp_pass_source(const gp_pass_run *pass, size_t i);
+/* A pass of one input, as it is, to `sink`; `taken` bytes of the budget are somebody else's. */
+gpuproc_status gp_run_copy(gp_run *run, const gp_plan_pass *copy, gp_sink *sink, uint64_t taken,
+                           gpuproc_error *err);
+/* Where a target's elements go; NULL: to gp_run.value, or nowhere. */
+gp_sink *gp_pass_sink(const gp_pass_run *pass, size_t target);
+
+/* One span for each stage of a chunk (pass_trace.c). Several reads, or writes, of a chunk are one: from the
+ * first to the last. gp_pass_trace_moving begins it, _moved adds to it (times may be 0: now), _ended keeps it
+ * where there was anything. */
+void gp_pass_trace_moving(gp_pass_slot *slot, gpuproc_stage stage);
+void gp_pass_trace_moved(gp_pass_slot *slot, gp_span when, uint64_t bytes, uint64_t bytes_in_place);
+void gp_pass_trace_ended(gp_pass_slot *slot);
+/* What the device tells of the slot's chunk. */
+void gp_pass_trace_computed(gp_pass_slot *slot);
+/* The device failed at it. */
+void gp_pass_trace_failed(gp_pass_slot *slot);
+void gp_pass_trace_folded(gp_pass_slot *slot, gp_span when);
 
 /* Folds (pass_fold.c). */
 gpuproc_status gp_pass_folds_make(gp_pass_run *pass, gpuproc_error *err);

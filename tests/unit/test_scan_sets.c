@@ -47,6 +47,7 @@ static void run(const gp_scan_ops *ops, const void *x, size_t item, results *r)
     memcpy(r->line.before, ops->identity, sizeof r->line.before);
     memcpy(r->line.local, ops->identity, sizeof r->line.local);
     if (ops->line != NULL) { /* cut where no group of eight ends */
+        r->line.kept = x;
         ops->line(&r->line, NULL, 0, x, r->out[2], 509);
         ops->line(&r->line, NULL, 0, (const char *)x + 509 * item, r->out[2] + 509 * item, COUNT - 509);
     }

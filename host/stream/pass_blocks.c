@@ -1,0 +1,123 @@
+/* A pass in blocks: its chunks are boxes of its shape instead of runs of C order, where that makes what it
+ * reads and writes longer. The order of elements must be no matter, to kernels and to reductions. */
+#include "stream/run_pass.h"
+
+#include "base/memory.h"
+
+/* Chunks of C order do not grow beyond that, and only while twice the size saves that much. */
+#define MOST_CHUNK_BYTES ((uint64_t)32 << 20)
+#define WORTH_PERCENT 15
+
+static bool allows(const gp_pass_reduce *reduce)
+{
+    return !gp_reduce_ordered((gp_reduce_kind)reduce->kind, reduce->operand);
+}
+
+/* Only files and memory take elements in any order. */
+static bool takes_any_order(const gp_pass_run *p, size_t o)
+{
+    size_t target = p->plan_pass->output_target[o];
+    gp_sink *sink = gp_pass_sink(p, target);
+    return sink != NULL && !gp_sink_is_stream(sink);
+}
+
+static bool may_use_blocks(const gp_pass_run *p)
+{
+    const gp_pass *pass = p->pass;
+    /* What a kernel finds by an element's index counts on C order. */
+    if (p->folds > 0 || pass->indices > 0) return false;
+    for (size_t i = 0; i < pass->inputs; i++) {
+        const gp_pass_input *in = &pass->input[i];
+        if (!in->streamed && !in->table) return false;
+        if (p->keep[i] || p->ask[i]) return false; /* devices know chunks by their range */
+        if (in->streamed && gp_source_is_stream(gp_pass_source(p, i))) return false;
+    }
+    for (size_t r = 0; r < pass->reduces; r++) {
+        if (!allows(&pass->reduce[r])) return false;
+    }
+    for (size_t o = 0; o < pass->outputs; o++) {
+        if (!takes_any_order(p, o)) return false;
+    }
+    return true;
+}
+
+bool gp_pass_would_use_blocks(const gp_pass_run *p, size_t widest)
+{
+    uint64_t bytes = p->run->chunk_bytes != 0 ? p->run->chunk_bytes : 2 * GP_CHUNK_BYTES;
+    gp_blocks blocks;
+    return may_use_blocks(p) && gp_blocks_choose(p->pass, gp_max_u64(bytes / widest, 1), &blocks);
+}
+
+uint64_t gp_pass_large_chunk(const gp_pass_run *p, size_t widest)
+{
+    const uint64_t usual = GP_CHUNK_BYTES / widest;
+    uint64_t elements = usual, cost = gp_pass_cost_in_order(p->pass, usual);
+    /* A block's runs are as long as a side of a square: those of twice the usual size do. */
+    if (gp_pass_would_use_blocks(p, widest)) return 2 * GP_CHUNK_BYTES;
+    while (elements < MOST_CHUNK_BYTES / widest && elements < p->pass->count) {
+        uint64_t less = gp_pass_cost_in_order(p->pass, 2 * elements);
+        if (less > cost / 100 * (100 - WORTH_PERCENT)) break;
+        elements *= 2;
+        cost = less;
+    }
+    return elements == usual ? 0 : elements * widest;
+}
+
+void gp_pass_choose_blocks(gp_pass_run *p)
+{
+    p->in_blocks = may_use_blocks(p) && gp_blocks_choose(p->pass, p->chunk_elements, &p->blocks);
+}
+
+uint64_t gp_pass_chunks(const gp_pass_run *p)
+{
+    return p->in_blocks ? p->blocks.count : gp_ceil_div(p->pass->count, p->chunk_elements);
+}
+
+void gp_pass_begin_chunk(gp_pass_slot *slot, uint64_t chunk)
+{
+    const gp_pass_run *p = slot->pass;
+    gp_block *b = &slot->block;
+    gp_walk whole;
+    if (!p->in_blocks) {
+        slot->first = chunk * p->chunk_elements;
+        slot->count = gp_min_u64(p->chunk_elements, p->pass->count - slot->first);
+        return;
+    }
+    gp_blocks_at(&p->blocks, chunk, b->lo, &b->shape);
+    gp_walk_whole(&p->pass->shape, false, &whole);
+    gp_walk_box(&whole, b->lo, &b->shape, &b->place);
+    b->together = gp_walk_contiguous(&b->place);
+    slot->first = 0;
+    slot->count = gp_shape_size(&b->shape);
+}
+
+static int64_t place_of(const gp_block *b, const gp_shape *whole, int64_t index)
+{
+    int64_t step = 1, place = 0;
+    for (int d = whole->ndim; d-- > 0;) {
+        place += (b->lo[d] + index % b->shape.dim[d]) * step;
+        index /= b->shape.dim[d];
+        step *= whole->dim[d];
+    }
+    return place;
+}
+
+gpuproc_status gp_pass_merge(const gp_pass_slot *slot, size_t r, const void *partial, size_t partials,
+                             gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    const gp_pass_run *p = slot->pass;
+    int kind = p->pass->reduce[r].kind;
+    if (!p->in_blocks || (kind != GP_REDUCE_ARGMIN && kind != GP_REDUCE_ARGMAX))
+        return gp_reduce_merge(p->state[r], partial, partials, slot->first, slot->count, err);
+    /* Indices in the block become indices of the pass. Both are in C order, so that the first of equal
+     * ones stays the first. */
+    const gp_partial_extreme *extreme = partial;
+    for (size_t i = 0; i < partials; i++) {
+        gp_partial_extreme one = extreme[i];
+        if (one.index >= 0) one.index = place_of(&slot->block, &p->pass->shape, one.index);
+        GP_TRY(gp_reduce_merge(p->state[r], &one, 1, 0, i == 0 ? slot->count : 0, err));
+    }
+out:
+    return st;
+}
