@@ -27,7 +27,7 @@ typedef struct grid {
 
 enum {
     WORTH_CUTTING = 1 << 20, /* multiplications: a fraction of a millisecond, well above what waking a thread costs */
-    SIDE = 512,              /* of a part: each packs its own panels again, which costs some 2 % */
+    SIDE = 1024,             /* of a part: each packs its own panels again, which costs 1 to 3 % */
     LEAST_COLUMNS = 128, LEAST_ROWS = 64,
     LEAST_DEPTH = 2048,
     MOST_SLICES = 16,
@@ -48,8 +48,8 @@ static grid cut(const gp_multiply *m)
     grid g = {m->m, m->n, m->k, 1, 1, 1, 1};
     double work = work_of(m->m, m->n, m->k);
     if (work < 2 * WORTH_CUTTING) return g;
-    /* A side is halved until there are some parts to share, or they get too small. */
-    const uint64_t wanted = work < (double)(1 << 29) ? 4 : 8;
+    /* The longer side is halved until there are some parts to share, or they get too small. */
+    const uint64_t wanted = work < (double)(UINT64_C(1) << 31) ? 4 : 8;
     uint64_t rows = SIDE, columns = SIDE;
     if (m->m == 1 || m->n == 1) rows = columns = UINT64_C(1) << 20; /* nothing is packed */
     for (;;) {
@@ -58,9 +58,12 @@ static grid cut(const gp_multiply *m)
         g.down = gp_ceil_div(m->m, g.rows);
         g.across = gp_ceil_div(m->n, g.columns);
         if (g.down * g.across >= wanted || work_of(g.rows, g.columns, m->k) < 2 * WORTH_CUTTING) break;
-        if (g.columns > LEAST_COLUMNS) columns = gp_min_u64(columns, g.columns) / 2;
-        else if (g.rows > LEAST_ROWS) rows = gp_min_u64(rows, g.rows) / 2;
-        else break;
+        if (g.columns > LEAST_COLUMNS && (g.columns >= g.rows || g.rows <= LEAST_ROWS))
+            columns = gp_min_u64(columns, g.columns) / 2;
+        else if (g.rows > LEAST_ROWS)
+            rows = gp_min_u64(rows, g.rows) / 2;
+        else
+            break;
     }
     g.parts = g.down * g.across;
     if (g.parts < 4 && m->k >= 2 * LEAST_DEPTH) {

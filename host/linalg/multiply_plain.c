@@ -31,7 +31,7 @@ typedef struct kernel {
 
 /* S: element in memory; P: element in a panel; LOAD: one into the other; MAC(sum, a, b); PUT(old, sum). W: what one
  * element is computed in, never int, which must not overflow. DOT: see below. */
-#define REAL_KERNEL(name, S, P, W, LOAD, MAC, PUT, DOT)                                                                       \
+#define REAL_KERNEL(name, S, P, W, LOAD, MAC, PUT, DOT)                                                               \
     typedef P name##_v __attribute__((vector_size(VECTOR), aligned(sizeof(P)), may_alias));                           \
     enum { name##_lanes = VECTOR / sizeof(P), name##_nr = NR_BYTES / sizeof(P) };                                     \
     GP_INTO void name##_pack_width(P *to, const S *from, uint64_t lanes, uint64_t k, int64_t across, int64_t along,   \
@@ -63,7 +63,7 @@ typedef struct kernel {
         for (uint64_t p = 0; p < k; p++, a += MR, b += name##_nr) {                                                   \
             name##_v b0 = *(const name##_v *)b, b1 = *(const name##_v *)(b + name##_lanes);                           \
             for (int i = 0; i < MR; i++) {                                                                            \
-                name##_v x = a[i] - (name##_v){0};                                                                        \
+                name##_v x = a[i] - (name##_v){0};                                                                    \
                 sum[i][0] = MAC(sum[i][0], x, b0);                                                                    \
                 sum[i][1] = MAC(sum[i][1], x, b1);                                                                    \
             }                                                                                                         \
@@ -184,7 +184,7 @@ REAL_KERNEL(f64, double, double, double, SAME, MAC_SUM, PUT_SUM, DOT_FLOAT)
         R *panel = to;                                                                                                \
         const R *first = from;                                                                                        \
         const R sign = conjugate ? -1 : 1;                                                                            \
-        for (uint64_t at = 0; at < lanes; at += width, panel += 2 * k * width, first += 2 * (int64_t)width * across) { \
+        for (uint64_t at = 0; at < lanes; at += width, panel += 2 * k * width, first += 2 * (int64_t)width * across) {\
             uint64_t real = gp_min_u64(lanes - at, width);                                                            \
             if (real < width) memset(panel, 0, 2 * k * width * sizeof(R));                                            \
             for (uint64_t i = 0; i < real; i++)                                                                       \
@@ -291,8 +291,8 @@ void gp_multiply_plain(const gp_multiply *part, void *scratch, size_t bytes)
     /* A fifth of the scratch for a's block, the rest for b's. */
     const uint64_t deep = gp_min_u64(p.k, KC), row = deep * kern->packed;
     const uint64_t mc = gp_max_u64(gp_min_u64(up(p.m, MR), bytes / 5 / row / MR * MR), MR);
-    const uint64_t nc = gp_max_u64(gp_min_u64(up(p.n, kern->columns), (bytes - mc * row) / row / kern->columns * kern->columns),
-                                   kern->columns);
+    const uint64_t fit = (bytes - mc * row) / row / kern->columns * kern->columns;
+    const uint64_t nc = gp_max_u64(gp_min_u64(up(p.n, kern->columns), fit), kern->columns);
     char *panel_a = scratch, *panel_b = panel_a + mc * row;
     for (uint64_t j = 0; j < p.n; j += nc) {
         const uint64_t columns = gp_min_u64(p.n - j, nc);
@@ -302,7 +302,8 @@ void gp_multiply_plain(const gp_multiply *part, void *scratch, size_t bytes)
             kern->pack(panel_b, b, columns, k, p.b.column, p.b.row, p.b.conjugate, kern->columns);
             for (uint64_t i = 0; i < p.m; i += mc) {
                 const uint64_t rows = gp_min_u64(p.m - i, mc);
-                const char *a = (const char *)p.a.data + ((int64_t)i * p.a.row + (int64_t)q * p.a.column) * (int64_t)wide;
+                const int64_t corner = (int64_t)i * p.a.row + (int64_t)q * p.a.column;
+                const char *a = (const char *)p.a.data + corner * (int64_t)wide;
                 kern->pack(panel_a, a, rows, k, p.a.row, p.a.column, p.a.conjugate, MR);
                 target to = {c.c + ((int64_t)i * c.row + (int64_t)j * c.column) * (int64_t)wide, c.row, c.column};
                 kern->block(panel_a, panel_b, rows, columns, k, to, p.add || q > 0);

@@ -102,7 +102,8 @@ out:
     return st;
 }
 
-/* It gets an array, made by a pass in front of those that read it; targets that are exactly it come from there. */
+/* It gets an array, made by a pass in front of those that read it; targets that are exactly it come from there, but
+ * for streams, which would keep it from being made in blocks. */
 static gpuproc_status store(gp_planner *p, int node, gpuproc_error *err)
 {
     gp_plan *plan = p->plan;
@@ -112,8 +113,9 @@ static gpuproc_status store(gp_planner *p, int node, gpuproc_error *err)
     plan->stored[plan->storeds] = (gp_plan_stored){.node = node, .dtype = n->dtype, .shape = n->shape};
     p->array_of[node] = (int)(p->program->inputs + plan->storeds++);
     for (size_t r = 0; r < p->roots; r++) {
-        if (p->root[r].operand == node && p->root[r].fold < 0 && p->root[r].reduction < 0)
-            p->root[r].level = n->level - 1;
+        const gp_root *root = &p->root[r];
+        bool is_target = root->operand == node && root->fold < 0 && root->reduction < 0;
+        if (is_target && !plan->target[root->target].in_order) p->root[r].level = n->level - 1;
     }
     p->root[p->roots++] = (gp_root){.operand = node, .reduction = -1, .fold = -1, .target = SIZE_MAX,
                                     .level = n->level - 1};

@@ -242,7 +242,6 @@ gp_step gp_pass_start_read(void *ctx, unsigned index, uint64_t chunk)
     slot->pending = 0;
     slot->failed = false;
     slot->on_cpu = slot->for_cpu = false;
-    slot->chunk = chunk;
     gp_pass_trace_moving(slot, GPUPROC_STAGE_READ);
     for (size_t i = 0; i < p->pass->inputs; i++) {
         if (!p->pass->input[i].streamed) slot->input[i] = p->resident[i].data;

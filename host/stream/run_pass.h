@@ -119,10 +119,10 @@ struct gp_pass_slot {
     gp_fold_piece *piece;
     gp_pass_slot *next_to_fold;
     gp_operation *read, *write, compute, fold;
-    /* For the trace (pass_trace.c): the reads or writes of the present chunk so far, its number, when the
+    /* For the trace (pass_trace.c): the reads or writes of the present chunk so far, when the
      * computation was handed over, and the end of the slot's last span. */
     gp_trace_span moving;
-    uint64_t chunk, submitted_ns, traced_ns;
+    uint64_t submitted_ns, traced_ns;
 };
 
 /* An input's elements in the pass's order, in a file of their own; zeros: it is read where it is. */
