@@ -334,6 +334,7 @@ static int spectral_norm(gp_builder *b, const gp_function *fn, const gp_operand 
     axes[count++] = column;
     gp_value v = gp_matrix_transpose(b, gp_value_of_parts(b, x->re, x->im, x->dtype), axes), last = gp_value_int(-1);
     if (gp_matrix_failed(b, &v) || !gp_matrix_operand_take(b, fn, &v, false, &a)) return -1;
+    if ((a.m == 0 || a.n == 0) && what == GP_FN_max) what = GP_FN_sum; /* 0 */
     return gp_value_reduced(b, what, gp_linalg_singular_values(b, &a), &last, false).node;
 }
 
