@@ -187,7 +187,8 @@ static gp_value pinv(gp_builder *b, const gp_function *fn, const gp_value *args)
         gp_shape shape = a.stack;
         shape.dim[shape.ndim++] = a.n;
         shape.dim[shape.ndim++] = a.m;
-        return gp_matrix_zeros(b, gp_value_dtype(b, &a.v), &shape);
+        gp_value own = gp_matrix_value(b, fn, &args[0]);
+        return gp_matrix_failed(b, &own) ? failed() : gp_matrix_zeros(b, gp_value_dtype(b, &own), &shape);
     }
     if (!gp_linalg_svd(b, &a, &u, &s, &vh)) return failed();
     gp_dtype dtype = gp_build_dtype(b, s.node);
@@ -204,7 +205,7 @@ static gp_value pinv(gp_builder *b, const gp_function *fn, const gp_value *args)
 static gp_value matrix_rank(gp_builder *b, const gp_function *fn, const gp_value *args)
 {
     const gp_value *tol = gp_argument_named(fn, args, "tol"), *rtol = gp_argument_named(fn, args, "rtol");
-    gp_value x = gp_linalg_value(b, fn, &args[0]), last = gp_value_int(-1), limit;
+    gp_value x = gp_matrix_value(b, fn, &args[0]), last = gp_value_int(-1), limit;
     double relative = 0, absolute = 0;
     if (gp_matrix_failed(b, &x) || !gp_argument_refuse(b, fn, args, "hermitian")) return failed();
     if (gp_matrix_shape(b, &x).ndim < 2) { /* 1 where anything is not 0 */
@@ -213,6 +214,7 @@ static gp_value matrix_rank(gp_builder *b, const gp_function *fn, const gp_value
     }
     gp_matrix_operand a;
     if (!gp_matrix_operand_take(b, fn, &x, false, &a)) return failed();
+    if (a.m == 0 || a.n == 0) return gp_matrix_zeros(b, GPUPROC_INT64, &a.stack);
     gp_value s = gp_linalg_singular_values(b, &a);
     if (gp_matrix_failed(b, &s)) return failed();
     if (tol->kind != GP_VAL_NONE && !gp_argument_number(b, fn, "tol", tol, &absolute)) return failed();
@@ -315,6 +317,10 @@ static gp_value multi_dot(gp_builder *b, const gp_function *fn, const gp_value *
     int count = args[0].kind == GP_VAL_TUPLE ? args[0].items : 0;
     if (count < 2 || count > CHAIN_MOST)
         return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "multi_dot() needs a list of 2 to %d arrays", CHAIN_MOST));
+    if (count == 2) {
+        gp_value both[GP_MAX_PARAMETERS] = {*gp_build_item(b, &args[0], 0), *gp_build_item(b, &args[0], 1)};
+        return gp_check_matrix(b, gp_function_by_id(GP_FN_dot), both, (bool[GP_MAX_PARAMETERS]){true, true});
+    }
     for (int k = 0; k < count; k++) {
         c.v[k] = gp_matrix_value(b, fn, gp_build_item(b, &args[0], k));
         if (gp_matrix_failed(b, &c.v[k])) return failed();

@@ -64,6 +64,15 @@ static gp_value dot(gp_builder *b, const gp_function *fn, gp_value x, gp_value y
     return along_axes(b, fn->name, x, y, last, along);
 }
 
+static gp_value vdot(gp_builder *b, gp_value x, gp_value y)
+{
+    gp_shape from = gp_matrix_shape(b, &x), to = gp_matrix_shape(b, &y);
+    if (gp_shape_size(&from) != gp_shape_size(&to))
+        return gp_value_node(gp_build_fail(b, GPUPROC_SHAPE, "vdot() needs as many elements in both arrays, found %" PRIu64 " and %" PRIu64,
+                                           gp_shape_size(&from), gp_shape_size(&to)));
+    return gp_build_sum_of_products(b, flat(b, conjugated(b, x)), flat(b, y), NULL);
+}
+
 static gp_value outer(gp_builder *b, gp_value x, gp_value y)
 {
     gp_shape from = gp_matrix_shape(b, &x), to = gp_matrix_shape(b, &y);
@@ -235,7 +244,7 @@ gp_value gp_check_matrix(gp_builder *b, const gp_function *fn, const gp_value *a
     gp_value y = gp_matrix_value(b, fn, &args[1]);
     if (gp_matrix_failed(b, &y)) return failed();
     switch (fn->id) {
-    case GP_FN_vdot: return gp_build_sum_of_products(b, flat(b, conjugated(b, x)), flat(b, y), NULL);
+    case GP_FN_vdot: return vdot(b, x, y);
     case GP_FN_outer: return outer(b, x, y);
     case GP_FN_kron: return kron(b, x, y);
     case GP_FN_vecdot:

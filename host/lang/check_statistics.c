@@ -1,5 +1,5 @@
 /* Statistics that are made of reductions: average, cov, corrcoef, linalg.norm, trace. */
-#include "lang/operand.h"
+#include "lang/linalg.h"
 
 #include <math.h>
 #include <string.h>
@@ -74,6 +74,8 @@ static gp_value average(gp_builder *b, const gp_function *fn, const gp_value *ar
 }
 
 /* ---- cov, corrcoef ---- */
+
+#define FEW_VARIABLES 4 /* whose products are summed exactly: the effort grows with their square */
 
 typedef struct covariance {
     int distance;       /* from each variable's mean; shape (n,) or of two axes */
@@ -169,10 +171,20 @@ static int variances(gp_builder *b, const covariance *c)
     return sum < 0 ? -1 : scaled(b, c, sum);
 }
 
-/* All products of two variables' distances, summed over the observations: one walk over them. */
+/* Of many variables as a product of matrices: one fold over the observations. */
+static int product_of_distances(gp_builder *b, const covariance *c)
+{
+    gp_value columns = gp_value_node(c->distance);
+    if (c->along == 1) columns = gp_matrix_swap(b, columns);
+    gp_value product = gp_build_matmul(b, "cov", gp_matrix_swap(b, columns), columns);
+    return gp_matrix_failed(b, &product) ? -1 : scaled(b, c, product.node);
+}
+
+/* All products of two variables' distances, summed over the observations; of few ones exactly, in one walk over them. */
 static int covariances(gp_builder *b, const covariance *c)
 {
     if (c->variables == 1) return variances(b, c);
+    if (c->variables > FEW_VARIABLES && c->count > 0) return product_of_distances(b, c);
     int rows = gp_build_insert_axis(b, c->distance, c->along == 1 ? 1 : 2);
     int columns = rows < 0 ? -1 : gp_build_insert_axis(b, c->distance, c->along == 1 ? 0 : 1);
     int product = gp_build_binary(b, GP_OP_MUL, f8, rows, columns);
@@ -194,7 +206,9 @@ static gp_value corrcoef(gp_builder *b, const gp_function *fn, const gp_value *a
     int all = covariances(b, &c);
     if (all < 0) return failed();
     if (c.variables == 1) return gp_value_node(gp_build_binary(b, GP_OP_DIV, f8, all, all));
-    int deviation = gp_build_unary(b, GP_OP_SQRT, f8, variances(b, &c));
+    gp_axis_map both[2] = {{0, 0, 1, -1}, {0, 0, 1, -1}}; /* the diagonal */
+    int variance = gp_build_map(b, all, both, &(gp_shape){1, {c.variables}}, false);
+    int deviation = gp_build_unary(b, GP_OP_SQRT, f8, variance);
     if (deviation < 0) return failed();
     all = gp_build_binary(b, GP_OP_DIV, f8, all, gp_build_insert_axis(b, deviation, 1));
     if (all >= 0) all = gp_build_binary(b, GP_OP_DIV, f8, all, gp_build_insert_axis(b, deviation, 0));
@@ -308,10 +322,26 @@ static bool matrix_axes(gp_builder *b, const gp_function *fn, const gp_value *ax
            gp_argument_axis(b, fn, gp_build_item(b, axis, 1), x->shape.ndim, column);
 }
 
+/* Of the singular values. */
+static int spectral_norm(gp_builder *b, const gp_function *fn, const gp_operand *x, gp_function_id what, int row, int column)
+{
+    int axes[GPUPROC_MAX_NDIM], count = 0;
+    gp_matrix_operand a;
+    for (int d = 0; d < x->shape.ndim; d++) {
+        if (d != row && d != column) axes[count++] = d;
+    }
+    axes[count++] = row;
+    axes[count++] = column;
+    gp_value v = gp_matrix_transpose(b, gp_value_of_parts(b, x->re, x->im, x->dtype), axes), last = gp_value_int(-1);
+    if (gp_matrix_failed(b, &v) || !gp_matrix_operand_take(b, fn, &v, false, &a)) return -1;
+    if ((a.m == 0 || a.n == 0) && what == GP_FN_max) what = GP_FN_sum; /* 0 */
+    return gp_value_reduced(b, what, gp_linalg_singular_values(b, &a), &last, false).node;
+}
+
 static gp_value norm(gp_builder *b, const gp_function *fn, const gp_value *args)
 {
     const gp_value *axis = gp_argument_named(fn, args, "axis"), *which = gp_argument_named(fn, args, "ord");
-    bool text = which->kind == GP_VAL_STRING, none = which->kind == GP_VAL_NONE, frobenius = false;
+    bool text = which->kind == GP_VAL_STRING, none = which->kind == GP_VAL_NONE, frobenius = false, nuclear = false;
     gp_operand x;
     double ord = 2;
     if (!gp_operand_take(b, fn, &args[0], &x)) return failed();
@@ -323,8 +353,7 @@ static gp_value norm(gp_builder *b, const gp_function *fn, const gp_value *args)
         size_t n;
         const char *name = gp_argument_string(b, fn, which, &n);
         frobenius = name != NULL && (((n == 3) && memcmp(name, "fro", 3) == 0) || (n == 1 && *name == 'f'));
-        if (name != NULL && n == 3 && memcmp(name, "nuc", 3) == 0)
-            return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED, "linalg.norm() of order 'nuc' needs the singular values, which are not there"));
+        nuclear = name != NULL && n == 3 && memcmp(name, "nuc", 3) == 0;
     } else if (!none && !gp_argument_number(b, fn, "ord", which, &ord)) {
         return failed();
     }
@@ -340,14 +369,38 @@ static gp_value norm(gp_builder *b, const gp_function *fn, const gp_value *args)
     if (axes == 1 && text) return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "Invalid norm order for vectors"));
     if (axes != 2 || none || frobenius) {
         result = vector_norm(b, &x, ord);
+    } else if (nuclear || (!text && fabs(ord) == 2)) {
+        if (!matrix_axes(b, fn, axis, &x, &row, &column)) return failed();
+        result = spectral_norm(b, fn, &x, nuclear ? GP_FN_sum : ord > 0 ? GP_FN_max : GP_FN_min, row, column);
     } else if (text || (fabs(ord) != 1 && fabs(ord) != 2 && !isinf(ord))) {
         return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "Invalid norm order for matrices."));
-    } else if (fabs(ord) == 2) {
-        return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED, "linalg.norm() of a matrix with ord=2 needs the singular values, which are not there"));
     } else if (matrix_axes(b, fn, axis, &x, &row, &column)) {
         result = matrix_norm(b, &x, ord, row, column);
     }
     return gp_operand_value(b, &x, result, -1, gp_dtype_kind(x.dtype) == GP_KIND_COMPLEX ? gp_dtype_worked(x.dtype) : x.dtype);
+}
+
+/* matrix_norm and vector_norm as norm with the axes and the order that it would take. */
+static gp_value norm_along(gp_builder *b, const gp_function *fn, const gp_value *args)
+{
+    const gp_value *ord = gp_argument_named(fn, args, "ord"), *axis = gp_argument_named(fn, args, "axis");
+    gp_value own[GP_MAX_PARAMETERS];
+    bool matrix = fn->id == GP_FN_linalg_matrix_norm;
+    for (int k = 0; k < GP_MAX_PARAMETERS; k++) own[k] = (gp_value){.kind = GP_VAL_NONE};
+    gp_value last[2] = {gp_value_int(-2), gp_value_int(-1)};
+    own[0] = args[0];
+    own[1] = *ord;
+    own[2] = matrix ? gp_build_tuple(b, last, 2) : *axis;
+    own[3] = *gp_argument_named(fn, args, "keepdims");
+    if (!matrix && axis->kind == GP_VAL_NONE && ord->kind != GP_VAL_NONE) {
+        gp_value x = gp_matrix_value(b, fn, &args[0]);
+        if (gp_matrix_failed(b, &x)) return failed();
+        gp_shape shape = gp_matrix_shape(b, &x);
+        if (own[3].kind != GP_VAL_NONE)
+            return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED, "vector_norm() of all elements does not take keepdims=: give the axes"));
+        own[0] = gp_matrix_reshape(b, x, &(gp_shape){1, {(int64_t)gp_shape_size(&shape)}});
+    }
+    return b->st != GPUPROC_OK ? failed() : norm(b, gp_function_by_id(GP_FN_linalg_norm), own);
 }
 
 /* ---- trace ---- */
@@ -412,6 +465,8 @@ gp_value gp_check_statistics(gp_builder *b, const gp_function *fn, const gp_valu
     case GP_FN_cov: return cov(b, fn, args);
     case GP_FN_corrcoef: return corrcoef(b, fn, args);
     case GP_FN_trace: return trace(b, fn, args);
+    case GP_FN_linalg_matrix_norm:
+    case GP_FN_linalg_vector_norm: return norm_along(b, fn, args);
     default: return norm(b, fn, args);
     }
 }

@@ -13,7 +13,7 @@ gp_value gp_matrix_value(gp_builder *b, const gp_function *fn, const gp_value *v
     if (x.selected)
         return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() of x[mask] is not possible: how many elements it has shows only when it runs",
                                            fn->name));
-    if (x.dtype == GPUPROC_FLOAT16) return gp_value_node(gp_build_cast(b, x.re, GPUPROC_FLOAT16));
+    if (x.dtype == GPUPROC_FLOAT16 && v->kind == GP_VAL_NODE) return gp_build_window_view(b, v); /* and not as float32 */
     return x.im < 0 ? gp_value_node(x.re) : (gp_value){.kind = GP_VAL_NODE, .node = x.re, .im = x.im, .complex = true};
 }
 
