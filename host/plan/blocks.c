@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* What a read or write of its own costs beside its bytes. */
-#define CALL_BYTES 2048
+#define CALL_BYTES 4096
 /* Gaps that are read over (io/gather.c). */
 #define GAP_BYTES 4096
 /* Blocks must save that part of what chunks cost. */
@@ -146,8 +146,8 @@ static bool grow(side *s, gp_shape *box, const gp_shape *whole, uint64_t most)
     return true;
 }
 
-/* Grows a block along both orders, the one with the shorter runs first. */
-static void grow_block(const gp_pass *pass, const gp_walk *across, uint64_t most, gp_shape *box)
+/* Grows a block along both orders: runs that are read shall be about `favour` times those that are written. */
+static void grow_block(const gp_pass *pass, const gp_walk *across, uint64_t most, double favour, gp_shape *box)
 {
     side out = {.axes = 0}, in = {.axes = 0};
     gp_walk straight;
@@ -157,7 +157,7 @@ static void grow_block(const gp_pass *pass, const gp_walk *across, uint64_t most
     out.axes = order_axes(&straight, out.order);
     in.axes = order_axes(across, in.order);
     for (;;) {
-        bool first = run_of(&in, box, &pass->shape) < run_of(&out, box, &pass->shape);
+        bool first = run_of(&in, box, &pass->shape) < favour * run_of(&out, box, &pass->shape);
         if (grow(first ? &in : &out, box, &pass->shape, most)) continue;
         if (!grow(first ? &out : &in, box, &pass->shape, most)) break;
     }
@@ -180,19 +180,32 @@ static void even_out(const gp_shape *whole, gp_shape *box)
     }
 }
 
+static uint64_t count_of(const gp_shape *whole, const gp_shape *box)
+{
+    uint64_t count = 1;
+    for (int d = 0; d < whole->ndim; d++) count *= gp_ceil_div((uint64_t)whole->dim[d], (uint64_t)box->dim[d]);
+    return count;
+}
+
 bool gp_blocks_choose(const gp_pass *pass, uint64_t elements, gp_blocks *blocks)
 {
     if (pass->count <= elements || pass->shape.ndim < 2) return false;
     const gp_pass_input *worst = worst_input(pass, elements);
     if (worst == NULL) return false;
-    *blocks = (gp_blocks){.whole = pass->shape, .count = 1};
-    grow_block(pass, &worst->walk, elements, &blocks->most);
-    even_out(&pass->shape, &blocks->most);
-    for (int d = 0; d < pass->shape.ndim; d++)
-        blocks->count *= gp_ceil_div((uint64_t)pass->shape.dim[d], (uint64_t)blocks->most.dim[d]);
-    double in_blocks = (double)pass->count / (double)gp_shape_size(&blocks->most) *
-                       cost_of_piece(pass, &blocks->most);
-    return in_blocks < cost_in_order(pass, elements) * (100 - WORTH_PERCENT) / 100;
+    double least = cost_in_order(pass, elements) * (100 - WORTH_PERCENT) / 100;
+    bool found = false;
+    /* Squares are the rule; where a side is short, another form may have runs without an end. */
+    for (double favour = 1.0 / 16; favour <= 16; favour *= 2) {
+        gp_shape box;
+        grow_block(pass, &worst->walk, elements, favour, &box);
+        even_out(&pass->shape, &box);
+        double cost = (double)pass->count / (double)gp_shape_size(&box) * cost_of_piece(pass, &box);
+        if (cost >= least) continue;
+        least = cost;
+        found = true;
+        *blocks = (gp_blocks){.whole = pass->shape, .most = box, .count = count_of(&pass->shape, &box)};
+    }
+    return found;
 }
 
 void gp_blocks_of_matrix(const gp_shape *shape, uint64_t rows, uint64_t columns, gp_blocks *blocks)
