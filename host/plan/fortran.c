@@ -34,7 +34,11 @@ static bool fold_allows(const gp_planner *p, const gp_root *root)
     case GP_OP_ARGMIN:
     case GP_OP_ARGMAX: return axes_of(node->axes) == 1;
     case GP_OP_SELECT:
-    case GP_OP_STORE: return false;
+    case GP_OP_STORE:
+#define X(name, kinds) case GP_OP_##name:
+    GP_OPS_MATRIX_FOLD(X)
+#undef X
+        return false;
     case GP_OP_QUANTILE:
     case GP_OP_NANQUANTILE: return node->axes == 0;
     default: return true;
