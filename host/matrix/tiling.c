@@ -67,7 +67,7 @@ static uint64_t panel_bytes(const search *s, const gp_product_tiling *t)
         bool converts = s->spec->operand[o] != s->spec->dtype, kept = o == GP_RIGHT && t->keep_b;
         uint64_t raw = times(2, pages_of(room[o], s->stored[o])), converted = pages_of(room[o], s->wide);
         if (kept) bytes = plus(bytes, times(gp_ceil_div(s->spec->k, t->depth), converted));
-        else if (converts) bytes = plus(bytes, converted);
+        else if (converts) bytes = plus(bytes, times(converted, 1 + devices));
         if (!kept || converts) bytes = plus(bytes, times(raw, 1 + devices));
         bytes = plus(bytes, times(times(2, converted), devices));
     }
@@ -201,7 +201,10 @@ static void split(search *s)
     if (t.rows < s->rows || s->rows < 2 * SPLIT_ROWS || !(t.keep_b || s->need->whole)) return;
     uint64_t tiles = gp_min_u64(s->rows / SPLIT_ROWS, 8);
     uint64_t rows = even_out(s, gp_ceil_div(gp_ceil_div(s->rows, tiles), unit) * unit, unit);
-    if (rows >= s->rows || !fits(s, &t, rows)) return;
+    if (rows >= s->rows) return;
+    t.keep_b = s->form.joined;
+    if (!fits(s, &t, rows)) t.keep_b = s->tiling->keep_b;
+    if (!fits(s, &t, rows)) return;
     uint64_t reads = read_bytes(s, &t);
     if (reads > s->tiling->read_bytes && !s->need->whole) return;
     t.read_bytes = reads;
