@@ -106,14 +106,25 @@ static uint64_t least_bytes(const search *s)
     return least < 0x1p63 ? (uint64_t)least : UINT64_MAX;
 }
 
-/* Short panels are more and smaller reads, and low or narrow tiles are slow: BLAS brings the other operand into an
- * order of its own for each. */
+/* What a read of its own costs beside its bytes, in part of what the bytes do to the product as a whole. */
+static double cost_of_runs(const search *s, int operand, uint64_t length, uint64_t line)
+{
+    return length < line ? 128.0 / (double)(length * s->stored[operand]) : 0;
+}
+
+/* Short runs are more reads, and low or narrow tiles are slow: BLAS brings the other operand into an order of its own
+ * for each. */
 static double cost_of(const search *s, const gp_product_tiling *t)
 {
+    const gp_product_spec *x = s->spec;
+    bool lines = s->form.joined || t->rows < x->m; /* else its rows are those of whole matrices */
     double worse = 1;
-    if (t->depth < s->spec->k) worse += 32.0 / (double)t->depth;
-    if (t->rows < s->rows && (s->form.joined || t->rows < s->spec->m)) worse += 24.0 / (double)t->rows;
-    if (t->strip < s->spec->n) worse += 24.0 / (double)t->strip;
+    if (!s->form.swapped[GP_LEFT]) worse += cost_of_runs(s, GP_LEFT, t->depth, x->k);
+    else if (lines) worse += cost_of_runs(s, GP_LEFT, t->rows, s->rows);
+    if (s->form.swapped[GP_RIGHT]) worse += cost_of_runs(s, GP_RIGHT, t->depth, x->k);
+    else worse += cost_of_runs(s, GP_RIGHT, t->strip, x->n);
+    if (lines && t->rows < s->rows) worse += 72.0 / (double)t->rows;
+    if (t->strip < x->n) worse += 24.0 / (double)t->strip;
     return (double)t->read_bytes * worse;
 }
 
