@@ -123,7 +123,8 @@ static double cost_of(const search *s, const gp_product_tiling *t)
     else if (lines) worse += cost_of_runs(s, GP_LEFT, t->rows, s->rows);
     if (s->form.swapped[GP_RIGHT]) worse += cost_of_runs(s, GP_RIGHT, t->depth, x->k);
     else worse += cost_of_runs(s, GP_RIGHT, t->strip, x->n);
-    if (lines && t->rows < s->rows) worse += 72.0 / (double)t->rows;
+    double packing = fmin(72, (double)x->n / 4); /* less where all is bound by reading A */
+    if (lines && t->rows < s->rows) worse += packing / (double)t->rows;
     if (t->strip < x->n) worse += 24.0 / (double)t->strip;
     return (double)t->read_bytes * worse;
 }

@@ -40,7 +40,7 @@ static double read_of(const gp_product_spec *s, const gp_product_tiling *t)
 /* With what short panels and low tiles are worth. */
 static double cost_of(const gp_product_spec *s, const gp_product_tiling *t)
 {
-    double worse = 1 + (t->depth < s->k ? 32.0 / (double)t->depth : 0) + (t->rows < s->m ? 72.0 / (double)t->rows : 0) +
+    double worse = 1 + (t->depth < s->k ? 32.0 / (double)t->depth : 0) + (t->rows < s->m ? fmin(72, (double)s->n / 4) / (double)t->rows : 0) +
                    (t->strip < s->n ? 56.0 / (double)t->strip : 0);
     return worse * read_of(s, t);
 }
