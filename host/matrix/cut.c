@@ -49,7 +49,7 @@ gp_product_step gp_product_next(const gp_product_spec *spec, const gp_product_fo
     if (!form->joined) {
         s.item = c->row / spec->m;
         s.i = c->row % spec->m;
-        if (t->items > 1 && s.i == 0 && left >= spec->m) {
+        if (t->items > 1 && t->rows >= spec->m && t->depth >= spec->k && s.i == 0 && left >= spec->m) {
             s.items = gp_min_u64(t->items, left / spec->m);
             s.rows = s.items * spec->m;
         } else {

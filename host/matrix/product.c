@@ -7,6 +7,7 @@
 
 #include <fenv.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 typedef struct multiplier multiplier;
@@ -22,6 +23,9 @@ struct gp_product {
     pthread_cond_t wake;
     gp_product_job *head, **tail;
     bool stop, cancelled;
+    size_t devices;             /* that still multiply */
+    gpuproc_status failure;     /* of the last device that did not */
+    gpuproc_error failure_error;
     gp_product_counts counts;
     multiplier *multiplier; /* the first is the CPU */
     size_t multipliers;
@@ -34,12 +38,15 @@ struct multiplier {
     bool started;
     pthread_t thread;
     gp_product_cursor cursor;
+    gp_on_device on; /* device NULL: the CPU */
+    gpuproc_status failure; /* of the device, which is asked no more */
+    gpuproc_error error;
 };
 
 /* ---- reads come in ---- */
 
 /* What rows and columns the elements of a read are; false: they are no whole rows, or no such elements. */
-static bool rows_of_read(const gp_product_spec *spec, const gp_read *read, gp_product_job *job)
+static bool rows_of_read(const gp_product_spec *spec, uint64_t strip, const gp_read *read, gp_product_job *job)
 {
     uint64_t n = spec->n, rows = spec->stack * spec->m, offset = 0;
     job->width = n;
@@ -73,7 +80,7 @@ static bool rows_of_read(const gp_product_spec *spec, const gp_read *read, gp_pr
     job->column = offset % n;
     job->row = offset / n + read->first / job->width;
     job->rows = read->count / job->width;
-    return job->column + job->width <= n && read->first % job->width == 0 && read->count % job->width == 0 &&
+    return job->column + job->width <= n && job->width <= strip && read->first % job->width == 0 && read->count % job->width == 0 &&
            offset / n + rows <= spec->stack * spec->m && read->first / job->width <= rows &&
            job->rows <= rows - read->first / job->width;
 }
@@ -97,11 +104,11 @@ static void take_read(void *ctx, gp_read *read)
         return;
     }
     job->read = read;
-    if (!rows_of_read(&p->spec, read, job))
+    if (!rows_of_read(&p->spec, p->options.tiling.strip, read, job))
         job->status = gp_fail(&job->error, GPUPROC_INTERNAL,
                               "a read of %" PRIu64 " elements from %" PRIu64 " of a product of matrices: expected "
-                              "whole rows of %" PRIu64,
-                              read->count, read->first, job->width);
+                              "whole rows of at most %" PRIu64,
+                              read->count, read->first, p->options.tiling.strip);
     pthread_mutex_lock(&p->lock);
     *p->tail = job;
     p->tail = &job->next;
@@ -124,31 +131,82 @@ static bool keeps_other_columns(const gp_product *p, const gp_product_job *now, 
     return p->kept != NULL && now != NULL && (now->column != next->column || now->width != next->width);
 }
 
+/* Whether this one is to do it. What a device failed to do is the CPU's, and all is where no device is left. */
+static bool is_for(const multiplier *m, const gp_product_job *job)
+{
+    const gp_product *p = m->product;
+    if (m->failure != GPUPROC_OK) return false;
+    if (m->on.device != NULL) return !job->again;
+    return p->options.cpu || job->again || p->devices == 0;
+}
+
 /* The next read, where there is one that can be begun while `now` is under way. */
 static gp_product_job *take_job(multiplier *m, const gp_product_job *now)
 {
     gp_product *p = m->product;
-    gp_product_job *job;
+    gp_product_job *job = NULL;
     pthread_mutex_lock(&p->lock);
-    while (now == NULL && p->head == NULL && !p->stop) pthread_cond_wait(&p->wake, &p->lock);
-    job = p->head;
-    if (job != NULL && keeps_other_columns(p, now, job)) job = NULL;
-    if (job != NULL) {
-        p->head = job->next;
-        if (p->head == NULL) p->tail = &p->head;
+    for (;;) {
+        gp_product_job **at = &p->head;
+        while (*at != NULL && !is_for(m, *at)) at = &(*at)->next;
+        job = *at;
+        if (job != NULL && keeps_other_columns(p, now, job)) job = NULL;
+        if (job != NULL) {
+            *at = job->next;
+            if (*at == NULL) p->tail = at;
+            job->next = NULL;
+        }
+        if (job != NULL || now != NULL || m->failure != GPUPROC_OK || p->stop) break;
+        pthread_cond_wait(&p->wake, &p->lock);
+    }
+    /* A device was asked for, and nothing else. */
+    if (job != NULL && m->on.device == NULL && !p->options.cpu && p->options.no_fallback && p->failure != GPUPROC_OK) {
+        job->status = p->failure;
+        job->error = p->failure_error;
     }
     pthread_mutex_unlock(&p->lock);
     if (job != NULL && p->kept != NULL) gp_kept_enter(p->kept, job->column, job->width);
     return job;
 }
 
-static void end_job(gp_product *p, gp_product_job *job)
+static void end_job(multiplier *m, gp_product_job *job)
 {
+    gp_product *p = m->product;
     if (p->kept != NULL) gp_kept_leave(p->kept);
     pthread_mutex_lock(&p->lock);
-    p->counts.tiles++;
+    bool once_more = m->on.device != NULL && job->again;
+    if (once_more) {
+        job->status = GPUPROC_OK;
+        job->next = p->head;
+        if (p->head == NULL) p->tail = &job->next;
+        p->head = job;
+        p->counts.tiles_again++;
+        pthread_cond_broadcast(&p->wake);
+    } else {
+        p->counts.tiles++;
+    }
     pthread_mutex_unlock(&p->lock);
-    end_read(job);
+    if (!once_more) end_read(job);
+}
+
+/* A device that fails once is not asked again. */
+static void give_up(multiplier *m, gpuproc_status st, const gpuproc_error *err)
+{
+    gp_product *p = m->product;
+    const char *name = m->on.device->info.name;
+    char message[sizeof err->message + 320];
+    pthread_mutex_lock(&p->lock);
+    m->failure = st;
+    m->error = *err;
+    p->devices--;
+    p->failure = st;
+    p->failure_error = *err;
+    pthread_cond_broadcast(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+    if (p->options.log == NULL) return;
+    snprintf(message, sizeof message, "%s does not multiply, the CPU does: %s", name, err->message);
+    p->options.log(p->options.log_ctx, st == GPUPROC_DEVICE_UNSUPPORTED ? GPUPROC_LOG_INFO : GPUPROC_LOG_WARNING,
+                   message);
 }
 
 /* The next step; false: none can be begun now. Ends reads that have nothing to multiply. */
@@ -161,10 +219,10 @@ static bool next_step(multiplier *m, const gp_product_job *now, gp_product_step 
         uint64_t elements = job->rows * job->width;
         if (job->status == GPUPROC_OK && elements > 0 && p->spec.k > 0) {
             m->cursor = (gp_product_cursor){.job = job, .row = job->row};
-            job->read->begin_ns = gp_now_ns();
+            if (job->read->begin_ns == 0) job->read->begin_ns = gp_now_ns();
         } else {
             if (job->status == GPUPROC_OK && elements > 0) memset(job->read->buffer, 0, elements * p->width);
-            end_job(p, job);
+            end_job(m, job);
         }
     }
     *step = gp_product_next(&p->spec, &p->form, &p->options.tiling, &m->cursor);
@@ -217,6 +275,32 @@ static gpuproc_status multiply(multiplier *m, const gp_product_step *step, unsig
     return GPUPROC_OK;
 }
 
+/* The same on the device. What it cannot the CPU does, if it may. */
+static gpuproc_status multiply_there(multiplier *m, const gp_product_step *step, unsigned which, gpuproc_error *err)
+{
+    gp_product *p = m->product;
+    gp_product_job *job = step->job;
+    char *c = (char *)job->read->buffer + (step->row - job->row) * job->width * p->width;
+    gpuproc_status st = m->failure;
+    if (st != GPUPROC_OK) {
+        *err = m->error;
+    } else {
+        st = gp_on_device_step(&m->on, &m->panels, step, which, c, err);
+        if (st == GPUPROC_OK) return st;
+        give_up(m, st, err);
+    }
+    job->again = !p->options.no_fallback;
+    return st;
+}
+
+static void note_use(multiplier *m)
+{
+    gp_product_counts *counts = &m->product->counts;
+    size_t device = (size_t)(m - m->product->multiplier);
+    if (m->on.device == NULL) counts->used_cpu = true;
+    else if (device <= sizeof counts->used_device / sizeof *counts->used_device) counts->used_device[device - 1] = true;
+}
+
 static void do_step(multiplier *m, const gp_product_step *step, unsigned which)
 {
     gp_product *p = m->product;
@@ -226,13 +310,17 @@ static void do_step(multiplier *m, const gp_product_step *step, unsigned which)
     gpuproc_status st = gp_panels_end(&m->panels, step, which, &err);
     uint64_t begin = gp_now_ns();
     job->read->bytes += m->panels.bytes_read - read;
-    if (st == GPUPROC_OK && job->status == GPUPROC_OK) st = multiply(m, step, which, &err);
+    pthread_mutex_lock(&p->lock);
+    if (st == GPUPROC_OK && p->cancelled)
+        st = gp_fail(&err, GPUPROC_CANCELLED, "cancelled while matrices were multiplied");
+    pthread_mutex_unlock(&p->lock);
+    bool multiplies = st == GPUPROC_OK && job->status == GPUPROC_OK;
+    if (multiplies) st = (m->on.device != NULL ? multiply_there : multiply)(m, step, which, &err);
     pthread_mutex_lock(&p->lock);
     p->counts.bytes_read += m->panels.bytes_read - read;
     p->counts.read_ns += m->panels.read_ns - read_ns;
     p->counts.multiply_ns += gp_now_ns() - begin;
-    p->counts.used_cpu = true;
-    if (st == GPUPROC_OK && p->cancelled) st = gp_fail(&err, GPUPROC_CANCELLED, "cancelled");
+    if (multiplies && st == GPUPROC_OK) note_use(m);
     pthread_mutex_unlock(&p->lock);
     if (st == GPUPROC_OK || job->status != GPUPROC_OK) return;
     job->status = st;
@@ -245,7 +333,12 @@ static void *work(void *arg)
     multiplier *m = arg;
     gp_product_step step[2];
     unsigned which = 0;
+    gpuproc_error err = {0};
     fesetenv(FE_DFL_ENV); /* as all that computes */
+    if (m->on.device != NULL) {
+        gpuproc_status st = gp_on_device_open(&m->on, &m->panels, &m->product->options.tiling, &err);
+        if (st != GPUPROC_OK) give_up(m, st, &err);
+    }
     while (next_step(m, NULL, &step[which])) {
         gp_panels_begin(&m->panels, &step[which], which);
         for (bool more = true; more; which ^= 1) {
@@ -255,9 +348,10 @@ static void *work(void *arg)
             do_step(m, &step[which], which);
             if (job->status != GPUPROC_OK && m->cursor.job == job) m->cursor.job = NULL;
             bool goes_on = m->cursor.job == job || (more && step[!which].job == job);
-            if (!goes_on) end_job(m->product, job);
+            if (!goes_on) end_job(m, job);
         }
     }
+    gp_on_device_close(&m->on);
     return NULL;
 }
 
@@ -324,11 +418,21 @@ static gpuproc_status make_product(gp_product *p, gpuproc_error *err)
     }
     if (p->options.tiling.keep_b && p->form.joined && p->operand[GP_RIGHT].base == NULL && s->k > 0)
         GP_TRY(gp_kept_new(s, &p->options.tiling, &p->kept, err));
-    p->multiplier = gp_calloc(1, sizeof *p->multiplier);
+    p->multiplier = gp_calloc(1 + p->options.devices, sizeof *p->multiplier);
     if (p->multiplier == NULL)
         return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a product of matrices");
-    p->multipliers = 1;
-    GP_TRY(start_multiplier(p, &p->multiplier[0], err));
+    p->multipliers = 1 + p->options.devices;
+    for (size_t i = 0; i < p->options.devices; i++) {
+        p->multiplier[1 + i].on.device = p->options.device[i];
+        if (p->options.device[i]->matrix != NULL) p->devices++;
+        else
+            p->failure = gp_fail(&p->failure_error, GPUPROC_DEVICE_UNSUPPORTED, "%s does not multiply matrices",
+                                 p->options.device[i]->info.name);
+    }
+    for (size_t i = 0; i < p->multipliers; i++) {
+        const gp_device *device = p->multiplier[i].on.device;
+        if (device == NULL || device->matrix != NULL) GP_TRY(start_multiplier(p, &p->multiplier[i], err));
+    }
 out:
     return st;
 }

@@ -139,4 +139,18 @@ gpuproc_status gp_panels_end(gp_panels *panels, const gp_product_step *step, uns
 gp_matrix gp_panels_matrix(const gp_panels *panels, int operand, const gp_product_step *step, unsigned which,
                            uint64_t nth);
 
+/* ---- on_device.c ---- */
+
+typedef struct gp_on_device {
+    gp_device *device;
+    gp_device_tile *tile;
+    unsigned place; /* for the next panels */
+} gp_on_device;
+gpuproc_status gp_on_device_open(gp_on_device *on, const gp_panels *panels, const gp_product_tiling *tiling,
+                                 gpuproc_error *err);
+void gp_on_device_close(gp_on_device *on);
+/* `c`: where the step's rows go, once its last piece of k was added. */
+gpuproc_status gp_on_device_step(gp_on_device *on, const gp_panels *panels, const gp_product_step *step,
+                                 unsigned which, void *c, gpuproc_error *err);
+
 #endif

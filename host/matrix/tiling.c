@@ -67,7 +67,7 @@ static uint64_t panel_bytes(const search *s, const gp_product_tiling *t)
         bool converts = s->spec->operand[o] != s->spec->dtype, kept = o == GP_RIGHT && t->keep_b;
         uint64_t raw = times(2, pages_of(room[o], s->stored[o])), converted = pages_of(room[o], s->wide);
         if (kept) bytes = plus(bytes, times(gp_ceil_div(s->spec->k, t->depth), converted));
-        else if (converts) bytes = plus(bytes, converted);
+        else if (converts) bytes = plus(bytes, times(converted, 1 + devices));
         if (!kept || converts) bytes = plus(bytes, times(raw, 1 + devices));
         bytes = plus(bytes, times(times(2, converted), devices));
     }
@@ -106,14 +106,26 @@ static uint64_t least_bytes(const search *s)
     return least < 0x1p63 ? (uint64_t)least : UINT64_MAX;
 }
 
-/* Short panels are more and smaller reads, and low or narrow tiles are slow: BLAS brings the other operand into an
- * order of its own for each. */
+/* What a read of its own costs beside its bytes, in part of what the bytes do to the product as a whole. */
+static double cost_of_runs(const search *s, int operand, uint64_t length, uint64_t line)
+{
+    return length < line ? 128.0 / (double)(length * s->stored[operand]) : 0;
+}
+
+/* Short runs are more reads, and low or narrow tiles are slow: BLAS brings the other operand into an order of its own
+ * for each. */
 static double cost_of(const search *s, const gp_product_tiling *t)
 {
+    const gp_product_spec *x = s->spec;
+    bool lines = s->form.joined || t->rows < x->m; /* else its rows are those of whole matrices */
     double worse = 1;
-    if (t->depth < s->spec->k) worse += 32.0 / (double)t->depth;
-    if (t->rows < s->rows && (s->form.joined || t->rows < s->spec->m)) worse += 24.0 / (double)t->rows;
-    if (t->strip < s->spec->n) worse += 24.0 / (double)t->strip;
+    if (!s->form.swapped[GP_LEFT]) worse += cost_of_runs(s, GP_LEFT, t->depth, x->k);
+    else if (lines) worse += cost_of_runs(s, GP_LEFT, t->rows, s->rows);
+    if (s->form.swapped[GP_RIGHT]) worse += cost_of_runs(s, GP_RIGHT, t->depth, x->k);
+    else worse += cost_of_runs(s, GP_RIGHT, t->strip, x->n);
+    double packing = fmin(72, (double)x->n / 4); /* less where all is bound by reading A */
+    if (lines && t->rows < s->rows) worse += packing / (double)t->rows;
+    if (t->strip < x->n) worse += 24.0 / (double)t->strip;
     return (double)t->read_bytes * worse;
 }
 
@@ -201,7 +213,10 @@ static void split(search *s)
     if (t.rows < s->rows || s->rows < 2 * SPLIT_ROWS || !(t.keep_b || s->need->whole)) return;
     uint64_t tiles = gp_min_u64(s->rows / SPLIT_ROWS, 8);
     uint64_t rows = even_out(s, gp_ceil_div(gp_ceil_div(s->rows, tiles), unit) * unit, unit);
-    if (rows >= s->rows || !fits(s, &t, rows)) return;
+    if (rows >= s->rows) return;
+    t.keep_b = s->form.joined;
+    if (!fits(s, &t, rows)) t.keep_b = s->tiling->keep_b;
+    if (!fits(s, &t, rows)) return;
     uint64_t reads = read_bytes(s, &t);
     if (reads > s->tiling->read_bytes && !s->need->whole) return;
     t.read_bytes = reads;

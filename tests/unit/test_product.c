@@ -366,6 +366,299 @@ static void nothing_to_multiply(void **state)
     free_product(p);
 }
 
+/* ---- a device that fails ---- */
+
+typedef enum fault { NOWHERE, AT_NEW, AT_PANELS, AT_ADD, AT_TAKE, FAULTS } fault;
+
+typedef struct fake {
+    gp_device device;
+    fault where;
+    int from;  /* which of these calls fails, and all that follow */
+    atomic_int calls[FAULTS], tiles;
+    atomic_int logged;
+} fake;
+
+struct gp_device_tile {
+    fake *owner;
+    uint64_t max[3];
+    double *place[2][2], *c;
+};
+
+static gpuproc_status may_fail(fake *f, fault where, gpuproc_error *err)
+{
+    int n = atomic_fetch_add(&f->calls[where], 1);
+    if (f->where != where || n < f->from) return GPUPROC_OK;
+    return gp_fail(err, GPUPROC_DEVICE_FAILED, "broke at %d, call %d", (int)where, n);
+}
+
+static gpuproc_status fake_new(gp_device *device, gp_dtype dtype, uint64_t m, uint64_t n, uint64_t k,
+                               gp_device_tile **tile, gpuproc_error *err)
+{
+    fake *f = (fake *)device;
+    gpuproc_status st = may_fail(f, AT_NEW, err);
+    if (st != GPUPROC_OK) return st;
+    assert_int_equal(dtype, GPUPROC_FLOAT64);
+    gp_device_tile *t = calloc(1, sizeof *t);
+    *t = (gp_device_tile){.owner = f, .max = {m, n, k}, .c = calloc(m * n, 8)};
+    for (int i = 0; i < 2; i++) {
+        t->place[i][0] = malloc(m * k * 8);
+        t->place[i][1] = malloc(k * n * 8);
+    }
+    atomic_fetch_add(&f->tiles, 1);
+    *tile = t;
+    return GPUPROC_OK;
+}
+
+static void fake_free(gp_device_tile *t)
+{
+    for (int i = 0; i < 4; i++) free(t->place[i / 2][i % 2]);
+    free(t->c);
+    atomic_fetch_sub(&t->owner->tiles, 1);
+    free(t);
+}
+
+static gpuproc_status fake_panels(gp_device_tile *t, unsigned which, gp_device_panel *a, gp_device_panel *b,
+                                  gpuproc_error *err)
+{
+    *a = (gp_device_panel){.data = t->place[which][0]};
+    *b = (gp_device_panel){.data = t->place[which][1]};
+    return may_fail(t->owner, AT_PANELS, err);
+}
+
+static gpuproc_status fake_add(gp_device_tile *t, unsigned which, const gp_device_panel *a, const gp_device_panel *b,
+                               uint64_t m, uint64_t n, uint64_t k, bool first, gpuproc_error *err)
+{
+    assert_true(m <= t->max[0] && n <= t->max[1] && k <= t->max[2]);
+    for (uint64_t i = 0; i < m; i++)
+        for (uint64_t j = 0; j < n; j++) {
+            double sum = first ? 0 : t->c[i * n + j];
+            for (uint64_t l = 0; l < k; l++)
+                sum += t->place[which][0][a->transposed ? l * m + i : i * k + l] *
+                       t->place[which][1][b->transposed ? j * k + l : l * n + j];
+            t->c[i * n + j] = sum;
+        }
+    return may_fail(t->owner, AT_ADD, err);
+}
+
+static gpuproc_status fake_take(gp_device_tile *t, void *c, int64_t c_row, uint64_t m, uint64_t n, gpuproc_error *err)
+{
+    gpuproc_status st = may_fail(t->owner, AT_TAKE, err);
+    for (uint64_t i = 0; i < m; i++)
+        for (uint64_t j = 0; j < n; j++)
+            ((double *)c)[(int64_t)i * c_row + (int64_t)j] = st == GPUPROC_OK ? t->c[i * n + j] : -77;
+    return st;
+}
+
+static const gp_device_matrix_api fake_api = {.tile_new = fake_new, .tile_free = fake_free, .panels = fake_panels,
+                                              .add = fake_add, .take = fake_take};
+
+static void note_log(void *ctx, gpuproc_log_level level, const char *message)
+{
+    (void)level;
+    assert_non_null(strstr(message, "fake"));
+    atomic_fetch_add(&((fake *)ctx)->logged, 1);
+}
+
+static gp_product_counts run_on(product *p, fake *f, bool cpu, bool other)
+{
+    gp_product_counts counts;
+    gp_device *devices[2] = {&f->device, &f->device};
+    f->device.matrix = &fake_api;
+    strcpy(f->device.info.name, "fake");
+    p->options.device = devices;
+    p->options.devices = other ? 2 : 1;
+    p->options.cpu = cpu;
+    p->options.log = note_log;
+    p->options.log_ctx = f;
+    open_product(p);
+    read_all(p, 8);
+    gp_product_counts_of(p->source, &counts);
+    gp_source_close(p->source);
+    assert_int_equal(f->tiles, 0);
+    return counts;
+}
+
+static product *for_devices(fixture *f, int i)
+{
+    operand a = {.dtype = i & 1 ? GPUPROC_FLOAT64 : GPUPROC_INT16, .stack = 1, .file = i & 2, .swapped_view = i & 4};
+    operand b = {.dtype = GPUPROC_FLOAT64, .stack = 1, .file = i & 8, .swapped_view = i & 16};
+    product *p = new_product(f, GPUPROC_FLOAT64, a, b, 1, 40, 22, 17);
+    p->tiling = (gp_product_tiling){.strip = i & 32 ? 22 : 11, .rows = 8, .depth = 6, .items = 1, .keep_b = i & 64};
+    return p;
+}
+
+static void devices_multiply(void **state)
+{
+    for (int i = 0; i < 128; i++) {
+        product *p = for_devices(*state, i);
+        fake f = {.where = NOWHERE};
+        gp_product_counts counts = run_on(p, &f, false, i % 3 == 0);
+        assert_false(counts.used_cpu);
+        assert_true(counts.used_device[0] || counts.used_device[1]);
+        assert_int_equal(counts.tiles, i & 32 ? 5 : 10);
+        assert_int_equal(f.logged, 0);
+        fake g = {.where = NOWHERE};
+        run_on(p, &g, true, false);
+        free_product(p);
+    }
+}
+
+static void failing_devices_are_replaced(void **state)
+{
+    for (int where = AT_NEW; where < FAULTS; where++)
+        for (int from = 0; from < 20; from++)
+            for (int i = 0; i < 4; i++) {
+                product *p = for_devices(*state, 37 * from + i * 13 + 1);
+                fake f = {.where = (fault)where, .from = from};
+                gp_product_counts counts = run_on(p, &f, i & 1, i & 2);
+                bool failed = atomic_load(&f.calls[where]) > from;
+                if (failed) assert_true(f.logged >= 1 && f.logged <= 2);
+                if (failed && where != AT_NEW) assert_true(counts.tiles_again > 0 && counts.used_cpu);
+                if (!failed) assert_int_equal(counts.tiles_again, 0);
+                free_product(p);
+            }
+}
+
+static void without_fallback_reads_fail(void **state)
+{
+    for (int where = AT_NEW; where < FAULTS; where++) {
+        product *p = for_devices(*state, 1);
+        fake f = {.where = (fault)where, .device = {.matrix = &fake_api}};
+        gp_device *device = &f.device;
+        p->options.device = &device;
+        p->options.devices = 1;
+        p->options.cpu = false;
+        p->options.no_fallback = true;
+        open_product(p);
+        for (int i = 0; i < 2; i++) {
+            gp_walk walk = {.shape = {2, {40, 11}}, .stride = {22, 1}};
+            gp_read r = {.walk = &walk, .buffer = gp_pages_alloc(40 * 11 * 8)};
+            read_now(&r, p->source, 0, 40 * 11);
+            assert_int_equal(r.status, GPUPROC_DEVICE_FAILED);
+            assert_non_null(strstr(r.error.message, "broke"));
+            gp_pages_free(r.buffer, 40 * 11 * 8);
+        }
+        gp_source_close(p->source);
+        assert_int_equal(f.tiles, 0);
+        free_product(p);
+    }
+}
+
+/* ---- what goes wrong ---- */
+
+static int fails_behind(void *ctx, uint64_t first, uint64_t count, void *out)
+{
+    memset(out, 0, count * 4);
+    return first + count > *(uint64_t *)ctx ? EIO : 0;
+}
+
+/* The first error of an operand ends the reads that need it, and no others. */
+static void errors_of_operands_end_reads(void **state)
+{
+    fixture *f = *state;
+    for (int i = 0; i < 8; i++) {
+        operand a = {.dtype = GPUPROC_FLOAT32, .stack = 1}, b = a;
+        product *p = new_product(f, GPUPROC_FLOAT32, a, b, 1, 40, 12, 30);
+        uint64_t good = i & 1 ? 20 * 30 : 10 * 12;
+        gp_origin origin = {.kind = GP_ORIGIN_FUNCTION, .dtype = GPUPROC_FLOAT32, .fd = -1, .generate = fails_behind,
+                            .generate_ctx = &good};
+        origin.shape = i & 1 ? p->a.origin.shape : p->b.origin.shape;
+        origin.count = gp_shape_size(&origin.shape);
+        gp_source *source = NULL;
+        assert_int_equal(gp_source_open(&origin, f->engine, false, &source, NULL), GPUPROC_OK);
+        p->options.source[i & 1 ? 0 : 1] = source;
+        p->tiling = (gp_product_tiling){.strip = 12, .rows = 10, .depth = 15, .items = 1, .keep_b = i & 2};
+        open_product(p);
+        reading r[4] = {{.row = 0}};
+        waiter w = WAITER;
+        for (uint64_t t = 0; t < 4; t++) {
+            r[t] = (reading){.w = &w, .read = {.source = p->source, .first = t * 10 * 12, .count = 10 * 12,
+                                               .done = reading_ended, .ctx = &r[t], .buffer = gp_pages_alloc(8192)}};
+            gp_source_read(&r[t].read);
+        }
+        wait_for(&w, 4);
+        for (int t = 0; t < 4; t++) {
+            bool ok = (i & 1) && t < 2;
+            assert_int_equal(r[t].read.status, ok ? GPUPROC_OK : GPUPROC_IO_READ);
+            gp_pages_free(r[t].read.buffer, 8192);
+        }
+        gp_source_close(p->source);
+        gp_source_close(source);
+        free_product(p);
+    }
+}
+
+static void cancelled_and_wrong_reads_fail(void **state)
+{
+    operand a = {.dtype = GPUPROC_FLOAT32, .stack = 1, .file = true}, b = a;
+    product *p = new_product(*state, GPUPROC_FLOAT32, a, b, 1, 40, 12, 30);
+    char *buffer = gp_pages_alloc(1 << 16);
+    gp_read r = {.buffer = buffer};
+    p->tiling = (gp_product_tiling){.strip = 12, .rows = 10, .depth = 15, .items = 1};
+    open_product(p);
+    read_now(&r, p->source, 5, 12);
+    assert_int_equal(r.status, GPUPROC_INTERNAL);
+    read_now(&r, p->source, 39 * 12, 24);
+    assert_int_equal(r.status, GPUPROC_INTERNAL);
+    gp_walk beyond = {.shape = {2, {40, 5}}, .offset = 8, .stride = {12, 1}};
+    r.walk = &beyond;
+    read_now(&r, p->source, 0, 5);
+    assert_int_equal(r.status, GPUPROC_INTERNAL);
+    /* One row, one column, and a few rows in the middle. */
+    gp_walk walks[] = {{.shape = {1, {7}}, .offset = 3 * 12 + 2, .stride = {1}},
+                       {.shape = {1, {40}}, .offset = 4, .stride = {12}},
+                       {.shape = {2, {9, 3}}, .offset = 5 * 12 + 1, .stride = {12, 1}},
+                       {.shape = {1, {24}}, .offset = 12, .stride = {1}}};
+    for (int i = 0; i < 4; i++) {
+        r.walk = &walks[i];
+        read_now(&r, p->source, 0, gp_shape_size(&walks[i].shape));
+        assert_int_equal(r.status, GPUPROC_OK);
+        for (int64_t at = 0; at < (int64_t)r.count; at++) {
+            int64_t wide = walks[i].shape.dim[1], e = walks[i].offset + at * walks[i].stride[0];
+            if (walks[i].shape.ndim == 2) e = walks[i].offset + at / wide * 12 + at % wide;
+            assert_true(((float *)r.data)[at] == (float)creal(p->exact[e]));
+        }
+    }
+    r.walk = NULL;
+    gp_source_cancel(p->source);
+    read_now(&r, p->source, 0, 12);
+    assert_int_equal(r.status, GPUPROC_CANCELLED);
+    gp_source_close(p->source);
+    gp_pages_free(buffer, 1 << 16);
+    free_product(p);
+}
+
+/* Sums that round: the bits are the same with any number of workers, wherever the operands are. */
+static void bits_do_not_depend_on_workers_or_place(void **state)
+{
+    const uint64_t m = 150, n = 130, k = 700;
+    float *first = malloc(m * n * 4), *buffer = gp_pages_alloc(m * n * 4);
+    for (int i = 0; i < 12; i++) {
+        operand a = {.dtype = GPUPROC_FLOAT32, .stack = 1, .file = i & 1}, b = {.dtype = GPUPROC_FLOAT32, .stack = 1, .file = i & 2};
+        product *p = new_product(*state, GPUPROC_FLOAT32, a, b, 1, m, n, k);
+        unsigned seed = 7;
+        for (uint64_t e = 0; e < m * k; e++) ((float *)p->a.values)[e] = 1.0f / (float)(1 + next_random(&seed) % 1000);
+        for (uint64_t e = 0; e < k * n; e++) ((float *)p->b.values)[e] = 1.0f / (float)(1 + next_random(&seed) % 1000);
+        if (a.file) put_file(p->a.path, p->a.values, m * k * 4);
+        if (b.file) put_file(p->b.path, p->b.values, k * n * 4);
+        p->exact = calloc(1, 16);
+        p->tiling = (gp_product_tiling){.strip = n, .rows = 64, .depth = 256, .items = 1, .keep_b = i & 1, .whole = i & 2};
+        p->options.workers.count = 1 + (unsigned)i / 4;
+        open_product(p);
+        for (uint64_t row = 0; row < m; row += 64) {
+            gp_read r = {.buffer = buffer};
+            read_now(&r, p->source, row * n, gp_min_u64(64, m - row) * n);
+            assert_int_equal(r.status, GPUPROC_OK);
+            if (i == 0) memcpy(first + row * n, r.data, r.count * 4);
+            assert_memory_equal(first + row * n, r.data, r.count * 4);
+        }
+        gp_source_close(p->source);
+        free_product(p);
+    }
+    free(first);
+    gp_pages_free(buffer, m * n * 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +666,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_dtype_by_every_other, with_threads, fixture_close),
         cmocka_unit_test_setup_teardown(stacks, with_threads, fixture_close),
         cmocka_unit_test_setup_teardown(nothing_to_multiply, with_threads, fixture_close),
+        cmocka_unit_test_setup_teardown(devices_multiply, with_threads, fixture_close),
+        cmocka_unit_test_setup_teardown(failing_devices_are_replaced, with_threads, fixture_close),
+        cmocka_unit_test_setup_teardown(without_fallback_reads_fail, with_threads, fixture_close),
+        cmocka_unit_test_setup_teardown(errors_of_operands_end_reads, with_threads, fixture_close),
+        cmocka_unit_test_setup_teardown(cancelled_and_wrong_reads_fail, with_threads, fixture_close),
+        cmocka_unit_test_setup_teardown(bits_do_not_depend_on_workers_or_place, with_threads, fixture_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
