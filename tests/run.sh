@@ -15,7 +15,7 @@ cores=$(nproc)
 jobs=${GPUPROC_JOBS:-$((cores < 8 ? cores : 8))}
 
 need build-essential cmake ninja-build pkg-config ocl-icd-libopencl1 ocl-icd-opencl-dev opencl-headers \
-    pocl-opencl-icd libsleef-dev liburing-dev libcmocka-dev libmd-dev libpopt-dev libjson-c-dev libopenblas0-serial libclblast1
+    pocl-opencl-icd libsleef-dev liburing-dev libcmocka-dev libmd-dev libpopt-dev libjson-c-dev libopenblas0-pthread libclblast1
 want oclgrind clang
 
 # A tree that a machine built with other settings keeps them: these folders are ours alone.

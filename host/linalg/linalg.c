@@ -38,7 +38,8 @@ static bool has_lapack(void *library)
     return true;
 }
 
-/* Takes an OpenBLAS whose integers are int; anything else is left alone. */
+/* Takes an OpenBLAS whose integers are int; anything else is left alone. One built for a single thread gives its
+ * buffers away without a lock: called from two threads at once it multiplies wrongly, now and then. */
 static bool take_library(gp_linalg *linalg, const char *path)
 {
     /* Whoever loaded it before us set its threads as he wants them. */
@@ -50,6 +51,11 @@ static bool take_library(gp_linalg *linalg, const char *path)
     void (*set_threads)(int);
     if (!find(library, "openblas_get_config", &config) || !find(library, "openblas_set_num_threads", &set_threads) ||
         strstr(config(), "USE64BITINT") != NULL || !find_blas(library, &linalg->blas)) {
+        dlclose(library);
+        return false;
+    }
+    if (strstr(config(), "SINGLE_THREADED") != NULL) {
+        strcpy(linalg->name, "built-in (the OpenBLAS found is made for one thread)");
         dlclose(library);
         return false;
     }
@@ -69,9 +75,11 @@ gpuproc_status gp_linalg_open(gp_linalg **linalg, gpuproc_error *err)
     const char *path = getenv("GPUPROC_BLAS");
     if (path != NULL && *path != '\0') {
         if (strcmp(path, "none") != 0) take_library(l, path);
-    } else if (!take_library(l, "libopenblas.so.0")) {
-        take_library(l, "libopenblas.so");
+        return GPUPROC_OK;
     }
+    static const char *const names[] = {"libopenblas.so.0", "libopenblasp.so.0", "libopenblas.so"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (take_library(l, names[i])) break;
     return GPUPROC_OK;
 }
 

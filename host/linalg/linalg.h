@@ -15,7 +15,7 @@ typedef struct gp_linalg gp_linalg;
 gpuproc_status gp_linalg_open(gp_linalg **linalg, gpuproc_error *err);
 void gp_linalg_close(gp_linalg *linalg);
 
-/* "OpenBLAS 0.3.21 ..." as the library says of itself, or "built-in". */
+/* "OpenBLAS 0.3.21 ..." as the library says of itself, or "built-in" (and why, where one was found but not taken). */
 const char *gp_linalg_name(const gp_linalg *linalg);
 bool gp_linalg_has_lapack(const gp_linalg *linalg);
 

@@ -27,7 +27,8 @@ typedef struct grid {
 
 enum {
     WORTH_CUTTING = 1 << 20, /* multiplications: a fraction of a millisecond, well above what waking a thread costs */
-    SIDE = 1024,             /* of a part: each packs its own panels again, which is 1 / SIDE of its work */
+    SIDE = 1024,             /* of a part: each packs its own panels again, which costs 1 to 3 % */
+    LEAST_COLUMNS = 128, LEAST_ROWS = 64,
     LEAST_DEPTH = 2048,
     MOST_SLICES = 16,
     SLICES_BYTES = 2 << 20,  /* of scratch for the sums of slices */
@@ -47,18 +48,22 @@ static grid cut(const gp_multiply *m)
     grid g = {m->m, m->n, m->k, 1, 1, 1, 1};
     double work = work_of(m->m, m->n, m->k);
     if (work < 2 * WORTH_CUTTING) return g;
-    /* Squares need the least packing; a side is halved until there are some parts to share, or they get too small. */
+    /* The longer side is halved until there are some parts to share, or they get too small. */
+    const uint64_t wanted = work < (double)(UINT64_C(1) << 31) ? 4 : 8;
     uint64_t rows = SIDE, columns = SIDE;
-    if (m->m == 1 || m->n == 1) rows = columns = UINT64_C(1) << 20;
+    if (m->m == 1 || m->n == 1) rows = columns = UINT64_C(1) << 20; /* nothing is packed */
     for (;;) {
         g.rows = gp_min_u64(piece_of(m->m, rows, 64), m->m);
         g.columns = gp_min_u64(piece_of(m->n, columns, 64), m->n);
         g.down = gp_ceil_div(m->m, g.rows);
         g.across = gp_ceil_div(m->n, g.columns);
-        if (g.down * g.across >= 4 || work_of(g.rows, g.columns, m->k) < 2 * WORTH_CUTTING) break;
-        if (g.rows >= g.columns && g.rows > 128) rows = gp_min_u64(rows, g.rows) / 2;
-        else if (g.columns > 128) columns = gp_min_u64(columns, g.columns) / 2;
-        else break;
+        if (g.down * g.across >= wanted || work_of(g.rows, g.columns, m->k) < 2 * WORTH_CUTTING) break;
+        if (g.columns > LEAST_COLUMNS && (g.columns >= g.rows || g.rows <= LEAST_ROWS))
+            columns = gp_min_u64(columns, g.columns) / 2;
+        else if (g.rows > LEAST_ROWS)
+            rows = gp_min_u64(rows, g.rows) / 2;
+        else
+            break;
     }
     g.parts = g.down * g.across;
     if (g.parts < 4 && m->k >= 2 * LEAST_DEPTH) {
@@ -139,14 +144,13 @@ gpuproc_status gp_multiply_run(const gp_linalg *linalg, const gp_multiply *multi
     r.grid = cut(&whole);
     uint64_t units = r.grid.parts * r.grid.slices;
     if (units == 1 && r.blas && gp_multiply_blas(&linalg->blas, &whole)) return GPUPROC_OK;
-    unsigned count = (unsigned)gp_min_u64(workers->count, units);
     r.each = r.blas ? 0 : gp_multiply_scratch(&whole);
     if (units == 1 && r.each <= GP_MULTIPLY_LEAST) {
         one(&r, 0, NULL);
         return GPUPROC_OK;
     }
     if (r.each > 0) {
-        r.scratch = gp_calloc(count, r.each);
+        r.scratch = gp_calloc(workers->count, r.each);
         if (r.scratch == NULL) GP_TRY(gp_fail(err, GPUPROC_NO_MEMORY, "no memory for the panels of a product"));
     }
     if (r.grid.slices > 1) {

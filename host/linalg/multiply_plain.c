@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { KC = 256, MR = 4, NR_BYTES = 64, VECTOR = 32 };
+enum { KC = 256, MR = 4, NR_BYTES = 64, VECTOR = 32, STRIP = 1024 };
 
 /* Where c lies; columns may be apart here, for a product that was turned. */
 typedef struct target {
@@ -25,10 +25,13 @@ typedef struct kernel {
     /* rows x columns of panels a and b, packed `k` deep. */
     void (*block)(const void *a, const void *b, uint64_t rows, uint64_t columns, uint64_t k, target c, bool add);
     void (*add)(void *c, const void *x, uint64_t count);
+    /* c (1, n) of a (1, k): nothing is packed; or NULL. b's rows or its columns are without gaps. */
+    void (*row)(const gp_multiply *p, target c);
 } kernel;
 
-/* S: element in memory; P: element in a panel; LOAD: one into the other; MAC(sum, a, b); PUT(old, sum). */
-#define REAL_KERNEL(name, S, P, LOAD, MAC, PUT)                                                                       \
+/* S: element in memory; P: element in a panel; LOAD: one into the other; MAC(sum, a, b); PUT(old, sum). W: what one
+ * element is computed in, never int, which must not overflow. DOT: see below. */
+#define REAL_KERNEL(name, S, P, W, LOAD, MAC, PUT, DOT)                                                               \
     typedef P name##_v __attribute__((vector_size(VECTOR), aligned(sizeof(P)), may_alias));                           \
     enum { name##_lanes = VECTOR / sizeof(P), name##_nr = NR_BYTES / sizeof(P) };                                     \
     GP_INTO void name##_pack_width(P *to, const S *from, uint64_t lanes, uint64_t k, int64_t across, int64_t along,   \
@@ -60,7 +63,7 @@ typedef struct kernel {
         for (uint64_t p = 0; p < k; p++, a += MR, b += name##_nr) {                                                   \
             name##_v b0 = *(const name##_v *)b, b1 = *(const name##_v *)(b + name##_lanes);                           \
             for (int i = 0; i < MR; i++) {                                                                            \
-                name##_v x = a[i] - (name##_v){0};                                                                        \
+                name##_v x = a[i] - (name##_v){0};                                                                    \
                 sum[i][0] = MAC(sum[i][0], x, b0);                                                                    \
                 sum[i][1] = MAC(sum[i][1], x, b1);                                                                    \
             }                                                                                                         \
@@ -94,7 +97,50 @@ typedef struct kernel {
         const S *from = x;                                                                                            \
         for (uint64_t i = 0; i < count; i++) to[i] = (S)PUT(to[i], from[i]);                                          \
     }                                                                                                                 \
-    static const kernel name##_kernel = {sizeof(P), name##_nr, name##_pack, name##_block, name##_add};
+    /* Sums of STRIP columns at once, four rows of b in a turn. */                                                    \
+    GP_INTO void name##_by_rows(const gp_multiply *p, uint64_t first, uint64_t count, S *sum)                         \
+    {                                                                                                                 \
+        const S *a = p->a.data, *b = (const S *)p->b.data + first;                                                    \
+        const int64_t step = p->a.column, row = p->b.row;                                                             \
+        uint64_t q = 0;                                                                                               \
+        for (; q + 4 <= p->k; q += 4, a += 4 * step, b += 4 * row) {                                                  \
+            const W x0 = LOAD(a[0]), x1 = LOAD(a[step]), x2 = LOAD(a[2 * step]), x3 = LOAD(a[3 * step]);              \
+            const S *b1 = b + row, *b2 = b1 + row, *b3 = b2 + row;                                                    \
+            for (uint64_t j = 0; j < count; j++) {                                                                    \
+                W s = MAC((W)sum[j], x0, (W)LOAD(b[j]));                                                              \
+                s = MAC(s, x1, (W)LOAD(b1[j]));                                                                       \
+                s = MAC(s, x2, (W)LOAD(b2[j]));                                                                       \
+                sum[j] = (S)MAC(s, x3, (W)LOAD(b3[j]));                                                               \
+            }                                                                                                         \
+        }                                                                                                             \
+        for (; q < p->k; q++, a += step, b += row)                                                                    \
+            for (uint64_t j = 0; j < count; j++) sum[j] = (S)MAC((W)sum[j], (W)LOAD(a[0]), (W)LOAD(b[j]));            \
+    }                                                                                                                 \
+    GP_INTO void name##_by_columns(const gp_multiply *p, uint64_t first, uint64_t count, S *sum)                      \
+    {                                                                                                                 \
+        S x[STRIP];                                                                                                   \
+        for (uint64_t q = 0; q < p->k; q += STRIP) {                                                                  \
+            const uint64_t k = gp_min_u64(p->k - q, STRIP);                                                           \
+            const S *a = (const S *)p->a.data + (int64_t)q * p->a.column;                                             \
+            for (uint64_t i = 0; i < k; i++) x[i] = (S)LOAD(a[(int64_t)i * p->a.column]);                             \
+            for (uint64_t j = 0; j < count; j++) {                                                                    \
+                const S *b = (const S *)p->b.data + (int64_t)(first + j) * p->b.column + q;                           \
+                DOT(name, S, W, LOAD, MAC)                                                                            \
+                sum[j] = (S)PUT(sum[j], s);                                                                           \
+            }                                                                                                         \
+        }                                                                                                             \
+    }                                                                                                                 \
+    GP_CLONES static void name##_row(const gp_multiply *p, target c)                                                  \
+    {                                                                                                                 \
+        for (uint64_t first = 0; first < p->n; first += STRIP) {                                                      \
+            const uint64_t count = gp_min_u64(p->n - first, STRIP);                                                   \
+            S sum[STRIP] = {0}, *to = (S *)c.c + (int64_t)first * c.column;                                           \
+            if (p->b.column == 1) name##_by_rows(p, first, count, sum);                                               \
+            else name##_by_columns(p, first, count, sum);                                                             \
+            for (uint64_t j = 0; j < count; j++, to += c.column) *to = p->add ? (S)PUT(*to, sum[j]) : sum[j];         \
+        }                                                                                                             \
+    }                                                                                                                 \
+    static const kernel name##_kernel = {sizeof(P), name##_nr, name##_pack, name##_block, name##_add, name##_row};
 
 #define SAME(x) (x)
 #define TRUTH(x) ((x) != 0)
@@ -103,14 +149,30 @@ typedef struct kernel {
 #define PUT_SUM(s, x) ((s) + (x))
 #define PUT_OR(s, x) ((s) | (x))
 
+/* s: the sum of x[i] b[i], i < k. Integers in any order, which the compiler chooses; floats in lanes. */
+#define DOT_INTEGER(name, S, W, LOAD, MAC) \
+    W s = 0;                               \
+    for (uint64_t i = 0; i < k; i++) s = MAC(s, (W)x[i], (W)LOAD(b[i]));
+#define DOT_FLOAT(name, S, W, LOAD, MAC)                                                                              \
+    name##_v sums[4] = {{0}};                                                                                         \
+    S lane[name##_lanes], s = 0;                                                                                      \
+    uint64_t i = 0;                                                                                                   \
+    for (; i + 4 * name##_lanes <= k; i += 4 * name##_lanes)                                                          \
+        for (int l = 0; l < 4; l++)                                                                                   \
+            sums[l] += *(const name##_v *)(x + i + l * name##_lanes) * *(const name##_v *)(b + i + l * name##_lanes); \
+    sums[0] = (sums[0] + sums[1]) + (sums[2] + sums[3]);                                                              \
+    memcpy(lane, sums, sizeof lane);                                                                                  \
+    for (int l = 0; l < name##_lanes; l++) s += lane[l];                                                              \
+    for (; i < k; i++) s += x[i] * b[i];
+
 /* Signed or not makes no difference to the low bits; bytes are multiplied as 16-bit words, which vectors can. */
-REAL_KERNEL(bools, uint8_t, uint8_t, TRUTH, MAC_OR, PUT_OR)
-REAL_KERNEL(u8, uint8_t, uint16_t, SAME, MAC_SUM, PUT_SUM)
-REAL_KERNEL(u16, uint16_t, uint16_t, SAME, MAC_SUM, PUT_SUM)
-REAL_KERNEL(u32, uint32_t, uint32_t, SAME, MAC_SUM, PUT_SUM)
-REAL_KERNEL(u64, uint64_t, uint64_t, SAME, MAC_SUM, PUT_SUM)
-REAL_KERNEL(f32, float, float, SAME, MAC_SUM, PUT_SUM)
-REAL_KERNEL(f64, double, double, SAME, MAC_SUM, PUT_SUM)
+REAL_KERNEL(bools, uint8_t, uint8_t, uint8_t, TRUTH, MAC_OR, PUT_OR, DOT_INTEGER)
+REAL_KERNEL(u8, uint8_t, uint16_t, uint32_t, SAME, MAC_SUM, PUT_SUM, DOT_INTEGER)
+REAL_KERNEL(u16, uint16_t, uint16_t, uint32_t, SAME, MAC_SUM, PUT_SUM, DOT_INTEGER)
+REAL_KERNEL(u32, uint32_t, uint32_t, uint32_t, SAME, MAC_SUM, PUT_SUM, DOT_INTEGER)
+REAL_KERNEL(u64, uint64_t, uint64_t, uint64_t, SAME, MAC_SUM, PUT_SUM, DOT_INTEGER)
+REAL_KERNEL(f32, float, float, float, SAME, MAC_SUM, PUT_SUM, DOT_FLOAT)
+REAL_KERNEL(f64, double, double, double, SAME, MAC_SUM, PUT_SUM, DOT_FLOAT)
 
 /* R: one part. A panel holds, for each p, the real parts of its lanes and then the imaginary ones. */
 #define COMPLEX_KERNEL(name, R)                                                                                       \
@@ -122,7 +184,7 @@ REAL_KERNEL(f64, double, double, SAME, MAC_SUM, PUT_SUM)
         R *panel = to;                                                                                                \
         const R *first = from;                                                                                        \
         const R sign = conjugate ? -1 : 1;                                                                            \
-        for (uint64_t at = 0; at < lanes; at += width, panel += 2 * k * width, first += 2 * (int64_t)width * across) { \
+        for (uint64_t at = 0; at < lanes; at += width, panel += 2 * k * width, first += 2 * (int64_t)width * across) {\
             uint64_t real = gp_min_u64(lanes - at, width);                                                            \
             if (real < width) memset(panel, 0, 2 * k * width * sizeof(R));                                            \
             for (uint64_t i = 0; i < real; i++)                                                                       \
@@ -170,7 +232,7 @@ REAL_KERNEL(f64, double, double, SAME, MAC_SUM, PUT_SUM)
         const R *from = x;                                                                                            \
         for (uint64_t i = 0; i < 2 * count; i++) to[i] += from[i];                                                    \
     }                                                                                                                 \
-    static const kernel name##_kernel = {2 * sizeof(R), name##_nr, name##_pack, name##_block, name##_add};
+    static const kernel name##_kernel = {2 * sizeof(R), name##_nr, name##_pack, name##_block, name##_add, NULL};
 
 COMPLEX_KERNEL(c64, float)
 COMPLEX_KERNEL(c128, double)
@@ -201,7 +263,7 @@ size_t gp_multiply_scratch(const gp_multiply *part)
     const kernel *kern = kernel_of(part->dtype);
     uint64_t row = gp_min_u64(part->k, KC) * kern->packed;
     uint64_t lanes = gp_min_u64(part->m, most) + gp_min_u64(part->n, most) + 2 * kern->columns;
-    return gp_max_u64(gp_min_u64(lanes * row * 5, most), GP_MULTIPLY_LEAST);
+    return gp_max_u64(gp_min_u64(up(lanes * row * 5, 64), most), GP_MULTIPLY_LEAST);
 }
 
 void gp_multiply_plain(const gp_multiply *part, void *scratch, size_t bytes)
@@ -222,11 +284,15 @@ void gp_multiply_plain(const gp_multiply *part, void *scratch, size_t bytes)
                 memset((char *)part->c + i * (uint64_t)part->c_row * wide, 0, part->n * wide);
         return;
     }
+    if (p.m == 1 && kern->row != NULL && (p.b.column == 1 || p.b.row == 1)) {
+        kern->row(&p, c);
+        return;
+    }
     /* A fifth of the scratch for a's block, the rest for b's. */
     const uint64_t deep = gp_min_u64(p.k, KC), row = deep * kern->packed;
     const uint64_t mc = gp_max_u64(gp_min_u64(up(p.m, MR), bytes / 5 / row / MR * MR), MR);
-    const uint64_t nc = gp_max_u64(gp_min_u64(up(p.n, kern->columns), (bytes - mc * row) / row / kern->columns * kern->columns),
-                                   kern->columns);
+    const uint64_t fit = (bytes - mc * row) / row / kern->columns * kern->columns;
+    const uint64_t nc = gp_max_u64(gp_min_u64(up(p.n, kern->columns), fit), kern->columns);
     char *panel_a = scratch, *panel_b = panel_a + mc * row;
     for (uint64_t j = 0; j < p.n; j += nc) {
         const uint64_t columns = gp_min_u64(p.n - j, nc);
@@ -236,7 +302,8 @@ void gp_multiply_plain(const gp_multiply *part, void *scratch, size_t bytes)
             kern->pack(panel_b, b, columns, k, p.b.column, p.b.row, p.b.conjugate, kern->columns);
             for (uint64_t i = 0; i < p.m; i += mc) {
                 const uint64_t rows = gp_min_u64(p.m - i, mc);
-                const char *a = (const char *)p.a.data + ((int64_t)i * p.a.row + (int64_t)q * p.a.column) * (int64_t)wide;
+                const int64_t corner = (int64_t)i * p.a.row + (int64_t)q * p.a.column;
+                const char *a = (const char *)p.a.data + corner * (int64_t)wide;
                 kern->pack(panel_a, a, rows, k, p.a.row, p.a.column, p.a.conjugate, MR);
                 target to = {c.c + ((int64_t)i * c.row + (int64_t)j * c.column) * (int64_t)wide, c.row, c.column};
                 kern->block(panel_a, panel_b, rows, columns, k, to, p.add || q > 0);

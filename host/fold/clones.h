@@ -1,2 +1,0 @@
-/* Lies in base/ now. */
-#include "base/clones.h"
