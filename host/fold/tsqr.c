@@ -96,10 +96,10 @@ static gpuproc_status open_tsqr(const gp_fold_spec *spec, uint64_t budget, unsig
     gp_row_cut cut = cut_of(spec);
     gpuproc_status st = GPUPROC_OK;
     tsqr *t = NULL;
-    GP_TRY(gp_lapack_check(spec->linalg, GP_OP_QRR, spec->operand[0], gp_max_u64(cut.height, cut.columns), cut.columns,
-                           0, err));
     if (spec->op == GP_OP_LSTSQ)
         GP_TRY(gp_lapack_check(spec->linalg, GP_OP_LSTSQ, spec->operand[0], cut.columns, cut.columns, spec->size, err));
+    GP_TRY(gp_lapack_check(spec->linalg, GP_OP_QRR, spec->operand[0], gp_max_u64(cut.height, cut.columns), cut.columns,
+                           0, err));
     t = gp_calloc(1, sizeof *t);
     if (t == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "%s: out of memory", gp_op_info_of(spec->op)->spelling);
     t->n = cut.columns;

@@ -154,7 +154,7 @@ static void find_sinks(const gp_pass_run *p, gp_pass_fold *fold)
     if (plan->array >= 0) fold->sink[1] = run->store[(size_t)plan->array - run->plan->program->inputs].sink;
 }
 
-/* Folds that do better with more than they need: fewer repetitions, more distinct values. */
+/* Folds that do better with more than they need: fewer repetitions, more distinct values, more workers at once. */
 static bool wants_more(const gp_fold_spec *spec)
 {
     switch (spec->op) {
@@ -163,6 +163,9 @@ static bool wants_more(const gp_fold_spec *spec)
     case GP_OP_UNIQUE:
     case GP_OP_UNIQUE_COUNTS:
     case GP_OP_BINCOUNT: return true;
+#define X(name, kinds) case GP_OP_##name:
+    GP_OPS_MATRIX_FOLD(X) return true;
+#undef X
     default: return false;
     }
 }
