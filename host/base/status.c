@@ -29,3 +29,10 @@ int gpuproc_status_exit_code(gpuproc_status status)
     }
     return 1;
 }
+
+const char *gpuproc_stage_name(gpuproc_stage stage)
+{
+    static const char *const names[GPUPROC_STAGES] = {"read",  "upload",  "kernel", "download", "fold",
+                                                      "write", "program", "spool",  "commit"};
+    return (unsigned)stage < GPUPROC_STAGES ? names[stage] : "?";
+}

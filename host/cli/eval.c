@@ -3,8 +3,13 @@
 #include "eval_options.h"
 #include "interrupt.h"
 #include "json_text.h"
+#include "out_file.h"
+#include "report.h"
+#include "spans.h"
 #include "stdout.h"
 #include "term.h"
+#include "timeline.h"
+#include "trace_json.h"
 #include "values.h"
 #include "vanished.h"
 
@@ -30,6 +35,17 @@ static bool same_file(const char *a, const char *b)
     return S_ISREG(sa.st_mode) && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
 }
 
+/* A trace or a timeline has a file of its own. */
+static bool check_told(const char *path, const char *what, const char *other, const eval_options *e)
+{
+    bool shared = path != NULL && other != NULL && same_file(path, other);
+    if (path == NULL) return true;
+    for (size_t i = 0; i < e->output_count; i++) shared = shared || same_file(path, e->outputs[i].path);
+    for (size_t i = 0; i < e->input_count; i++) shared = shared || same_file(path, e->inputs[i].path);
+    if (shared) term_error("--%s %s: expected a file that is nothing else of this command", what, path);
+    return !shared && out_file_check(path, (e->job.flags & GPUPROC_JOB_OVERWRITE) != 0);
+}
+
 /* Replacing an input is safe (the new file appears when it is complete) but seldom
  * meant; two results in one file never is. */
 static bool check_outputs(const eval_options *e)
@@ -53,7 +69,7 @@ static bool check_outputs(const eval_options *e)
             return false;
         }
     }
-    return true;
+    return check_told(e->trace, "trace", e->timeline, e) && check_told(e->timeline, "timeline", e->trace, e);
 }
 
 static bool writes_stdout(const eval_options *e)
@@ -99,43 +115,35 @@ static json_object *results_json(gpuproc_job *job)
     return list;
 }
 
-static void note_times(const gpuproc_report *r)
+/* ---- What was asked for of the run: report, trace, timelines --------------- */
+
+static bool write_picture(const char *path, const eval_options *e, const spans *s,
+                          void (*write)(const spans *s, FILE *out))
 {
-    const struct {
-        const char *name;
-        uint64_t ns;
-    } stages[] = {{"read", r->read_ns},         {"upload", r->upload_ns}, {"kernel", r->kernel_ns},
-                  {"download", r->download_ns}, {"write", r->write_ns}};
-    char text[256] = "";
-    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
-        size_t n = strlen(text);
-        if (stages[i].ns > 0)
-            snprintf(text + n, sizeof text - n, ", %s %.3f s", stages[i].name,
-                     (double)stages[i].ns / 1e9);
-    }
-    double wall = (double)r->wall_ns / 1e9;
-    uint64_t moved = r->bytes_read + r->bytes_written;
-    term_note("time: %.3f s in all%s (stages overlap); %.2f GB/s", wall, text,
-              wall > 0 ? (double)moved / wall / 1e9 : 0.0);
+    out_file file;
+    if (path == NULL) return true;
+    if (!out_file_open(&file, path, (e->job.flags & GPUPROC_JOB_OVERWRITE) != 0)) return false;
+    write(s, file.stream);
+    return out_file_commit(&file);
 }
 
-static void note_report(const gpuproc_report *r)
+/* False, told, where a file could not be written. */
+static bool tell_spans(const gpuproc_job *job, const eval_options *e)
 {
-    char a[VALUE_TEXT], b[VALUE_TEXT], c[VALUE_TEXT];
-    term_note("device: %s%s%s%s", r->device, r->reason[0] ? " (" : "", r->reason,
-              r->reason[0] ? ")" : "");
-    term_note("plan: passes %u, chunks %" PRIu64 " of %" PRIu64 " elements, slots %u", r->passes,
-              r->chunks, r->chunk_elements, r->slots);
-    term_note("data: %s read (%s of it in place), %s written", bytes_text(r->bytes_read, a),
-              bytes_text(r->bytes_viewed, b), bytes_text(r->bytes_written, c));
-    note_times(r);
-    if (r->program_ns > 100000) /* the CPU's take microseconds */
-        term_note("program: %.1f ms, %s", (double)r->program_ns / 1e6,
-                  r->program_cached ? "from the cache" : "compiled");
-    term_note("memory: %s", bytes_text(r->memory_bytes, a));
-    if (r->fallbacks > 0)
-        term_note("fallbacks: %" PRIu64 " chunks were done again on the CPU", r->fallbacks);
+    spans s;
+    if (e->job.trace_spans == 0) return true;
+    bool fine = spans_take(&s, job, e->expression);
+    if (!fine) term_error("out of memory for the trace");
+    if (fine && s.report.spans_dropped > 0)
+        term_warning("the trace ends early: %" PRIu64 " more spans are not in it", s.report.spans_dropped);
+    if (fine && e->timeline_here) timeline_print(&s);
+    bool traced = fine && write_picture(e->trace, e, &s, trace_json_write);
+    bool drawn = fine && write_picture(e->timeline, e, &s, timeline_svg_write);
+    spans_free(&s);
+    return traced && drawn;
 }
+
+/* ---- Results ---------------------------------------------------------------- */
 
 static void tell_results(gpuproc_job *job, const eval_options *e)
 {
@@ -154,7 +162,8 @@ static void tell_results(gpuproc_job *job, const eval_options *e)
     } else {
         print_scalars(job, writes_stdout(e) ? stderr : stdout_stream());
     }
-    note_report(&report);
+    report_note(&report);
+    if (e->report && !e->json) report_print(&report);
     if (report.warnings[0] != '\0') term_warning("%s", report.warnings);
 }
 
@@ -188,6 +197,7 @@ static int run_job(gpuproc_session *session, const eval_options *e, const gpupro
         code = EXIT_FAILED;
     } else if (st == GPUPROC_OK) {
         tell_results(job, e);
+        if (!tell_spans(job, e)) code = EXIT_FAILED;
     } else if (st == GPUPROC_CANCELLED && interrupt_exit_code() != 0) {
         term_error("interrupted");
         code = interrupt_exit_code();

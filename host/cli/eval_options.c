@@ -1,6 +1,7 @@
 #include "eval_options.h"
 
 #include "options.h"
+#include "spans.h"
 #include "term.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@
 enum {
     OPT_OUTPUT = 1, OPT_DEVICE, OPT_MEMORY, OPT_CHUNK, OPT_SLOTS, OPT_THREADS, OPT_SYNC,
     OPT_NO_FALLBACK, OPT_OVERWRITE, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_PROGRESS, OPT_COLOR,
-    OPT_EXPRESSION, OPT_HELP
+    OPT_EXPRESSION, OPT_REPORT, OPT_TRACE, OPT_TIMELINE, OPT_HELP
 };
 
 static const struct poptOption table[] = {
@@ -33,6 +34,9 @@ static const struct poptOption table[] = {
     {"progress", '\0', POPT_ARG_STRING, NULL, OPT_PROGRESS, NULL, NULL},
     {"color", '\0', POPT_ARG_STRING, NULL, OPT_COLOR, NULL, NULL},
     {"expression-file", 'e', POPT_ARG_STRING, NULL, OPT_EXPRESSION, NULL, NULL},
+    {"report", '\0', POPT_ARG_NONE, NULL, OPT_REPORT, NULL, NULL},
+    {"trace", '\0', POPT_ARG_STRING, NULL, OPT_TRACE, NULL, NULL},
+    {"timeline", '\0', POPT_ARG_STRING, NULL, OPT_TIMELINE, NULL, NULL},
     {"help", 'h', POPT_ARG_NONE, NULL, OPT_HELP, NULL, NULL},
     POPT_TABLEEND};
 
@@ -89,6 +93,15 @@ static bool add_spec(bool (*parse)(const char *, file_spec *), const char *text,
     return parse(text, &more[(*count)++]);
 }
 
+/* Keeps the argument (and leaves NULL). */
+static bool keep(char **place, char **argument)
+{
+    free(*place);
+    *place = *argument;
+    *argument = NULL;
+    return true;
+}
+
 /* Takes the argument where it keeps it (and leaves NULL). */
 static bool take_option(eval_options *e, int value, char **argument)
 {
@@ -98,11 +111,7 @@ static bool take_option(eval_options *e, int value, char **argument)
     int n;
     switch (value) {
     case OPT_OUTPUT: return add_spec(spec_output, text, &e->outputs, &e->output_count);
-    case OPT_DEVICE:
-        free(e->device);
-        e->device = *argument;
-        *argument = NULL;
-        return true;
+    case OPT_DEVICE: return keep(&e->device, argument);
     case OPT_MEMORY: return spec_size(text, "--memory", machine_memory(), &e->job.memory_bytes);
     case OPT_CHUNK: return spec_size(text, "--chunk", 0, &e->job.chunk_bytes);
     case OPT_SLOTS: return spec_count(text, "--slots", 64, &e->job.slots);
@@ -113,6 +122,14 @@ static bool take_option(eval_options *e, int value, char **argument)
     case OPT_JSON: e->json = true; return true;
     case OPT_QUIET: e->quiet = true; return true;
     case OPT_VERBOSE: e->verbose = true; return true;
+    case OPT_REPORT: e->report = true; return true;
+    case OPT_TRACE:
+        if (strcmp(text, "-") != 0) return keep(&e->trace, argument);
+        term_error("--trace '-': expected a file; standard output is for results");
+        return false;
+    case OPT_TIMELINE:
+        e->timeline_here = e->timeline_here || strcmp(text, "-") == 0;
+        return strcmp(text, "-") == 0 || keep(&e->timeline, argument);
     case OPT_HELP: e->help = true; return true;
     case OPT_PROGRESS:
         n = choose("--progress", text, progress);
@@ -204,6 +221,7 @@ int eval_options_read(int argc, char **argv, eval_options *e)
              check_names(e->outputs, e->output_count, "output"))
         code = 0;
     e->job.device = e->device;
+    if (e->trace != NULL || e->timeline != NULL || e->timeline_here) e->job.trace_spans = SPANS_MOST;
     if (e->quiet && e->progress == PROGRESS_AUTO) e->progress = PROGRESS_NEVER;
     term_set_level(e->quiet, e->verbose);
 out:
@@ -219,5 +237,7 @@ void eval_options_free(eval_options *e)
     free(e->outputs);
     free(e->expression);
     free(e->device);
+    free(e->trace);
+    free(e->timeline);
     *e = (eval_options){0};
 }

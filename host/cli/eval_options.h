@@ -13,6 +13,9 @@ typedef struct eval_options {
     gpuproc_job_options job; /* its device is `device` */
     unsigned threads;
     bool json, quiet, verbose, help;
+    /* What is told of the run: in text; as a trace; as a picture in a file, and on the terminal. */
+    bool report, timeline_here;
+    char *trace, *timeline;
     progress_mode progress;
 } eval_options;
 

@@ -50,6 +50,31 @@ void json_add_bool(json_object *o, const char *key, bool value)
     json_object_object_add(o, key, json_object_new_boolean(value));
 }
 
+static void json_add_number(json_object *o, const char *key, double value)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%.6g", value);
+    json_object_object_add(o, key, json_object_new_double_s(value, text));
+}
+
+/* Those that did something, by name. */
+static json_object *json_stages(const gpuproc_report *r)
+{
+    json_object *all = json_object_new_object();
+    for (int i = 0; i < GPUPROC_STAGES; i++) {
+        const gpuproc_stage_report *s = &r->stage[i];
+        if (s->spans == 0) continue;
+        json_object *o = json_object_new_object();
+        json_add_count(o, "spans", s->spans);
+        json_add_count(o, "busy_ns", s->busy_ns);
+        json_add_count(o, "sum_ns", s->sum_ns);
+        json_add_count(o, "bytes", s->bytes);
+        json_add_count(o, "bytes_in_place", s->bytes_in_place);
+        json_object_object_add(all, gpuproc_stage_name((gpuproc_stage)i), o);
+    }
+    return all;
+}
+
 json_object *json_report(const gpuproc_report *r)
 {
     json_object *o = json_object_new_object();
@@ -63,15 +88,19 @@ json_object *json_report(const gpuproc_report *r)
     json_add_count(o, "bytes_viewed", r->bytes_viewed);
     json_add_count(o, "bytes_written", r->bytes_written);
     json_add_count(o, "wall_ns", r->wall_ns);
-    json_add_count(o, "read_ns", r->read_ns);
-    json_add_count(o, "upload_ns", r->upload_ns);
-    json_add_count(o, "kernel_ns", r->kernel_ns);
-    json_add_count(o, "download_ns", r->download_ns);
-    json_add_count(o, "write_ns", r->write_ns);
+    json_object_object_add(o, "stages", json_stages(r));
+    json_object_object_add(o, "predicted", NULL); /* by stage, where the job was calculated beforehand */
+    json_add_string(o, "limit", gpuproc_stage_name(r->limit));
+    json_add_number(o, "limit_share", r->limit_share);
+    json_add_number(o, "overlap", r->overlap);
+    json_add_count(o, "clock_error_ns", r->clock_error_ns);
+    json_add_count(o, "spans_dropped", r->spans_dropped);
     json_add_count(o, "program_ns", r->program_ns);
     json_add_bool(o, "program_cached", r->program_cached);
     json_add_count(o, "memory_bytes", r->memory_bytes);
     json_add_count(o, "fallbacks", r->fallbacks);
+    json_add_count(o, "retries", r->retries);
+    json_add_count(o, "rounds", r->rounds);
     json_add_string(o, "warnings", r->warnings);
     return o;
 }

@@ -106,6 +106,14 @@ void term_note(const char *fmt, ...)
     va_end(ap);
 }
 
+void term_say(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    say("", "", fmt, ap);
+    va_end(ap);
+}
+
 void term_hint(const char *fmt, ...)
 {
     va_list ap;

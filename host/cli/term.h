@@ -23,7 +23,9 @@ int term_width(void);
 void term_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void term_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void term_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* An indented line below an error. */
+/* What was asked for. */
+void term_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* An indented line below an error, or below what was asked for. */
 void term_hint(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* An error of wrong usage; returns the exit code EXIT_USAGE. */

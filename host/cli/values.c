@@ -152,3 +152,33 @@ const char *bytes_text(uint64_t bytes, char buf[VALUE_TEXT])
     snprintf(buf, VALUE_TEXT, "%.1f %s", value, units[unit]);
     return buf;
 }
+
+/* Three digits: 1.23, 12.3, 123. */
+static const char *three_digits(double v, const char *unit, char buf[VALUE_TEXT])
+{
+    int places = v < 9.995 ? 2 : v < 99.95 ? 1 : 0;
+    snprintf(buf, VALUE_TEXT, "%.*f %s", places, v, unit);
+    return buf;
+}
+
+const char *time_text(uint64_t ns, char buf[VALUE_TEXT])
+{
+    static const char *const units[] = {"ns", "us", "ms", "s"};
+    double v = (double)ns;
+    int u = 0;
+    for (; u < 3 && v >= 999.5; u++) v /= 1000;
+    if (u == 0) snprintf(buf, VALUE_TEXT, "%.0f ns", v);
+    else three_digits(v, units[u], buf);
+    return buf;
+}
+
+const char *rate_text(uint64_t bytes, uint64_t ns, char buf[VALUE_TEXT])
+{
+    static const char *const units[] = {"B/s", "kB/s", "MB/s", "GB/s", "TB/s"};
+    buf[0] = '\0';
+    if (bytes == 0 || ns == 0) return buf;
+    double v = (double)bytes / (double)ns * 1e9;
+    int u = 0;
+    for (; u < 4 && v >= 999.5; u++) v /= 1000;
+    return three_digits(v, units[u], buf);
+}

@@ -51,6 +51,7 @@ struct gp_chunk {
     gpuproc_error error; /* where status is not OK */
     uint32_t flags;      /* GP_FLAG_* that were seen */
     gp_span upload, kernel, download;
+    uint64_t clock_error_ns; /* by which the spans may be placed wrongly: times of another clock; 0: ours */
 };
 
 /* A slot as the stream sees it. Staging pointers are NULL where the device takes

@@ -73,7 +73,10 @@ static gpuproc_status spool_streams(gpuproc_job *job, gpuproc_error *err)
     gpuproc_status st = GPUPROC_OK;
     for (size_t i = 0; i < job->program.inputs; i++) {
         if (job->source[i] != NULL || job->plan.input_reads[i] == 0) continue;
+        uint64_t begin = gp_now_ns();
         GP_TRY(gp_spool(&job->origin[i], &job->run.cancelled, &job->spool[i], err));
+        gp_run_trace(&job->run, GPUPROC_STAGE_SPOOL, NULL, begin, gp_now_ns(),
+                     job->origin[i].count * gpuproc_dtype_bytes(job->origin[i].dtype), 0);
         GP_TRY(open_source(job, i, true, err));
     }
 out:
@@ -91,7 +94,10 @@ static gpuproc_status run_to_the_end(gpuproc_job *job, gpuproc_error *err)
     }
     GP_TRY(gp_job_end_growing(job, err));
     for (size_t t = 0; t < job->targets; t++) {
-        if (job->sink[t] != NULL) GP_TRY(gp_sink_commit(job->sink[t], err));
+        if (job->sink[t] == NULL) continue;
+        uint64_t begin = gp_now_ns();
+        GP_TRY(gp_sink_commit(job->sink[t], err));
+        gp_run_trace(&job->run, GPUPROC_STAGE_COMMIT, NULL, begin, gp_now_ns(), 0, 0);
     }
 out:
     return st;
@@ -123,6 +129,7 @@ static void *loop(void *ctx)
     if (st != err.status) (void)gp_fail(&err, st, "%s", gpuproc_status_text(st));
     close_files(job);
     gp_job_name_devices(job);
+    gp_job_name_spans(job);
     atomic_store(&job->end_ns, gp_now_ns());
     pthread_mutex_lock(&job->lock);
     job->error = err;
@@ -294,6 +301,7 @@ static void prepare_run(gpuproc_job *job, const gpuproc_job_options *options)
     run->slots = options ? options->slots : 0;
     run->sync = (flags & GPUPROC_JOB_SYNC) != 0;
     run->no_fallback = (flags & GPUPROC_JOB_NO_FALLBACK) != 0;
+    run->trace.limit = options ? options->trace_spans : 0;
     run->log = gp_session_log;
     run->log_ctx = session;
     run->room = job->room;
@@ -376,6 +384,7 @@ void gpuproc_job_free(gpuproc_job *job)
     unlink_job(job);
     for (size_t i = 0; job->origin != NULL && i < job->program.inputs; i++) gp_origin_free(&job->origin[i]);
     for (size_t i = 0; job->result != NULL && i < job->results; i++) free(job->result[i].path);
+    gp_job_free_spans(job);
     gp_plan_free(&job->plan);
     gp_program_free(&job->program);
     if (job->box_made) gp_mailbox_destroy(&job->run.box);

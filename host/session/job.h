@@ -37,6 +37,9 @@ struct gpuproc_job {
     size_t devices;
     char reason[256];
     char device_names[128]; /* of those that did the work; known at the end */
+    /* For spans, made at the end where they were asked for: per device of the job, then the CPU's; per
+     * pass what it reads and what it writes (job_trace.c). */
+    char **device_name, **pass_reads, **pass_writes;
 
     gp_run run;
     bool box_made;
@@ -56,6 +59,10 @@ void gp_jobs_end(gpuproc_session *session);
 
 /* Fills job->device_names (job_query.c). */
 void gp_job_name_devices(gpuproc_job *job);
+
+/* The texts of spans, before the session's devices may go; freed with the job (job_trace.c). */
+void gp_job_name_spans(gpuproc_job *job);
+void gp_job_free_spans(gpuproc_job *job);
 
 /* Fills job->result and job->target from the program's results and the caller's
  * outputs, and opens the sinks (job_outputs.c). */

@@ -62,7 +62,7 @@ static gpuproc_status copy_to_stream(gpuproc_job *job, gp_job_result *r, const g
     for (uint64_t first = 0; first < count; first += step) {
         gp_read read = {.source = source, .first = first, .count = gp_min_u64(step, count - first),
                         .buffer = pages};
-        GP_TRY(gp_run_read(&job->run, &read, err));
+        GP_TRY(gp_run_read(&job->run, &read, read.count * item, err));
         gp_write write = {.sink = stream, .offset = first * item, .data = read.data,
                           .bytes = (size_t)read.count * item};
         GP_TRY(gp_run_write(&job->run, &write, err));

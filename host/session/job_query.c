@@ -95,19 +95,16 @@ void gpuproc_job_report(const gpuproc_job *job, gpuproc_report *report)
     report->slots = c->slots;
     report->chunks = c->chunks;
     report->chunk_elements = c->chunk_elements;
-    report->bytes_read = c->bytes_read;
-    report->bytes_written = c->bytes_written;
-    report->bytes_viewed = c->bytes_viewed;
-    report->wall_ns = end - job->begin_ns;
-    report->read_ns = c->read_ns;
-    report->upload_ns = c->upload_ns;
-    report->kernel_ns = c->kernel_ns;
-    report->download_ns = c->download_ns;
-    report->write_ns = c->write_ns;
-    report->program_ns = c->program_ns;
+    gp_trace_report(&job->run.trace, end - job->begin_ns, report);
+    report->bytes_read = report->stage[GPUPROC_STAGE_READ].bytes;
+    report->bytes_viewed = report->stage[GPUPROC_STAGE_READ].bytes_in_place;
+    report->bytes_written = report->stage[GPUPROC_STAGE_WRITE].bytes;
+    report->program_ns = report->stage[GPUPROC_STAGE_PROGRAM].sum_ns;
     report->program_cached = c->program_cached;
     report->memory_bytes = c->memory_bytes;
     report->fallbacks = c->fallbacks;
+    report->retries = c->retries;
+    report->rounds = c->rounds;
     snprintf(report->device, sizeof report->device, "%s", job->device_names);
     snprintf(report->reason, sizeof report->reason, "%s", job->reason);
     snprintf(report->warnings, sizeof report->warnings, "%s",

@@ -2,6 +2,7 @@
  * in order and shares the work among the CPU's workers, so that the loop need not wait for it. */
 #include "stream/run_pass.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "device/cpu/cpu_device.h"
 #include "io/crew.h"
@@ -71,8 +72,11 @@ static void *work(void *arg)
         if (slot == NULL) break;
         folder->first = slot->next_to_fold;
         pthread_mutex_unlock(&folder->lock);
+        uint64_t begin = gp_now_ns();
         /* No piece behind one that is missing. */
         if (failure.status == GPUPROC_OK) failure.status = take(slot, &failure);
+        slot->fold.span.begin_ns = begin;
+        slot->fold.span.end_ns = gp_now_ns();
         slot->fold.folded = failure;
         gp_mailbox_post(&p->run->box, &slot->fold.mail);
         pthread_mutex_lock(&folder->lock);
@@ -101,6 +105,7 @@ gp_step gp_pass_start_fold(void *ctx, unsigned index, uint64_t chunk)
 
 bool gp_pass_fold_ended(gp_pass_slot *slot, gp_operation *op)
 {
+    gp_pass_trace_folded(slot, op->span);
     if (op->folded.status != GPUPROC_OK) gp_pass_keep_error(slot->pass, &op->folded);
     return op->folded.status == GPUPROC_OK;
 }
@@ -242,7 +247,9 @@ gpuproc_status gp_pass_folds_end(gp_pass_run *p, bool *again, gpuproc_error *err
         gp_pass_fold *fold = &p->fold[f];
         bool wants = false;
         if (!fold->fed) continue;
+        uint64_t begin = gp_now_ns();
         gpuproc_status st = gp_fold_end(fold->fold, &wants, err);
+        gp_run_trace(p->run, GPUPROC_STAGE_FOLD, NULL, begin, gp_now_ns(), 0, 0);
         if (st != GPUPROC_OK) return st;
         fold->fed = wants && p->pass->count > 0;
         *again = *again || fold->fed;
@@ -268,7 +275,6 @@ static gpuproc_status write_rest(gp_pass_run *p, gp_pass_fold *fold, const void 
         if (fold->sink[k] == NULL || offset >= fold->room[k]) continue;
         gp_write write = {.sink = fold->sink[k], .offset = offset, .data = data,
                           .bytes = gp_min_u64(count * item, fold->room[k] - offset)};
-        if (k == 0) p->run->counters.bytes_written += write.bytes;
         GP_TRY(gp_run_write(p->run, &write, err));
     }
 out:

@@ -207,8 +207,7 @@ static bool look_at(gp_pass_slot *slot, size_t index)
         !gp_source_view(r->source, slot->first + r->from, count, &slot->view[index]))
         return false;
     slot->viewed[index] = true;
-    p->run->counters.bytes_viewed += bytes;
-    p->run->counters.bytes_read += bytes;
+    gp_pass_trace_moved(slot, (gp_span){0}, 0, bytes);
     set_inputs(slot, r, slot->view[index].data);
     return true;
 }
@@ -221,6 +220,7 @@ gp_step gp_pass_start_read(void *ctx, unsigned index, uint64_t chunk)
     slot->pending = 0;
     slot->failed = false;
     slot->on_cpu = slot->for_cpu = false;
+    gp_pass_trace_moving(slot, GPUPROC_STAGE_READ);
     for (size_t i = 0; i < p->pass->inputs; i++) {
         if (!p->pass->input[i].streamed) slot->input[i] = p->resident[i].data;
     }
@@ -233,6 +233,7 @@ gp_step gp_pass_start_read(void *ctx, unsigned index, uint64_t chunk)
         if (!start_one(slot, r)) break;
     }
     if (slot->pending > 0) return GP_STEP_STARTED;
+    gp_pass_trace_ended(slot);
     return slot->failed ? GP_STEP_FAILED : GP_STEP_DONE;
 }
 
@@ -240,6 +241,8 @@ bool gp_pass_read_held(gp_pass_slot *slot)
 {
     slot->pending = 0;
     slot->failed = false;
+    gp_pass_trace_moving(slot, GPUPROC_STAGE_READ);
+    slot->moving.flags = GPUPROC_SPAN_FALLBACK;
     for (size_t r = 0; r < slot->device->reads; r++) {
         if (slot->input[slot->device->read[r].input] == NULL && !start_one(slot, r)) break;
     }
@@ -252,11 +255,10 @@ bool gp_pass_read_ended(gp_pass_slot *slot, gp_operation *op)
 {
     const gp_pass_read *r = &slot->device->read[op->index];
     const gp_read *read = &op->read;
-    gp_counters *c = &slot->pass->run->counters;
-    c->read_ns += read->end_ns - read->begin_ns;
     /* A walk may take fewer bytes from the file than it has elements, or more. */
-    c->bytes_read += r->walk != NULL && read->bytes > 0 ? read->bytes
+    uint64_t bytes = r->walk != NULL && read->bytes > 0 ? read->bytes
                                                         : read->count * gpuproc_dtype_bytes(r->dtype);
+    gp_pass_trace_moved(slot, (gp_span){read->begin_ns, read->end_ns}, bytes, 0);
     if (read->status != GPUPROC_OK) gp_pass_keep_error(slot->pass, &read->error);
     else set_inputs(slot, r, read->data);
     return read->status == GPUPROC_OK;

@@ -3,6 +3,7 @@
 #include "stream/run_pass.h"
 
 #include "array/dtype.h"
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <string.h>
@@ -151,6 +152,7 @@ static gpuproc_status submit(gp_pass_slot *slot, gp_device *device, gp_slot *whe
     *chunk = (gp_chunk){.first = slot->first, .count = slot->count, .input = slot->input,
                         .key = p->key, .keep = p->keep, .output = slot->work_output,
                         .uniform = p->uniform, .done = compute_done, .ctx = &slot->compute};
+    slot->submitted_ns = gp_now_ns();
     pthread_mutex_lock(p->run->device_lock);
     gpuproc_status st = device->api->submit(where, chunk, err);
     pthread_mutex_unlock(p->run->device_lock);
@@ -174,6 +176,7 @@ static bool start_on_cpu(gp_pass_slot *slot, const gpuproc_error *why)
     gp_run *run = p->run;
     gpuproc_status st = GPUPROC_OK;
     gpuproc_error err = *why;
+    gp_pass_trace_failed(slot);
     if (slot->device->device == run->cpu || run->no_fallback || slot->on_cpu) {
         gp_pass_keep_error(p, why);
         return false;
@@ -233,16 +236,11 @@ bool gp_pass_compute_again(gp_pass_slot *slot)
     return start_on_cpu(slot, &why);
 }
 
-static uint64_t span_ns(const gp_span *span) { return span->end_ns - span->begin_ns; }
-
 bool gp_pass_compute_ended(gp_pass_slot *slot)
 {
     gp_pass_run *p = slot->pass;
-    gp_counters *c = &p->run->counters;
     const gp_chunk *chunk = &slot->compute.chunk;
-    c->upload_ns += span_ns(&chunk->upload);
-    c->kernel_ns += span_ns(&chunk->kernel);
-    c->download_ns += span_ns(&chunk->download);
+    gp_pass_trace_computed(slot);
     if (chunk->status != GPUPROC_OK) {
         gp_pass_keep_error(p, &chunk->error);
         return false;
@@ -283,7 +281,6 @@ static void write_output(gp_pass_slot *slot, size_t o)
     size_t target = p->plan_pass->output_target[o];
     if (target == SIZE_MAX) return;
     gp_sink *sink = gp_pass_sink(p, target);
-    p->run->counters.bytes_written += bytes;
     if (sink == NULL) {
         /* A 0-d target without a destination: its one element becomes a value. */
         gp_run_keep_value(p->run, out->node, out->dtype, slot->output[o]);
@@ -293,7 +290,10 @@ static void write_output(gp_pass_slot *slot, size_t o)
         start_block_write(slot, &slot->write[o], sink, slot->output[o], item);
         return;
     }
-    if (slot->output[o] == gp_sink_place(sink, slot->first * item)) return; /* is there */
+    if (slot->output[o] == gp_sink_place(sink, slot->first * item)) {
+        gp_pass_trace_moved(slot, (gp_span){0}, 0, bytes); /* it is there */
+        return;
+    }
     start_one_write(slot, &slot->write[o], sink, slot->first * item, slot->output[o], bytes);
 }
 
@@ -310,8 +310,10 @@ static void write_folded(gp_pass_slot *slot, size_t f)
     for (size_t k = 0; k < 2; k++) {
         if (fold->sink[k] == NULL || offset >= fold->room[k]) continue;
         size_t bytes = gp_min_u64(piece->out_count * item, fold->room[k] - offset);
-        if (k == 0) p->run->counters.bytes_written += bytes;
-        if (piece->out == gp_sink_place(fold->sink[k], offset)) continue; /* is there */
+        if (piece->out == gp_sink_place(fold->sink[k], offset)) {
+            gp_pass_trace_moved(slot, (gp_span){0}, 0, bytes); /* it is there */
+            continue;
+        }
         start_one_write(slot, &slot->write[p->pass->outputs + 2 * f + k], fold->sink[k], offset, piece->out,
                         bytes);
     }
@@ -324,14 +326,17 @@ static gp_step start_write(void *ctx, unsigned index, uint64_t chunk)
     gp_pass_slot *slot = &p->slot[index];
     slot->pending = 0;
     slot->failed = false;
+    gp_pass_trace_moving(slot, GPUPROC_STAGE_WRITE);
     for (size_t o = 0; p->round == 0 && o < p->pass->outputs; o++) write_output(slot, o);
     for (size_t f = 0; f < p->folds; f++) write_folded(slot, f);
-    return slot->pending > 0 ? GP_STEP_STARTED : GP_STEP_DONE;
+    if (slot->pending > 0) return GP_STEP_STARTED;
+    gp_pass_trace_ended(slot);
+    return GP_STEP_DONE;
 }
 
 bool gp_pass_write_ended(gp_pass_slot *slot, gp_operation *op)
 {
-    slot->pass->run->counters.write_ns += op->write.end_ns - op->write.begin_ns;
+    gp_pass_trace_moved(slot, (gp_span){op->write.begin_ns, op->write.end_ns}, op->write.bytes, 0);
     if (op->write.status != GPUPROC_OK) gp_pass_keep_error(slot->pass, &op->write.error);
     return op->write.status == GPUPROC_OK;
 }

@@ -95,6 +95,24 @@ void gp_run_keep_value(gp_run *run, int node, gp_dtype dtype, const void *elemen
     }
 }
 
+/* ---- The trace ----------------------------------------------------------- */
+
+int16_t gp_run_device_number(const gp_run *run, const gp_device *device)
+{
+    size_t d = 0;
+    while (d < run->devices && run->device[d] != device) d++;
+    return device != NULL ? (int16_t)gp_min_u64(d, INT16_MAX) : -1;
+}
+
+void gp_run_trace(gp_run *run, gpuproc_stage stage, const gp_device *device, uint64_t begin_ns, uint64_t end_ns,
+                  uint64_t bytes, uint64_t bytes_in_place)
+{
+    gp_trace_span span = {.begin_ns = begin_ns, .end_ns = end_ns, .chunk = GPUPROC_NO_CHUNK, .bytes = bytes,
+                          .bytes_in_place = bytes_in_place, .pass = atomic_load(&run->counters.pass),
+                          .slot = -1, .device = gp_run_device_number(run, device), .stage = (uint8_t)stage};
+    gp_trace_add(&run->trace, &span);
+}
+
 /* ---- One operation alone ------------------------------------------------- */
 
 typedef struct lone {
@@ -114,7 +132,7 @@ static void write_done(gp_write *write)
     gp_mailbox_post(&l->run->box, &l->mail);
 }
 
-gpuproc_status gp_run_read(gp_run *run, gp_read *read, gpuproc_error *err)
+gpuproc_status gp_run_read(gp_run *run, gp_read *read, uint64_t bytes, gpuproc_error *err)
 {
     lone l = {.run = run};
     read->done = read_done;
@@ -124,7 +142,7 @@ gpuproc_status gp_run_read(gp_run *run, gp_read *read, gpuproc_error *err)
     do {
         if (atomic_load(&run->cancelled)) gp_source_cancel(read->source);
     } while (gp_mailbox_take(&run->box) == NULL);
-    run->counters.read_ns += read->end_ns - read->begin_ns;
+    gp_run_trace(run, GPUPROC_STAGE_READ, NULL, read->begin_ns, read->end_ns, bytes, 0);
     if (read->status != GPUPROC_OK && err != NULL) *err = read->error;
     return read->status;
 }
@@ -138,7 +156,7 @@ gpuproc_status gp_run_write(gp_run *run, gp_write *write, gpuproc_error *err)
     do {
         if (atomic_load(&run->cancelled)) gp_sink_cancel(write->sink);
     } while (gp_mailbox_take(&run->box) == NULL);
-    run->counters.write_ns += write->end_ns - write->begin_ns;
+    gp_run_trace(run, GPUPROC_STAGE_WRITE, NULL, write->begin_ns, write->end_ns, write->bytes, 0);
     if (write->status != GPUPROC_OK && err != NULL) *err = write->error;
     return write->status;
 }

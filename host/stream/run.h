@@ -9,6 +9,7 @@
 #include "io/source.h"
 #include "plan/plan.h"
 #include "stream/mailbox.h"
+#include "stream/trace.h"
 
 #include <stdatomic.h>
 
@@ -17,9 +18,8 @@ typedef struct gp_counters {
     _Atomic unsigned pass;
     _Atomic uint64_t bytes_done;
     _Atomic uint64_t bytes_again; /* beside gp_run_bytes: folds wanted the data once more */
-    uint64_t bytes_read, bytes_viewed, bytes_written; /* from here on: when the job has ended */
-    uint64_t read_ns, upload_ns, kernel_ns, download_ns, write_ns, program_ns;
-    uint64_t chunks, chunk_elements, memory_bytes, fallbacks;
+    /* From here on: when the job has ended. Times and bytes are the trace's. */
+    uint64_t chunks, chunk_elements, memory_bytes, fallbacks, retries, rounds;
     unsigned slots;
     bool program_cached;
     bool used_device[64]; /* by index in gp_run.device; beyond: not told */
@@ -59,6 +59,7 @@ typedef struct gp_run {
     gp_mailbox box;
     _Atomic bool cancelled; /* set by anyone, then gp_mailbox_wake */
     gp_counters counters;
+    gp_trace trace; /* `limit` is the caller's, who frees it */
     gp_text warnings; /* "; "-separated */
 } gp_run;
 
@@ -71,10 +72,16 @@ gpuproc_status gp_run_pass(gp_run *run, const gp_plan_pass *pass, gpuproc_error 
 /* The bytes that gp_counters.bytes_done comes to when all went well. */
 uint64_t gp_run_bytes(const gp_plan *plan);
 
-/* One read or write that is alone under way: starts it, waits, and gives its error to *err. Both end with
+/* One read (of so many bytes) or write that is alone under way: starts it, waits, and gives its error to *err. Both end with
  * CANCELLED where the run is cancelled and a stream has nothing to give, or nobody to take. */
-gpuproc_status gp_run_read(gp_run *run, gp_read *read, gpuproc_error *err);
+gpuproc_status gp_run_read(gp_run *run, gp_read *read, uint64_t bytes, gpuproc_error *err);
 gpuproc_status gp_run_write(gp_run *run, gp_write *write, gpuproc_error *err);
+
+/* Notes a piece of work that belongs to no chunk. */
+void gp_run_trace(gp_run *run, gpuproc_stage stage, const gp_device *device, uint64_t begin_ns, uint64_t end_ns,
+                  uint64_t bytes, uint64_t bytes_in_place);
+/* The device's number in spans. */
+int16_t gp_run_device_number(const gp_run *run, const gp_device *device);
 
 /* Stored arrays: those that pass `pass` makes get a place, before it; those that it made become
  * readable, and those that it was the last to read go, behind it. gp_stores_free: all go. */

@@ -1,6 +1,7 @@
 /* One pass: devices made ready, slots filled, and the loop that drives them. */
 #include "stream/run_pass.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <string.h>
@@ -22,11 +23,11 @@ static gpuproc_status load_resident(gp_pass_run *p, size_t i, gpuproc_error *err
     bool stored_order = gp_source_is_fortran(source) && !in->table;
     gp_walk walk = {.shape = {1, {(int64_t)in->count}}, .offset = (int64_t)in->first, .stride = {1}};
     uint64_t bytes = in->count * gpuproc_dtype_bytes(in->dtype);
-    p->run->counters.bytes_read += bytes;
     atomic_fetch_add(&p->run->counters.bytes_done, bytes);
     if (!stored_order && gp_source_view(source, in->first, in->count, &r->view)) {
+        uint64_t now = gp_now_ns();
         r->viewed = true;
-        p->run->counters.bytes_viewed += bytes;
+        gp_run_trace(p->run, GPUPROC_STAGE_READ, NULL, now, now, bytes, bytes);
         r->data = r->view.data;
         if (r->view.map == NULL) return GPUPROC_OK; /* memory that somebody has anyway */
     }
@@ -38,7 +39,7 @@ static gpuproc_status load_resident(gp_pass_run *p, size_t i, gpuproc_error *err
     if (r->pages == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a broadcast operand");
     gp_read read = {.source = source, .walk = stored_order ? &walk : NULL,
                     .first = stored_order ? 0 : in->first, .count = in->count, .buffer = r->pages};
-    gpuproc_status st = gp_run_read(p->run, &read, err);
+    gpuproc_status st = gp_run_read(p->run, &read, bytes, err);
     r->data = read.data;
     return st;
 }
@@ -103,8 +104,9 @@ static gpuproc_status prepare_device(gp_pass_run *p, gp_device *device, gpuproc_
     gp_pass_device *d = &p->device[p->devices];
     *d = (gp_pass_device){.pass = p, .device = device};
     pthread_mutex_lock(p->run->device_lock);
+    uint64_t begin = gp_now_ns();
     gpuproc_status st = device->api->program_new(device, p->work, &d->program, err);
-    p->run->counters.program_ns += device->program_ns;
+    gp_run_trace(p->run, GPUPROC_STAGE_PROGRAM, device, begin, gp_now_ns(), 0, 0);
     if (device != p->run->cpu) p->run->counters.program_cached = device->program_cached;
     pthread_mutex_unlock(p->run->device_lock);
     if (st == GPUPROC_OK) p->devices++;
@@ -222,6 +224,7 @@ static gpuproc_status prepare_slots(gp_pass_run *p, gpuproc_error *err)
         }
         uint64_t half = chunking.elements / 2 * widest(p);
         p->kept_elements = 0;
+        run->counters.retries++;
         /* What earlier passes left there may have taken the room. */
         if (st == GPUPROC_DEVICE_MEMORY && gp_kept_forget(run, run->plan->passes)) continue;
         if (st == GPUPROC_DEVICE_MEMORY && chunking.elements > 64 * GP_BLOCK) {
@@ -262,6 +265,7 @@ static void handle(gp_pass_run *p, gp_operation *op)
     }
     if (!ok) slot->failed = true;
     if (--slot->pending > 0) return;
+    if (op->kind == GP_OPERATION_READ || op->kind == GP_OPERATION_WRITE) gp_pass_trace_ended(slot);
     if (slot->for_cpu && !slot->failed) {
         if (gp_pass_compute_on_cpu(slot)) return;
         slot->failed = true;
@@ -356,6 +360,7 @@ static gpuproc_status drive_rounds(gp_pass_run *p, gpuproc_error *err)
     for (p->round = 0; again; p->round++) {
         if (p->pass->count > 0) GP_TRY(drive(p, err));
         GP_TRY(gp_pass_folds_end(p, &again, err));
+        p->run->counters.rounds += again;
     }
     GP_TRY(gp_pass_folds_finish(p, err));
 out:

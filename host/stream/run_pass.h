@@ -29,7 +29,10 @@ typedef struct gp_operation {
         gp_read read;
         gp_write write;
         gp_chunk chunk;
-        gpuproc_error folded; /* status OK where it went well */
+        struct {
+            gpuproc_error folded; /* status OK where it went well */
+            gp_span span;
+        };
     };
 } gp_operation;
 
@@ -116,6 +119,10 @@ struct gp_pass_slot {
     gp_fold_piece *piece;
     gp_pass_slot *next_to_fold;
     gp_operation *read, *write, compute, fold;
+    /* For the trace (pass_trace.c): the reads or writes of the present chunk so far, when the computation
+     * was handed over, and the end of the slot's last span. */
+    gp_trace_span moving;
+    uint64_t submitted_ns, traced_ns;
 };
 
 /* An input's elements in the pass's order, in a file of their own; zeros: it is read where it is. */
@@ -216,6 +223,18 @@ gpuproc_status gp_run_copy(gp_run *run, const gp_plan_pass *copy, gp_sink *sink,
                            gpuproc_error *err);
 /* Where a target's elements go; NULL: to gp_run.value, or nowhere. */
 gp_sink *gp_pass_sink(const gp_pass_run *pass, size_t target);
+
+/* One span for each stage of a chunk (pass_trace.c). Several reads, or writes, of a chunk are one: from the
+ * first to the last. gp_pass_trace_moving begins it, _moved adds to it (times may be 0: now), _ended keeps it
+ * where there was anything. */
+void gp_pass_trace_moving(gp_pass_slot *slot, gpuproc_stage stage);
+void gp_pass_trace_moved(gp_pass_slot *slot, gp_span when, uint64_t bytes, uint64_t bytes_in_place);
+void gp_pass_trace_ended(gp_pass_slot *slot);
+/* What the device tells of the slot's chunk. */
+void gp_pass_trace_computed(gp_pass_slot *slot);
+/* The device failed at it. */
+void gp_pass_trace_failed(gp_pass_slot *slot);
+void gp_pass_trace_folded(gp_pass_slot *slot, gp_span when);
 
 /* Folds (pass_fold.c). */
 gpuproc_status gp_pass_folds_make(gp_pass_run *pass, gpuproc_error *err);

@@ -413,6 +413,7 @@ typedef struct gpuproc_job_options {
     uint64_t chunk_bytes;  /* bytes of the widest array in one chunk; 0: chosen */
     unsigned slots;        /* chunks under way per device; 0: chosen */
     unsigned flags;        /* GPUPROC_JOB_* */
+    uint64_t trace_spans;  /* spans to keep at most, 64 bytes each, beside the budget; 0: none (gpuproc_job_span) */
 } gpuproc_job_options;
 
 /* Checks the expression against its inputs, plans it, opens its outputs and starts it.
@@ -483,26 +484,93 @@ GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_job_result(const gpuproc_job *j
                                                             gpuproc_result *result,
                                                             gpuproc_error *err);
 
-/* What an ended job did. Times in nanoseconds, sums over chunks. */
+/* What a job's time goes to. Reading to writing are the stages of a chunk, in their order; the
+ * others are around them. */
+typedef enum gpuproc_stage {
+    GPUPROC_STAGE_READ = 0,     /* from files, memory and functions */
+    GPUPROC_STAGE_UPLOAD = 1,   /* to the device */
+    GPUPROC_STAGE_KERNEL = 2,   /* computing */
+    GPUPROC_STAGE_DOWNLOAD = 3, /* from the device */
+    GPUPROC_STAGE_FOLD = 4,     /* what goes in order, on the host */
+    GPUPROC_STAGE_WRITE = 5,    /* to files and memory */
+    GPUPROC_STAGE_PROGRAM = 6,  /* getting a device's program, compiled or cached */
+    GPUPROC_STAGE_SPOOL = 7,    /* keeping a stream that is needed more than once */
+    GPUPROC_STAGE_COMMIT = 8,   /* making outputs safe and giving them their names */
+} gpuproc_stage;
+#define GPUPROC_STAGES 9
+
+/* The name of a stage, "read"; "?" for a value out of range.
+ * Ownership: static, never NULL. Threads: any. Errors: none. */
+GPUPROC_API const char *gpuproc_stage_name(gpuproc_stage stage);
+
+/* What one stage did. Spans of several slots overlap: busy_ns is the time in which at least one was
+ * under way, sum_ns is all of them one after the other. */
+typedef struct gpuproc_stage_report {
+    uint64_t spans;
+    uint64_t busy_ns, sum_ns;
+    uint64_t bytes;          /* that went through it */
+    uint64_t bytes_in_place; /* of these: used, or made, where they are, without a transfer */
+} gpuproc_stage_report;
+
+/* What an ended job did. Times in nanoseconds. */
 typedef struct gpuproc_report {
     size_t struct_size;
     char device[128];      /* names, joined by " + " */
     char reason[256];      /* why that device */
     unsigned passes, slots;
     uint64_t chunks, chunk_elements;
+    /* Arrays between passes included. */
     uint64_t bytes_read, bytes_written;
     uint64_t bytes_viewed; /* of bytes_read: used in place, not copied */
-    uint64_t wall_ns, read_ns, upload_ns, kernel_ns, download_ns, write_ns;
+    uint64_t wall_ns;
+    gpuproc_stage_report stage[GPUPROC_STAGES];
+    gpuproc_stage limit;   /* the longest stage, by busy_ns */
+    double limit_share;    /* its busy_ns / wall_ns: 1 is all that overlapping can do */
+    double overlap;        /* the sum of all busy_ns / wall_ns: how many stages were under way, on average */
+    uint64_t clock_error_ns; /* how wrong a span of a device may be placed, at most */
+    uint64_t spans_dropped;  /* beyond trace_spans: counted in the stages, not kept */
     uint64_t program_ns;   /* getting the device's program, compiled or cached */
     bool program_cached;
     uint64_t memory_bytes; /* staging and block memory that was taken */
     uint64_t fallbacks;    /* chunks done again on the CPU */
+    uint64_t retries;      /* beginnings anew with smaller chunks, or with what devices kept given up */
+    uint64_t rounds;       /* times that folds went through all chunks once more */
     char warnings[512];    /* numeric warnings, one line, or "" */
 } gpuproc_report;
 
 /* Fills *report (report->struct_size set by the caller); only `passes` before the job has
  * ended. Ownership: *report is the caller's. Threads: any. Errors: none. */
 GPUPROC_API void gpuproc_job_report(const gpuproc_job *job, gpuproc_report *report);
+
+#define GPUPROC_SPAN_FAILED 1u   /* the device failed at it */
+#define GPUPROC_SPAN_FALLBACK 2u /* done again, or read again, for the CPU */
+#define GPUPROC_NO_CHUNK UINT64_MAX
+
+/* One stage of one chunk (or a piece of work around the chunks) from its begin to its end. Spans of one
+ * slot do not overlap; `bytes` of a stage's spans add up to the report's, where none was dropped. */
+typedef struct gpuproc_span {
+    size_t struct_size;
+    gpuproc_stage stage;
+    unsigned flags;          /* GPUPROC_SPAN_* */
+    unsigned pass;           /* from 1, what follows the passes counts as the last one's; 0: before them */
+    uint64_t chunk;          /* of the pass, from 0; GPUPROC_NO_CHUNK: none */
+    int slot;                /* -1: none */
+    int device;              /* number among the job's devices; -1: none */
+    const char *device_name; /* NULL: none */
+    const char *arrays;      /* what was read or written, "x, y"; NULL: nothing */
+    uint64_t bytes, bytes_in_place;
+    uint64_t begin_ns, end_ns; /* from the job's submission on */
+    uint64_t error_ns;         /* by which they may be wrong: a device's clock is not the host's; 0: host */
+} gpuproc_span;
+
+/* Number of spans that were kept (gpuproc_job_options.trace_spans); 0 before the job has ended.
+ * Threads: any. Errors: none. */
+GPUPROC_API size_t gpuproc_job_span_count(const gpuproc_job *job);
+
+/* Span `index`, about in the order of the ends; span->struct_size is set by the caller.
+ * Ownership: strings are the job's. Threads: any. Errors: INVALID_ARGUMENT. */
+GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_job_span(const gpuproc_job *job, size_t index,
+                                                          gpuproc_span *span, gpuproc_error *err);
 
 /* Cancels the job where it is still under way, waits for it and frees it.
  * Ownership: ends the caller's; NULL does nothing. Threads: one, while no other uses the

@@ -274,7 +274,7 @@ static outcome run_on(world *w, gp_device *device, const setting *s)
     run.value = gp_calloc(program.nodes, sizeof *run.value);
     assert_true(gp_mailbox_init(&run.box));
     o.status = gp_run_plan(&run, &o.error);
-    o.bytes_read = run.counters.bytes_read;
+    o.bytes_read = run.trace.stage[GPUPROC_STAGE_READ].bytes;
     o.fallbacks = run.counters.fallbacks;
     o.chunks = run.counters.chunks;
     gp_mailbox_destroy(&run.box);

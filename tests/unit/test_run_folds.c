@@ -45,6 +45,7 @@ typedef struct trial {
     gpuproc_status status;
     gpuproc_error error;
     gp_counters counters;
+    gp_trace trace; /* its sums */
     gpuproc_scalar value[64];
 } trial;
 
@@ -130,6 +131,7 @@ static void run(world *w, trial *t)
         assert_true(atomic_load(&r.counters.bytes_done) ==
                     gp_run_bytes(&plan) + atomic_load(&r.counters.bytes_again));
     t->counters = r.counters;
+    t->trace = r.trace;
     memcpy(t->value, r.value, t->program.nodes * sizeof *t->value);
     for (size_t i = 0; i < t->targets; i++) {
         size_t bytes = (size_t)gp_min_u64(t->bytes[i], t->room[i]);
@@ -244,7 +246,7 @@ static void axis_sums(void **state)
         assert_memory_equal(t.data[2], sum, sizeof sum);
         const double *got = t.data[0];
         for (size_t i = 0; i < COUNT; i++) assert_true(got[i] == w->x[i] - sum[i % COLS]);
-        if (!t.by_function) assert_true(t.counters.bytes_viewed >= 2 * COUNT * 8);
+        if (!t.by_function) assert_true(t.trace.stage[GPUPROC_STAGE_READ].bytes_in_place >= 2 * COUNT * 8);
     }
     end(&t);
 }
@@ -359,8 +361,8 @@ static void neighbours(void **state)
         const double *got = t.data[0];
         for (size_t i = 0; i + 2 < COUNT; i++) assert_true(got[i] == w->x[i] + w->x[i + 2] - w->x[i + 1]);
         /* One read of the data, and two elements more for each chunk. */
-        assert_true(t.counters.bytes_read >= COUNT * 8);
-        assert_true(t.counters.bytes_read <= COUNT * 8 + t.counters.chunks * 2 * 8);
+        assert_true(t.trace.stage[GPUPROC_STAGE_READ].bytes >= COUNT * 8);
+        assert_true(t.trace.stage[GPUPROC_STAGE_READ].bytes <= COUNT * 8 + t.counters.chunks * 2 * 8);
     }
     end(&t);
 }
@@ -382,7 +384,7 @@ static void far_apart(void **state)
         assert_well(&t);
         const double *got = t.data[0];
         for (size_t i = 0; i < COUNT / 2; i++) assert_true(got[i] == w->x[i] + w->x[i + COUNT / 2]);
-        assert_int_equal(t.counters.bytes_read, COUNT / 2 * 2 * 8);
+        assert_int_equal(t.trace.stage[GPUPROC_STAGE_READ].bytes, COUNT / 2 * 2 * 8);
     }
     end(&t);
 }
@@ -469,7 +471,7 @@ static void failing_folds(void **state)
     t.budget = 1 << 22;
     run(w, &t);
     assert_int_equal(t.status, GPUPROC_BUDGET);
-    assert_int_equal(t.counters.bytes_read, 0);
+    assert_int_equal(t.trace.stage[GPUPROC_STAGE_READ].bytes, 0);
     end(&t);
 }
 

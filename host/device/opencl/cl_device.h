@@ -88,7 +88,7 @@ struct gp_device_program {
     cl_command_queue up, compute, down; /* unified: all the same one */
     bool profiling;
     /* Host minus device time: the least difference seen, which is nearest to the truth. */
-    _Atomic int64_t clock_offset;
+    _Atomic int64_t clock_offset, clock_least; /* and what it is at least */
     gp_cl_key key;
     bool cached;
     atomic_bool ran;  /* a chunk was completed: the binary is worth keeping */

@@ -18,7 +18,9 @@ static uint64_t profile(const gp_cl_api *api, cl_event event, cl_profiling_info 
 }
 
 /* The device's clock and ours differ by an unknown amount. A command that has just ended ended
- * before now, so now - end is never less than the difference; the least one seen is the best. */
+ * before now, so now - end is never less than the difference; the least one seen is the best. In the same way
+ * nothing began before it was submitted: the greatest submitted - begin bounds the difference from below, and
+ * what is between the two is the error. (Clocks that run at different speeds are not seen.) */
 static int64_t clock_offset(gp_device_program *program, uint64_t device_end, uint64_t now)
 {
     int64_t seen = (int64_t)(now - device_end);
@@ -26,6 +28,17 @@ static int64_t clock_offset(gp_device_program *program, uint64_t device_end, uin
     while (seen < best && !atomic_compare_exchange_weak(&program->clock_offset, &best, seen)) {
     }
     return seen < best ? seen : best;
+}
+
+static uint64_t clock_error(gp_device_program *program, uint64_t device_begin, uint64_t submitted, int64_t offset)
+{
+    int64_t seen = (int64_t)(submitted - device_begin);
+    int64_t least = atomic_load(&program->clock_least);
+    while (device_begin != 0 && seen > least && seen <= offset &&
+           !atomic_compare_exchange_weak(&program->clock_least, &least, seen)) {
+    }
+    if (device_begin != 0 && seen > least && seen <= offset) least = seen;
+    return least == INT64_MIN ? UINT64_MAX : (uint64_t)(offset - least);
 }
 
 static uint64_t host_time(const gp_cl_slot *slot, uint64_t device_ns, int64_t offset, uint64_t now)
@@ -60,6 +73,9 @@ static void fill_spans(gp_cl_slot *slot, gp_chunk *chunk)
     }
     int64_t offset = clock_offset(program, end, now);
     size_t k = slot->kernel_event;
+    chunk->clock_error_ns =
+        clock_error(program, profile(program->device->api, slot->event[0], CL_PROFILING_COMMAND_START),
+                    slot->submitted_ns, offset);
     chunk->upload = span(slot, 0, k, offset, now);
     chunk->kernel = span(slot, k, k + 1, offset, now);
     chunk->download = span(slot, k + 1, slot->events, offset, now);

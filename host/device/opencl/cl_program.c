@@ -139,6 +139,7 @@ gpuproc_status gp_cl_program_new(gp_device *base, const gp_pass *pass,
     if (p == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory");
     p->device = device;
     atomic_store(&p->clock_offset, INT64_MAX);
+    atomic_store(&p->clock_least, INT64_MIN);
     GP_TRY(copy_pass(p, pass, err));
     GP_TRY(gp_cl_source_make(pass, &device->caps, &source, err));
     snprintf(p->kernel, sizeof p->kernel, "%s", source.kernel);
