@@ -128,6 +128,15 @@ static int blast_status, blast_calls, blast_fails_at;
 GEMM(sgemm, float)
 GEMM(zgemm, cl_double2)
 
+static int overrides;
+static int my_override(cl_device_id id, const char *kernel, int precision, size_t n, const char **name,
+                       const size_t *value)
+{
+    (void)id, (void)kernel, (void)precision, (void)n, (void)name, (void)value;
+    overrides++;
+    return 0;
+}
+
 /* ---- Fixture ---- */
 
 static gp_cl_driver *driver;
@@ -482,6 +491,13 @@ static void test_kept(void **state)
     assert_true(in[0].found && in[1].found && !in[2].found && !in[3].found);
     assert_memory_equal(&in[0].xgemm, &out[0].xgemm, sizeof in[0].xgemm);
     assert_int_equal(in[0].indirect_from, 512);
+    /* The library gets them once: two kernels for one dtype, one for the other. */
+    blast.override_parameters = my_override;
+    d->tuned = false;
+    gp_cl_tuned_apply(d);
+    gp_cl_tuned_apply(d);
+    assert_int_equal(overrides, 3);
+    blast.override_parameters = real_blast.override_parameters;
     /* It is not a program among others, which would be dropped for want of room. */
     snprintf(path, sizeof path, "ls %s | grep -c '[.]tuned$' | grep -qx 1", dir);
     assert_int_equal(system(path), 0);
