@@ -40,15 +40,17 @@ static json_object *as_json(size_t index, const gpuproc_device_info *d)
     json_add_bool(o, "fp16", d->fp16);
     json_add_bool(o, "unified_memory", d->unified_memory);
     json_add_string(o, "note", d->note);
+    json_add_string(o, "matrices", d->matrices);
     return o;
 }
 
 static void print_line(size_t index, const gpuproc_device_info *d)
 {
     char memory[VALUE_TEXT];
-    fprintf(stdout_stream(), "%5zu  %-12s  %5u  %10s  %-4s  %s%s%s%s\n", index, kind_text(d->kind),
+    fprintf(stdout_stream(), "%5zu  %-12s  %5u  %10s  %-4s  %s%s%s%s%s%s\n", index, kind_text(d->kind),
             d->compute_units, bytes_text(d->memory_bytes, memory), d->fp64 ? "yes" : "no", d->name,
-            d->note[0] ? " (" : "", d->note, d->note[0] ? ")" : "");
+            d->matrices[0] ? ", matrices: " : "", d->matrices, d->note[0] ? " (" : "", d->note,
+            d->note[0] ? ")" : "");
 }
 
 static int list_devices(bool json)

@@ -105,7 +105,6 @@ static bool keep(char **place, char **argument)
 /* Takes the argument where it keeps it (and leaves NULL). */
 static bool take_option(eval_options *e, int value, char **argument)
 {
-    static const char *const progress[] = {"auto", "always", "never", "json", NULL};
     static const char *const color[] = {"auto", "always", "never", NULL};
     const char *text = *argument;
     int n;
@@ -131,10 +130,7 @@ static bool take_option(eval_options *e, int value, char **argument)
         e->timeline_here = e->timeline_here || strcmp(text, "-") == 0;
         return strcmp(text, "-") == 0 || keep(&e->timeline, argument);
     case OPT_HELP: e->help = true; return true;
-    case OPT_PROGRESS:
-        n = choose("--progress", text, progress);
-        if (n >= 0) e->progress = (progress_mode)n;
-        return n >= 0;
+    case OPT_PROGRESS: return progress_parse(text, &e->progress);
     case OPT_COLOR:
         n = choose("--color", text, color);
         if (n >= 0) term_set_color((color_mode)n);

@@ -23,6 +23,7 @@ static const char help_main[] =
     "  eval       evaluate an expression over files\n"
     "  info       what a file holds\n"
     "  devices    the processors that can be used\n"
+    "  tune       make products of matrices faster on an OpenCL device\n"
     "  help       the help of a command: gpuproc help eval; of the functions that an\n"
     "             expression may call: gpuproc help functions\n"
     "\n"
@@ -111,6 +112,30 @@ static const char help_devices[] =
     "Lists the processors that can be used, with the index that eval --device takes.\n"
     "Index 0 is the native CPU path, which is always there.\n";
 
+static const char help_tune[] =
+    "gpuproc tune [--device D] [--seconds N] [--quick] [OPTIONS]\n"
+    "\n"
+    "Examples:\n"
+    "  gpuproc tune\n"
+    "  gpuproc tune --device gpu --seconds 600\n"
+    "  gpuproc tune --quick --json\n"
+    "\n"
+    "Products of matrices on an OpenCL device are done by CLBlast, whose kernel has\n"
+    "parameters. tune looks for those that are fastest on the device at hand and\n"
+    "keeps them in the cache directory ($XDG_CACHE_HOME/gpuproc), where later sessions\n"
+    "find them; another driver needs another search. Every set must give the same\n"
+    "product as CLBlast's own parameters. Without better ones nothing is kept.\n"
+    "Ctrl-C ends the search and keeps the best so far.\n"
+    "\n"
+    "  -d, --device D     gpu, opencl, an index or a part of a name; without: the first\n"
+    "                     that can be tuned. GPUPROC_DEVICE stands for it.\n"
+    "      --seconds N    how long to search, roughly: 60, or 15 with --quick. A set is\n"
+    "                     compiled first, which can take seconds.\n"
+    "      --quick        float32 only; otherwise half of the time is for float64\n"
+    "      --json         one JSON object with the result\n"
+    "  -q, --quiet        no progress\n"
+    "      --progress=auto|always|never|json\n";
+
 static const char help_help[] = "gpuproc help [COMMAND | functions | FUNCTION]\n"
                                 "\n"
                                 "Examples:\n"
@@ -124,7 +149,8 @@ static const char help_help[] = "gpuproc help [COMMAND | functions | FUNCTION]\n
 static const struct {
     const char *name, *text;
 } commands[] = {
-    {"eval", help_eval}, {"info", help_info}, {"devices", help_devices}, {"help", help_help}};
+    {"eval", help_eval}, {"info", help_info}, {"devices", help_devices}, {"tune", help_tune},
+    {"help", help_help}};
 #define COMMANDS (sizeof commands / sizeof *commands)
 
 int help_unknown_command(const char *word)
@@ -136,7 +162,7 @@ int help_unknown_command(const char *word)
     if (strpbrk(word, "()+*/ ") != NULL)
         return term_usage("unknown command '%s': an expression is evaluated with gpuproc eval "
                           "EXPRESSION NAME=FILE...", word);
-    return term_usage("unknown command '%s': expected eval, info, devices or help", word);
+    return term_usage("unknown command '%s': expected eval, info, devices, tune or help", word);
 }
 
 int help_print(const char *command)

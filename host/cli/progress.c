@@ -11,9 +11,29 @@
 #define EVERY (100 * MS)
 #define EVERY_JSON (500 * MS)
 
+bool progress_parse(const char *text, progress_mode *mode)
+{
+    static const char *const words[] = {"auto", "always", "never", "json"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(text, words[i]) != 0) continue;
+        *mode = (progress_mode)i;
+        return true;
+    }
+    term_error("--progress '%s': expected auto, always, never or json", text);
+    return false;
+}
+
+static const char full[] = "########################################";
+
+/* Columns of a bar beside `others`. */
+static int bar_room(int others)
+{
+    int room = term_width() - others;
+    return room > 40 ? 40 : room < 5 ? 5 : room;
+}
+
 static void draw_bar(const gpuproc_progress *p)
 {
-    static const char full[] = "########################################";
     double part = p->bytes_total > 0 ? (double)p->bytes_done / (double)p->bytes_total : 0;
     if (part > 1) part = 1;
     double seconds = (double)p->elapsed_ns / 1e9;
@@ -25,9 +45,7 @@ static void draw_bar(const gpuproc_progress *p)
         if (s < 360000)
             snprintf(left, sizeof left, ", %" PRIu64 ":%02" PRIu64 " left", s / 60, s % 60);
     }
-    int width = term_width(), room = width - 45;
-    if (room > 40) room = 40;
-    if (room < 5) room = 5;
+    int width = term_width(), room = bar_room(45);
     int marks = (int)(part * room);
     int n = snprintf(line, sizeof line, "%s[%.*s%*s] %3d%% %.2f GB/s%s", pass, marks, full,
                      room - marks, "", (int)(part * 100), rate / 1e9, left);
@@ -66,3 +84,29 @@ gpuproc_status progress_wait(gpuproc_job *job, progress_mode mode, gpuproc_error
     }
     return st;
 }
+
+void progress_tune(const gpuproc_tune_progress *p, progress_mode mode)
+{
+    const char *dtype = gpuproc_dtype_name(p->dtype);
+    double part = p->limit_ns > 0 ? (double)p->elapsed_ns / (double)p->limit_ns : 0;
+    if (part > 1) part = 1;
+    if (mode == PROGRESS_JSON) {
+        fprintf(stderr,
+                "{\"progress\":\"running\",\"dtype\":\"%s\",\"tried\":%u,\"elapsed_ns\":%" PRIu64
+                ",\"limit_ns\":%" PRIu64 ",\"gflops_before\":%.6g,\"gflops_best\":%.6g}\n",
+                dtype, p->tried, p->elapsed_ns, p->limit_ns, p->gflops_before, p->gflops_best);
+        return;
+    }
+    if (mode != PROGRESS_ALWAYS && !(mode == PROGRESS_AUTO && term_is_interactive())) return;
+    char line[256], state[96];
+    if (p->gflops_before > 0)
+        snprintf(state, sizeof state, "%u tried, %.4g -> %.4g GFLOP/s", p->tried, p->gflops_before, p->gflops_best);
+    else snprintf(state, sizeof state, "compiling and measuring as it is");
+    int room = bar_room(60), marks = (int)(part * room);
+    snprintf(line, sizeof line, "%s [%.*s%*s] %3d%% %s", dtype, marks, full, room - marks, "", (int)(part * 100), state);
+    int width = term_width();
+    if (width > 1 && width < (int)sizeof line) line[width - 1] = '\0';
+    term_progress(line);
+}
+
+void progress_end(void) { term_progress(NULL); }

@@ -11,7 +11,14 @@ typedef enum progress_mode {
     PROGRESS_JSON,   /* one JSON object per line, twice a second and at the end */
 } progress_mode;
 
+/* The argument of --progress; false, told, where it is none. */
+bool progress_parse(const char *text, progress_mode *mode);
+
 /* Waits for the job to end, showing how far it is. */
 gpuproc_status progress_wait(gpuproc_job *job, progress_mode mode, gpuproc_error *err);
+
+/* Shows how far a search for parameters is; then progress_end. */
+void progress_tune(const gpuproc_tune_progress *progress, progress_mode mode);
+void progress_end(void);
 
 #endif

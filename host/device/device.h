@@ -126,6 +126,9 @@ typedef struct gp_device_matrix_api {
     /* Brings the tile to `c`, rows c_row elements apart; blocks until it is there. */
     gpuproc_status (*take)(gp_device_tile *tile, void *c, int64_t c_row, uint64_t m, uint64_t n,
                            gpuproc_error *err);
+    /* Looks for better parameters, as gpuproc_session_tune says; session/ has checked the structs. */
+    gpuproc_status (*tune)(gp_device *device, const gpuproc_tune_options *options,
+                           gpuproc_tune_result *result, gpuproc_error *err);
 } gp_device_matrix_api;
 
 struct gp_device {

@@ -216,6 +216,7 @@ typedef struct gpuproc_device_info {
     bool fp64, fp16;
     bool unified_memory; /* shares memory with the host */
     char note[256];      /* why it cannot be used, or "" */
+    char matrices[64];   /* what multiplies matrices on it, "CLBlast 1.5.3"; "": the CPU does */
 } gpuproc_device_info;
 
 /* Number of devices, the native CPU (index 0) included, so at least 1. Loads OpenCL on
@@ -231,6 +232,64 @@ GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_device_info_get(gpuproc_session
                                                                  size_t index,
                                                                  gpuproc_device_info *info,
                                                                  gpuproc_error *err);
+
+/* ---- Tuning ------------------------------------------------------------- */
+
+#define GPUPROC_TUNE_DTYPES 4
+
+typedef struct gpuproc_tune_progress {
+    size_t struct_size;
+    gpuproc_dtype dtype;    /* being tuned */
+    unsigned tried;         /* sets of parameters so far, of all dtypes */
+    uint64_t elapsed_ns, limit_ns;
+    double gflops_before;   /* with the library's own parameters; 0: being measured */
+    double gflops_best;
+} gpuproc_tune_progress;
+
+/* Called before each set of parameters is tried, by the thread that tunes. False: enough; the best so
+ * far is kept. Getting one ready can take the device's compiler some seconds. */
+typedef bool (*gpuproc_tune_fn)(void *ctx, const gpuproc_tune_progress *progress);
+
+typedef struct gpuproc_tune_options {
+    size_t struct_size;
+    const char *device;       /* as in gpuproc_job_options; NULL, "auto": the first that can be tuned */
+    uint64_t limit_ns;        /* how long to search; 0: a minute, or a quarter of one if quick */
+    bool quick;               /* float32 only; else float64 too, where the device has it */
+    gpuproc_tune_fn progress; /* may be NULL */
+    void *progress_ctx;
+} gpuproc_tune_options;
+
+typedef struct gpuproc_tuned {
+    gpuproc_dtype dtype;
+    uint64_t length; /* of the square matrices that were multiplied */
+    double gflops_before, gflops_after;
+    bool better;     /* parameters were found that beat the library's own, and are used from now on */
+    char parameters[256];
+} gpuproc_tuned;
+
+typedef struct gpuproc_tune_result {
+    size_t struct_size;
+    char device[128], library[64];
+    unsigned tried, refused; /* refused, of those tried: did not build, did not run, or were wrong */
+    bool stopped;            /* by the callback */
+    bool stored;             /* in the cache directory, for later sessions */
+    size_t count;            /* of tuned */
+    gpuproc_tuned tuned[GPUPROC_TUNE_DTYPES];
+} gpuproc_tune_result;
+
+/* Searches for parameters with which the device's library multiplies matrices faster, and keeps them in
+ * the cache directory, where sessions look for them when they first multiply on that device and with
+ * that driver. Every set must give the same product as the library's own parameters do. Blocks; jobs
+ * that multiply on the device meanwhile disturb the measurement. Parameters belong to the
+ * process: the library has no way back to its own ones, so that where none were better it is
+ * left with the best of the others until the process ends.
+ * Ownership: `options` (may be NULL) is only read, *result (struct_size set by the caller) is the
+ * caller's. Threads: any. Errors: INVALID_ARGUMENT, DEVICE_NOT_FOUND, UNSUPPORTED (a device without
+ * such a library), DEVICE_MEMORY, DEVICE_BUILD, DEVICE_FAILED, NO_MEMORY. */
+GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_session_tune(gpuproc_session *session,
+                                                              const gpuproc_tune_options *options,
+                                                              gpuproc_tune_result *result,
+                                                              gpuproc_error *err);
 
 /* ---- Arrays ------------------------------------------------------------- */
 

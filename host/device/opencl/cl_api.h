@@ -33,6 +33,7 @@
     X(clEnqueueMapBuffer)                                                       \
     X(clEnqueueUnmapMemObject)                                                  \
     X(clEnqueueNDRangeKernel)                                                   \
+    X(clEnqueueBarrierWithWaitList)                                             \
     X(clSetEventCallback)                                                       \
     X(clGetEventInfo)                                                           \
     X(clGetEventProfilingInfo)                                                  \

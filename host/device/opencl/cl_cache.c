@@ -17,10 +17,13 @@
 #define MAGIC "GPCLBIN\n"
 #define FORMAT 1u
 #define SUFFIX ".clbin"
+#define SUFFIX_LASTING ".tuned"
 #define TEMPORARY ".new-"
 #define DEFAULT_MAX_BYTES (256u << 20)
 #define STALE_SECONDS 3600 /* a temporary of this age belongs to a process that died */
 #define NAME_BYTES (2 * GP_CL_KEY_BYTES + sizeof SUFFIX)
+
+_Static_assert(sizeof SUFFIX == sizeof SUFFIX_LASTING, "names are of one length");
 
 struct gp_cl_cache {
     char *dir;
@@ -56,6 +59,7 @@ void gp_cl_cache_key(const char *const *part, size_t parts, gp_cl_key *key)
         SHA256Update(&ctx, (const uint8_t *)part[i], length);
     }
     SHA256Final(key->byte, &ctx);
+    key->lasting = false;
 }
 
 static void entry_name(const gp_cl_key *key, char name[NAME_BYTES])
@@ -63,7 +67,7 @@ static void entry_name(const gp_cl_key *key, char name[NAME_BYTES])
     for (size_t i = 0; i < GP_CL_KEY_BYTES; i++) {
         snprintf(name + 2 * i, 3, "%02x", (unsigned)key->byte[i]);
     }
-    memcpy(name + 2 * GP_CL_KEY_BYTES, SUFFIX, sizeof SUFFIX);
+    memcpy(name + 2 * GP_CL_KEY_BYTES, key->lasting ? SUFFIX_LASTING : SUFFIX, sizeof SUFFIX);
 }
 
 static char *default_dir(void)

@@ -11,6 +11,7 @@
  * that no two lists of parts look alike. */
 typedef struct gp_cl_key {
     uint8_t byte[GP_CL_KEY_BYTES];
+    bool lasting; /* never dropped for want of room: what cost minutes to find; false after gp_cl_cache_key */
 } gp_cl_key;
 
 typedef struct gp_cl_cache gp_cl_cache;

@@ -10,6 +10,7 @@
 
 #include "device/device.h"
 #include "device/opencl/cl_api.h"
+#include "device/opencl/cl_blast.h"
 #include "device/opencl/cl_cache.h"
 #include "emit/cl_source.h"
 
@@ -33,6 +34,7 @@ typedef struct gp_cl_device {
     gp_device base; /* first: a gp_device * is a gp_cl_device * */
     const gp_cl_api *api;
     const gp_cl_cache *cache; /* may be NULL */
+    const gp_cl_blast *blast; /* NULL: there is no CLBlast */
     cl_platform_id platform;
     cl_device_id id;
     cl_device_type type;
@@ -42,7 +44,8 @@ typedef struct gp_cl_device {
     size_t max_parameter_bytes; /* of a kernel's arguments */
     char *identity;             /* what a cached binary depends on */
     pthread_mutex_t lock;       /* of the context's making */
-    cl_context context;         /* made by the first program */
+    cl_context context;         /* made by the first program or product */
+    bool tuned;                 /* what was tuned for this device has been looked for */
     gp_cl_kept *kept[GP_CL_KEPT_BUCKETS];
     uint64_t kept_bytes, kept_budget;
 } gp_cl_device;
@@ -98,6 +101,9 @@ gpuproc_status gp_cl_program_build(gp_device_program *program, const gp_cl_sourc
 /* Keeps the binary on disk. After the first launch, since drivers compile more then. */
 void gp_cl_program_keep(const gp_device_program *program);
 
+/* device->context, made where there is none yet. */
+gpuproc_status gp_cl_device_context(gp_cl_device *device, gpuproc_error *err);
+
 gpuproc_status gp_cl_program_new(gp_device *device, const gp_pass *pass,
                                  gp_device_program **program, gpuproc_error *err);
 void gp_cl_program_free(gp_device_program *program);
@@ -118,6 +124,11 @@ typedef struct gp_cl_host {
     cl_mem pinned; /* discrete: the driver's, mapped for its whole life */
     void *mapped;
 } gp_cl_host;
+
+/* The queue maps and unmaps it. */
+gpuproc_status gp_cl_host_new(const gp_cl_device *device, cl_command_queue queue, size_t bytes,
+                              gp_cl_host *host, gpuproc_error *err);
+void gp_cl_host_free(const gp_cl_device *device, cl_command_queue queue, gp_cl_host *host);
 
 /* One streamed operand of a slot. */
 typedef struct gp_cl_area {
@@ -193,5 +204,14 @@ gpuproc_status gp_cl_buffers_prepare(gp_cl_slot *slot, const gp_chunk *chunk, gp
 gpuproc_status gp_cl_finish_arm(gp_cl_slot *slot, gpuproc_error *err);
 /* Ends a submission that failed half-way: waits for what was started. */
 void gp_cl_finish_abandon(gp_cl_slot *slot);
+
+/* ---- Matrices (cl_matrix.c, cl_tuned.c, cl_tune.c) ---- */
+
+extern const gp_device_matrix_api gp_cl_matrix_api;
+
+/* Gives CLBlast the parameters that were found for this device, once. */
+void gp_cl_tuned_apply(gp_cl_device *device);
+gpuproc_status gp_cl_tune(gp_device *device, const gpuproc_tune_options *options,
+                          gpuproc_tune_result *result, gpuproc_error *err);
 
 #endif

@@ -8,6 +8,7 @@
 
 struct gp_cl_driver {
     gp_cl_api api;
+    gp_cl_blast blast;
     gp_cl_cache *cache;
     gp_device **device; /* each a gp_cl_device */
     size_t devices, capacity;
@@ -57,6 +58,12 @@ static gpuproc_status add_device(gp_cl_driver *driver, cl_platform_id platform, 
     if (st != GPUPROC_OK) {
         device_free(device);
         return st;
+    }
+    if (driver->blast.library != NULL && device->base.info.note[0] == '\0') {
+        device->blast = &driver->blast;
+        device->base.matrix = &gp_cl_matrix_api;
+        snprintf(device->base.info.matrices, sizeof device->base.info.matrices, "%s",
+                 driver->blast.name);
     }
     driver->device[driver->devices++] = &device->base;
     return GPUPROC_OK;
@@ -142,6 +149,7 @@ gpuproc_status gp_cl_driver_new(const char *cache_dir, gp_cl_driver **driver, gp
     if (d == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory");
     if (gp_cl_api_load(&d->api, note, 256)) {
         d->cache = gp_cl_cache_new(cache_dir, 0);
+        (void)gp_cl_blast_load(&d->blast);
         GP_TRY(add_platforms(d, note, err));
     }
     *driver = d;
@@ -159,6 +167,7 @@ void gp_cl_driver_free(gp_cl_driver *driver)
     for (size_t i = driver->devices; i-- > 0;) device_free((gp_cl_device *)driver->device[i]);
     free(driver->device);
     gp_cl_cache_free(driver->cache);
+    gp_cl_blast_unload(&driver->blast);
     gp_cl_api_unload(&driver->api);
     free(driver);
 }

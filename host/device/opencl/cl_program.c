@@ -15,7 +15,7 @@
  * more for grids beyond 16 bits. */
 #define GROUPS_CPU_MAP 32768u
 
-static gpuproc_status make_context(gp_cl_device *device, gpuproc_error *err)
+gpuproc_status gp_cl_device_context(gp_cl_device *device, gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
     cl_int rc = CL_SUCCESS;
@@ -145,7 +145,7 @@ gpuproc_status gp_cl_program_new(gp_device *base, const gp_pass *pass,
     snprintf(p->kernel, sizeof p->kernel, "%s", source.kernel);
     p->local = source.local_size;
     p->groups = choose_groups(p);
-    GP_TRY(make_context(device, err));
+    GP_TRY(gp_cl_device_context(device, err));
     GP_TRY(make_queues(p, err));
     GP_TRY(gp_cl_program_build(p, &source, err));
     base->program_ns = gp_now_ns() - begin;

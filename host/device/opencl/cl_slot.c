@@ -11,10 +11,9 @@ static size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / 
 
 /* ---- Host memory ---- */
 
-static gpuproc_status host_new(gp_device_program *program, size_t bytes, gp_cl_host *host,
-                               gpuproc_error *err)
+gpuproc_status gp_cl_host_new(const gp_cl_device *device, cl_command_queue queue, size_t bytes,
+                              gp_cl_host *host, gpuproc_error *err)
 {
-    const gp_cl_device *device = program->device;
     cl_int rc = CL_SUCCESS;
     host->bytes = bytes;
     if (device->unified) {
@@ -29,7 +28,7 @@ static gpuproc_status host_new(gp_device_program *program, size_t bytes, gp_cl_h
             device->context, CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR, bytes + PAGE, NULL, &rc);
         if (host->pinned == NULL)
             return gp_cl_fail(err, GPUPROC_DEVICE_MEMORY, rc, "clCreateBuffer for staging");
-        host->mapped = device->api->clEnqueueMapBuffer(program->up, host->pinned, CL_TRUE,
+        host->mapped = device->api->clEnqueueMapBuffer(queue, host->pinned, CL_TRUE,
                                                        CL_MAP_READ | CL_MAP_WRITE, 0, bytes + PAGE,
                                                        0, NULL, NULL, &rc);
         if (host->mapped == NULL || rc != CL_SUCCESS)
@@ -42,11 +41,11 @@ static gpuproc_status host_new(gp_device_program *program, size_t bytes, gp_cl_h
     return GPUPROC_OK;
 }
 
-static void host_free(gp_device_program *program, gp_cl_host *host)
+void gp_cl_host_free(const gp_cl_device *device, cl_command_queue queue, gp_cl_host *host)
 {
-    const gp_cl_api *api = program->device->api;
+    const gp_cl_api *api = device->api;
     if (host->mapped != NULL)
-        api->clEnqueueUnmapMemObject(program->up, host->pinned, host->mapped, 0, NULL, NULL);
+        api->clEnqueueUnmapMemObject(queue, host->pinned, host->mapped, 0, NULL, NULL);
     if (host->pinned != NULL) api->clReleaseMemObject(host->pinned);
     gp_pages_free(host->pages, host->bytes);
     *host = (gp_cl_host){0};
@@ -155,7 +154,7 @@ static gpuproc_status make_area(gp_cl_slot *slot, const gp_cl_operand *operand, 
                        (unsigned long long)bytes,
                        (unsigned long long)program->device->base.info.max_buffer_bytes);
     if (want || (operand->streamed && !unified)) {
-        GP_TRY(host_new(program, (size_t)host, &area->staging, err));
+        GP_TRY(gp_cl_host_new(program->device, program->up, (size_t)host, &area->staging, err));
         *staging = area->staging.data;
     }
     if (operand->streamed && !unified)
@@ -206,7 +205,8 @@ static gpuproc_status make_results(gp_cl_slot *slot, gpuproc_error *err)
     }
     size_t zero_at = round_up(slot->result_bytes, GP_CL_ZERO_BYTES);
     size_t uniform_at = zero_at + GP_CL_ZERO_BYTES;
-    GP_TRY(host_new(program, uniform_at + program->uniforms * sizeof(uint64_t), &slot->host, err));
+    GP_TRY(gp_cl_host_new(program->device, program->up,
+                          uniform_at + program->uniforms * sizeof(uint64_t), &slot->host, err));
     slot->uniform_host = (uint64_t *)(void *)((char *)slot->host.data + uniform_at);
     if (program->uniforms > 0)
         GP_TRY(make_buffer(program, CL_MEM_READ_ONLY, program->uniforms * sizeof(uint64_t),
@@ -302,7 +302,7 @@ void gp_cl_slot_reap(gp_cl_slot *slot)
 static void area_free(gp_device_program *program, gp_cl_area *area)
 {
     if (area->buffer != NULL) program->device->api->clReleaseMemObject(area->buffer);
-    host_free(program, &area->staging);
+    gp_cl_host_free(program->device, program->up, &area->staging);
 }
 
 static void release_buffers(gp_cl_slot *slot)
@@ -314,7 +314,7 @@ static void release_buffers(gp_cl_slot *slot)
     }
     if (slot->result != NULL) api->clReleaseMemObject(slot->result);
     if (slot->uniform != NULL) api->clReleaseMemObject(slot->uniform);
-    host_free(program, &slot->host);
+    gp_cl_host_free(program->device, program->up, &slot->host);
     for (size_t i = 0; slot->output != NULL && i < program->outputs; i++) {
         area_free(program, &slot->output[i]);
     }
