@@ -24,7 +24,8 @@ static const char *const explanation[GPUPROC_STAGES] = {
     [GPUPROC_STAGE_KERNEL] = "kernel",   [GPUPROC_STAGE_DOWNLOAD] = "download",
     [GPUPROC_STAGE_FOLD] = "in order",   [GPUPROC_STAGE_WRITE] = "write",
     [GPUPROC_STAGE_PROGRAM] = "compile", [GPUPROC_STAGE_SPOOL] = "keep a stream",
-    [GPUPROC_STAGE_COMMIT] = "sync to disk"};
+    [GPUPROC_STAGE_COMMIT] = "sync to disk",
+    [GPUPROC_STAGE_OPEN] = "plan, files"};
 
 typedef struct picture {
     const spans *s;
