@@ -33,6 +33,6 @@ int gpuproc_status_exit_code(gpuproc_status status)
 const char *gpuproc_stage_name(gpuproc_stage stage)
 {
     static const char *const names[GPUPROC_STAGES] = {"read",  "upload",  "kernel", "download", "fold",
-                                                      "write", "program", "spool",  "commit"};
+                                                      "write", "program", "spool",  "commit", "open"};
     return (unsigned)stage < GPUPROC_STAGES ? names[stage] : "?";
 }

@@ -89,7 +89,7 @@ static const char help_eval[] =
     "      --report         what each stage took: time, bytes, rate, what limits and how well\n"
     "                       the stages overlap; with --json it is in the object\n"
     "      --trace FILE     every read, kernel, write ... as trace events, for Perfetto\n"
-    "                       (ui.perfetto.dev) and chrome://tracing\n"
+    "                       (ui.perfetto.dev) and chrome://tracing; 262144 at most\n"
     "      --timeline FILE  the same as a picture, FILE.svg; '-': on the terminal\n"
     "  -v, --verbose        what was chosen and what it took, on standard error\n"
     "  -q, --quiet          no warnings, no progress\n"

@@ -8,15 +8,17 @@ static const char *const row_names[GPUPROC_STAGES] = {
     [GPUPROC_STAGE_KERNEL] = "compute", [GPUPROC_STAGE_DOWNLOAD] = "down",
     [GPUPROC_STAGE_FOLD] = "fold", [GPUPROC_STAGE_WRITE] = "disk out",
     [GPUPROC_STAGE_PROGRAM] = "program", [GPUPROC_STAGE_SPOOL] = "spool",
-    [GPUPROC_STAGE_COMMIT] = "commit"};
+    [GPUPROC_STAGE_COMMIT] = "commit",
+    [GPUPROC_STAGE_OPEN] = "open"};
 
 /* What is before the chunks stands above them. */
 static int place_of(gpuproc_stage stage)
 {
     static const int place[GPUPROC_STAGES] = {
-        [GPUPROC_STAGE_SPOOL] = 0, [GPUPROC_STAGE_PROGRAM] = 1, [GPUPROC_STAGE_READ] = 2,
-        [GPUPROC_STAGE_UPLOAD] = 3, [GPUPROC_STAGE_KERNEL] = 4, [GPUPROC_STAGE_DOWNLOAD] = 5,
-        [GPUPROC_STAGE_FOLD] = 6, [GPUPROC_STAGE_WRITE] = 7, [GPUPROC_STAGE_COMMIT] = 8};
+        [GPUPROC_STAGE_OPEN] = 0,     [GPUPROC_STAGE_SPOOL] = 1,  [GPUPROC_STAGE_PROGRAM] = 2,
+        [GPUPROC_STAGE_READ] = 3,     [GPUPROC_STAGE_UPLOAD] = 4, [GPUPROC_STAGE_KERNEL] = 5,
+        [GPUPROC_STAGE_DOWNLOAD] = 6, [GPUPROC_STAGE_FOLD] = 7,   [GPUPROC_STAGE_WRITE] = 8,
+        [GPUPROC_STAGE_COMMIT] = 9};
     return place[stage];
 }
 

@@ -24,7 +24,8 @@ static const char *const explanation[GPUPROC_STAGES] = {
     [GPUPROC_STAGE_KERNEL] = "kernel",   [GPUPROC_STAGE_DOWNLOAD] = "download",
     [GPUPROC_STAGE_FOLD] = "in order",   [GPUPROC_STAGE_WRITE] = "write",
     [GPUPROC_STAGE_PROGRAM] = "compile", [GPUPROC_STAGE_SPOOL] = "keep a stream",
-    [GPUPROC_STAGE_COMMIT] = "sync to disk"};
+    [GPUPROC_STAGE_COMMIT] = "sync to disk",
+    [GPUPROC_STAGE_OPEN] = "plan, files"};
 
 typedef struct picture {
     const spans *s;
@@ -178,6 +179,7 @@ static void put_legend(const picture *p, double y)
     uint64_t sum = 0;
     for (int i = 0; i < GPUPROC_STAGES; i++) sum += r->stage[i].busy_ns;
     double x = 20;
+    if (r->slots == 0) return; /* nothing went through in chunks */
     for (unsigned slot = 0; slot < r->slots && slot < COLORS; slot++, x += 62) {
         fprintf(out, "<rect class=\"c%u\" x=\"%.0f\" y=\"%.0f\" width=\"12\" height=\"12\" rx=\"2\"/>", slot, x, y - 11);
         fprintf(out, "<text class=\"s\" x=\"%.0f\" y=\"%.0f\">slot %u</text>\n", x + 17, y - 1, slot);

@@ -99,7 +99,7 @@ static void print_row(const spans *s, const span_row *row, cell *cells, int colu
     rate_text(moved, row->busy_ns, rate);
     term_hint("%-*.*s|%s|%4.0f %%%s%s%s", LABEL, LABEL, row->name, text, share, *rate ? " " : "", rate,
               spans_limits(s, row) ? " <" : "");
-    if (row->device_name != NULL) term_hint("%-*s %.60s", LABEL, "", row->device_name);
+    if (row->device_name != NULL) term_hint("%-*s  %.*s", LABEL, "", columns, row->device_name);
 }
 
 void timeline_print(const spans *s)

@@ -386,6 +386,7 @@ gpuproc_status gpuproc_submit(gpuproc_session *session, const char *expression,
     prepare_run(job, options);
     GP_TRY(find_linalg(job, err));
     GP_TRY(take_streams(job, inputs, err));
+    gp_run_trace(&job->run, GPUPROC_STAGE_OPEN, NULL, job->begin_ns, gp_now_ns(), 0, 0);
     begin_running(session);
     /* Signals are for the caller's threads; without them SIGXFSZ is a failing write here. */
     refused = gp_io_thread_start(&job->thread, loop, job);

@@ -100,7 +100,10 @@ void gp_pass_devices_free(gp_pass_run *p)
     pthread_mutex_lock(p->run->device_lock);
     for (size_t d = 0; d < p->devices; d++) {
         gp_pass_reads_free(&p->device[d]);
-        if (p->device[d].program != NULL) p->device[d].device->api->program_free(p->device[d].program);
+        if (p->device[d].program == NULL) continue;
+        uint64_t begin = gp_now_ns(); /* it may be kept for another time, which may take long */
+        p->device[d].device->api->program_free(p->device[d].program);
+        gp_run_trace(p->run, GPUPROC_STAGE_PROGRAM, p->device[d].device, begin, gp_now_ns(), 0, 0);
     }
     if (p->cpu_program != NULL) p->run->cpu->api->program_free(p->cpu_program);
     pthread_mutex_unlock(p->run->device_lock);

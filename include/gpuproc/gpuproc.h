@@ -493,11 +493,12 @@ typedef enum gpuproc_stage {
     GPUPROC_STAGE_DOWNLOAD = 3, /* from the device */
     GPUPROC_STAGE_FOLD = 4,     /* what goes in order, on the host */
     GPUPROC_STAGE_WRITE = 5,    /* to files and memory */
-    GPUPROC_STAGE_PROGRAM = 6,  /* getting a device's program, compiled or cached */
+    GPUPROC_STAGE_PROGRAM = 6,  /* getting a device's program, compiled or cached, and putting it away */
     GPUPROC_STAGE_SPOOL = 7,    /* keeping a stream that is needed more than once */
     GPUPROC_STAGE_COMMIT = 8,   /* making outputs safe and giving them their names */
+    GPUPROC_STAGE_OPEN = 9,     /* all that gpuproc_submit does: checking, planning, finding devices, opening */
 } gpuproc_stage;
-#define GPUPROC_STAGES 9
+#define GPUPROC_STAGES 10
 
 /* The name of a stage, "read"; "?" for a value out of range.
  * Ownership: static, never NULL. Threads: any. Errors: none. */
@@ -529,7 +530,7 @@ typedef struct gpuproc_report {
     double overlap;        /* the sum of all busy_ns / wall_ns: how many stages were under way, on average */
     uint64_t clock_error_ns; /* how wrong a span of a device may be placed, at most */
     uint64_t spans_dropped;  /* beyond trace_spans: counted in the stages, not kept */
-    uint64_t program_ns;   /* getting the device's program, compiled or cached */
+    uint64_t program_ns;   /* sum_ns of PROGRAM */
     bool program_cached;
     uint64_t memory_bytes; /* staging and block memory that was taken */
     uint64_t fallbacks;    /* chunks done again on the CPU */

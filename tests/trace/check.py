@@ -9,7 +9,7 @@ import sys
 import tempfile
 import xml.etree.ElementTree as ET
 
-STAGES = ["read", "upload", "kernel", "download", "fold", "write", "program", "spool", "commit"]
+STAGES = ["read", "upload", "kernel", "download", "fold", "write", "program", "spool", "commit", "open"]
 SVG = "{http://www.w3.org/2000/svg}"
 failures = []
 

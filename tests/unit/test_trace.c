@@ -385,6 +385,7 @@ static void stages_have_names(void **state)
     (void)state;
     assert_string_equal(gpuproc_stage_name(GPUPROC_STAGE_READ), "read");
     assert_string_equal(gpuproc_stage_name(GPUPROC_STAGE_COMMIT), "commit");
+    assert_string_equal(gpuproc_stage_name(GPUPROC_STAGE_OPEN), "open");
     assert_string_equal(gpuproc_stage_name((gpuproc_stage)GPUPROC_STAGES), "?");
     assert_string_equal(gpuproc_stage_name((gpuproc_stage)-1), "?");
     assert_int_equal(gpuproc_job_span_count(NULL), 0);
