@@ -37,7 +37,7 @@ static gp_row_cut cut_of(const gp_fold_spec *spec)
     uint64_t rows = (uint64_t)spec->shape.dim[0], n = (uint64_t)spec->shape.dim[1], tiles = tiles_of(n);
     gp_row_cut cut = {.rows = rows, .columns = n, .wide = gpuproc_dtype_bytes(spec->operand[0])};
     uint64_t least = n > TILE ? 2048 : 1024;
-    cut.height = gp_max_u64(gp_min_u64(gp_max_u64(BLOCK_ELEMENTS / gp_max_u64(n, 1), least), 16384), 1);
+    cut.height = gp_max_u64(gp_min_u64(gp_max_u64(BLOCK_ELEMENTS / gp_max_u64(n, 1), least), 4096), 1);
     cut.height = gp_max_u64(gp_min_u64(cut.height, rows), 1);
     cut.lanes = n <= 128 ? 16 : n <= TILE ? 8 : n <= 2 * TILE ? 2 : 1;
     cut.lanes = gp_max_u64(gp_min_u64(cut.lanes, gp_row_cut_blocks(&cut)), 1);
