@@ -75,10 +75,12 @@ typedef struct bench {
     int64_t size;
 } bench;
 
+static gp_linalg *linalg;
+
 static double once(const bench *b, const gp_workers *workers, const char *data, char *out)
 {
     gp_fold_spec spec = {.op = b->op, .operand = {b->operand}, .operands = 1, .shape = b->shape,
-                         .axes = b->axes, .size = b->size, .dtype = b->result};
+                         .axes = b->axes, .size = b->size, .dtype = b->result, .linalg = linalg};
     for (int d = 0; d < b->shape.ndim; d++) {
         if (gp_op_info_of(b->op)->reduction && (b->axes >> d & 1) != 0) continue;
         int64_t length = b->shape.dim[d];
@@ -139,6 +141,10 @@ static const bench benches[] = {
     {"winsum f4 (64Mi) 5", GP_OP_WINSUM, F4, F4, {1, {67108864}}, 1, 5},
     {"winsum f8 (32Mi) 1000", GP_OP_WINSUM, F8, F8, {1, {33554432}}, 1, 1000},
     {"winmax f4 (64Mi) 1000", GP_OP_WINMAX, F4, F4, {1, {67108864}}, 1, 1000},
+    {"gram f4 (1Mi,64)", GP_OP_GRAM, F4, F4, {2, {1048576, 64}}, 0, 0},
+    {"gram f8 (32768,1024)", GP_OP_GRAM, F8, F8, {2, {32768, 1024}}, 0, 0},
+    {"qrr f4 (1Mi,64)", GP_OP_QRR, F4, F4, {2, {1048576, 64}}, 0, 0},
+    {"lstsq f8 (2Mi,16)", GP_OP_LSTSQ, F8, F8, {2, {2097152, 16}}, 0, 1},
     {"winsum f4 (65536,1024) 0 1000", GP_OP_WINSUM, F4, F4, {2, {65536, 1024}}, 1, 1000},
 };
 
@@ -152,6 +158,8 @@ int main(int argc, char **argv)
     if (data == NULL || out == NULL || threads < 1 || threads > 64) return 1;
     for (size_t i = 0; i < bytes / 4; i++) data[i] = (float)(i * 2654435761u % 1000) * 0.001f;
     memset(out, 1, bytes + PIECE);
+
+    if (gp_linalg_open(&linalg, NULL) != GPUPROC_OK) return 1;
 
     pthread_t thread[64];
     gp_workers workers = {.count = threads, .each = each};
@@ -182,6 +190,7 @@ int main(int argc, char **argv)
     crew.job = NULL;
     if (threads > 1) pthread_barrier_wait(&crew.begin);
     for (unsigned i = 1; i < threads; i++) pthread_join(thread[i], NULL);
+    gp_linalg_close(linalg);
     free(data);
     free(out);
     return 0;
