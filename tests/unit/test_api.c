@@ -394,6 +394,15 @@ static void nothing_given(void **state)
     REFUSED(gpuproc_array_info_get(x, NULL, NULL));
     REFUSED(gpuproc_device_info_get(NULL, 0, &device, NULL));
     REFUSED(gpuproc_device_info_get(s, 0, NULL, NULL));
+    gpuproc_tune_options tune = {0};
+    gpuproc_tune_result tuned = {0};
+    REFUSED(gpuproc_session_tune(s, NULL, NULL, NULL));
+    REFUSED(gpuproc_session_tune(s, NULL, &tuned, NULL));
+    tuned.struct_size = sizeof tuned;
+    REFUSED(gpuproc_session_tune(NULL, NULL, &tuned, NULL));
+    REFUSED(gpuproc_session_tune(s, &tune, &tuned, NULL));
+    tune = (gpuproc_tune_options){.struct_size = sizeof tune, .device = "cpu"};
+    assert_int_equal(gpuproc_session_tune(s, &tune, &tuned, NULL), GPUPROC_UNSUPPORTED);
     REFUSED(gpuproc_dtype_parse(NULL, &dtype, NULL, NULL));
     REFUSED(gpuproc_dtype_parse("f4", NULL, NULL, NULL));
     assert_null(a);
