@@ -192,7 +192,8 @@
  * QRR: the R of a QR decomposition, streamed (TSQR); (n, n), zeros below, rows of zeros where m < n.
  * LSTSQ: of [A | b], `size` columns of b, `ddof` rcond (< 0: NumPy's default; what is no proper fraction is eps);
  *   streamed (TSQR): flat x (k, size), residuals (size), rank (1), singular values (k), with k = n - size. The residuals
- *   are NaN where NumPy has none (m <= k, or rank < k), singular values beyond min(m, k) are 0.
+ *   are NaN where NumPy has none (m <= k, or rank < k), and those of columns of b behind one with NaN; singular values
+ *   beyond min(m, k) are 0.
  * SOLVE, of [a | b]: x, (n - m columns). INV. CHOLESKY: the lower one. DET: (); SLOGDET: sign, then log.
  * EIGH: w (n), then v (n, n). SVD: u (m, k), s (k), vh (k, n), k = min(m, n). QR: q (m, k), r (k, n). */
 #define GP_OPS_MATRIX_FOLD(X) \

@@ -230,7 +230,8 @@ gpuproc_status gp_lapack_check(const gp_linalg *linalg, gp_op op, gp_dtype dtype
     if (there && own != NULL) there = gp_lapack_routine(linalg, dtype, own) != NULL;
     if (!there)
         return gp_fail(err, GPUPROC_UNSUPPORTED,
-                       "%s() needs LAPACK: no OpenBLAS that has it was found (its library is libopenblas.so.0)", name);
+                       "%s() needs LAPACK, which is looked for in OpenBLAS (libopenblas.so.0): linear algebra is %s here", name,
+                       linalg != NULL ? gp_linalg_name(linalg) : "not open");
     gp_lapack_scratch s;
     gp_lapack_lay(op, dtype, m, n, size, NULL, &s);
     if (plus(m, n) > INT_MAX || s.lwork > INT_MAX || s.lrwork > INT_MAX || s.liwork > INT_MAX)
