@@ -248,7 +248,7 @@ def check(case, options, folder):
                 got = complex(told.replace("(", "").replace(")", "")) if w.dtype.kind == "c" else {"True": 1, "False": 0}.get(told, None)
                 if got is None:
                     got = int(told) if w.dtype.kind in "iu" else float(told)
-                good = np.isclose(complex(got), complex(w), rtol=1e-3 if w.dtype == np.float16 else 1e-5) if n in case.near or (w.dtype.kind in 'fc' and abs(w) >= 2 ** 24) else (
+                good = np.isclose(complex(got), complex(w), rtol=1e-3) if n in case.near or (w.dtype.kind in 'fc' and abs(w) >= 2 ** 24) else (
                     got == w or (w.dtype.kind == "f" and np.dtype(w.dtype).type(got) == w))
                 if not good and not (got != got and w != w):
                     return f"{n}: {told}, not {w}", argv
