@@ -183,6 +183,7 @@ static gpuproc_status choose_with_devices(gp_pass_run *p, size_t products, uint6
 static uint64_t whole_rows(const gp_pass_run *p, uint64_t rows, uint64_t columns)
 {
     uint64_t unit = GP_BLOCK / greatest_common(columns, GP_BLOCK);
+    if (rows >= p->pass->count / columns) return gp_ceil_div(p->pass->count, GP_BLOCK) * GP_BLOCK;
     return gp_min_u64(gp_max_u64(rows / unit, 1) * unit * columns, gp_ceil_div(p->pass->count, GP_BLOCK) * GP_BLOCK);
 }
 
@@ -253,7 +254,13 @@ gpuproc_status gp_pass_products_open(gp_pass_run *p, gpuproc_error *err)
                                   .log_ctx = run};
     gp_cpu_device_workers(run->cpu, &options.workers);
     for (size_t d = 0; d < run->devices; d++) options.cpu = options.cpu || run->device[d] == run->cpu;
-    options.cpu = options.cpu || p->multipliers == 0;
+    bool none = p->multipliers == 0 && !options.cpu;
+    if (none && run->no_fallback)
+        return gp_fail(err, GPUPROC_DEVICE_UNSUPPORTED, "%s has no library for matrices: CLBlast was not found",
+                       run->device[0]->info.name);
+    if (none && run->device[0]->matrix == NULL)
+        gp_run_log(run, GPUPROC_LOG_INFO, "%s has no library for matrices: the CPU multiplies", run->device[0]->info.name);
+    options.cpu = options.cpu || none;
     options.device = p->multiplier;
     options.devices = p->multipliers;
     options.sharing = (unsigned)p->products;
