@@ -273,10 +273,9 @@ bool gp_pass_read_held(gp_pass_slot *slot)
     return slot->for_cpu;
 }
 
-/* What it read itself is counted when the pass ends. */
+/* The product tells itself what was read and multiplied for it. */
 static bool product_ended(gp_pass_slot *slot, const gp_pass_read *r, const gp_read *read)
 {
-    gp_pass_trace_moved(slot, (gp_span){read->begin_ns, read->end_ns}, 0, 0);
     if (read->status != GPUPROC_OK) gp_pass_keep_error(slot->pass, &read->error);
     else set_inputs(slot, r, read->data);
     return read->status == GPUPROC_OK;

@@ -267,6 +267,7 @@ static void handle(gp_pass_run *p, gp_operation *op)
 {
     gp_pass_slot *slot = op->slot;
     bool ok = true;
+    gp_pass_products_trace(p);
     switch (op->kind) {
     case GP_OPERATION_READ: ok = gp_pass_read_ended(slot, op); break;
     case GP_OPERATION_WRITE: ok = gp_pass_write_ended(slot, op); break;
