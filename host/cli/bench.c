@@ -12,6 +12,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#define GIVEN_ROOM (UINT64_C(8) << 20) /* elements with which the machine's limits are measured */
+#define GIVEN_FILE (UINT64_C(1) << 30) /* bytes of a file that are read to learn its rate */
 
 const char *bench_compiler(void)
 {
@@ -41,7 +45,7 @@ static bool make_files(bench *b, bench_lab *lab)
     }
     if (largest == 0 || interrupt_exit_code() != 0) return true;
     if (!bench_lab_file(lab, 0, largest, path)) return false;
-    bench_measure_files(b, path, largest * sizeof(float));
+    bench_measure_files(b, path, largest * sizeof(float), true);
     return true;
 }
 
@@ -104,12 +108,19 @@ static int run_given(bench *b, const bench_options *o, double until)
         *c = given;
         b->given = c; /* rows point to it */
         c = NULL;
-        code = bench_plan_given(b, b->given, elements, bytes) && bench_lab_open(&lab, b, 0) ? 0 : EXIT_FAILED;
+        code = bench_plan_given(b, b->given, elements, bytes) && bench_lab_open(&lab, b, GIVEN_ROOM) ? 0 : EXIT_FAILED;
         lab.given = o->inputs;
         lab.given_count = o->input_count;
     }
     if (code == 0) code = look_at_expression(&lab, &b->rows[0], o->expression);
-    if (code == 0) code = bench_run(b, &lab, &o->plan, until);
+    if (code == 0) {
+        bench_measure_limits(b, &lab);
+        struct stat s;
+        const char *path = o->input_count > 0 ? o->inputs[0].path : "";
+        if (stat(path, &s) == 0 && S_ISREG(s.st_mode) && s.st_size > 0)
+            bench_measure_files(b, path, (uint64_t)s.st_size < GIVEN_FILE ? (uint64_t)s.st_size : GIVEN_FILE, false);
+        code = bench_run(b, &lab, &o->plan, until);
+    }
     free(c);
     bench_lab_close(&lab);
     return code;

@@ -4,11 +4,13 @@
 #define BENCH_H
 
 #include "bench_stats.h"
+#include "values.h"
 
 #include <gpuproc/gpuproc.h>
 #include <stdio.h>
 
 #define BENCH_SIZES 3
+#define BENCH_ROUNDS 16
 #define BENCH_SCHEMA "gpuproc-bench-1"
 
 /* Where a case's inputs are, and of which shape. */
@@ -32,7 +34,8 @@ typedef struct bench_case {
     unsigned inputs;       /* 1: x, 2: x and y */
     bool array;            /* the result is an array: in memory, or in a file where the data is */
     double flops;          /* per element; of square matrices per element and row */
-    double ulp;            /* by which an OpenCL device may differ: units in the last place; 0: the same bits */
+    double ulp;            /* by which an OpenCL device may differ: units in the last place; 0: the same bits;
+                            * -1: one for each of the terms of a square matrix's products */
     uint64_t size[BENCH_SIZES], quick; /* elements; 0: none */
     uint64_t memory_bytes; /* of the job; 0: its own choice */
 } bench_case;
@@ -53,8 +56,9 @@ typedef struct bench_row {
     uint64_t elements;
     uint64_t bytes_in, bytes_out; /* the least that must be read and written */
     double flops;
-    double *seconds; /* in order */
+    double *seconds; /* as they came; the second half is for putting them into order */
     size_t count, room;
+    size_t end[BENCH_ROUNDS], rounds; /* the k-th round's times are those before seconds[end[k]] */
     bench_summary summary;
     double prepared; /* seconds of the run that does not count */
     const char *limit; /* of the machine, which applies: "memory read" */
@@ -147,9 +151,14 @@ void bench_print_text(const bench *b, FILE *out);
 void bench_print_markdown(const bench *b, FILE *out);
 void bench_print_csv(const bench *b, FILE *out);
 void bench_print_html(const bench *b, FILE *out);
-void bench_print_svg_roofline(const bench *b, FILE *out);
-void bench_print_svg_scaling(const bench *b, FILE *out);
-void bench_print_svg_bars(const bench *b, FILE *out);
-void bench_print_svg_sizes(const bench *b, FILE *out);
+
+/* The table of rows: the text of each column, "" where there is none. */
+#define BENCH_COLUMNS_SHOWN 8
+#define BENCH_SPREAD_TEXT                                                                                              \
+    "Times are medians; the spread is half the middle half's width over the median, or half the width between the "    \
+    "medians of the rounds where that is more."
+const char *bench_column_title(size_t column);
+bool bench_column_left(size_t column); /* text goes left, numbers right */
+void bench_cells(const bench_row *r, char cell[BENCH_COLUMNS_SHOWN][VALUE_TEXT]);
 
 #endif

@@ -93,7 +93,9 @@ static bool add_break_even(bench *b, const bench_row *row)
     double size[2] = {pow((double)smaller->elements, power), pow((double)row->elements, power)};
     double first[2] = {a->summary.median, z->summary.median}, second[2] = {smaller->summary.median, row->summary.median};
     *f = (bench_finding){.kind = BENCH_BREAK_EVEN, .row = row, .against = z,
-                         .ratio = z->summary.median / row->summary.median};
+                         .ratio = z->summary.median / row->summary.median,
+                         .beyond_noise = bench_compare_times(z->summary.median, z->summary.spread, row->summary.median,
+                                                             row->summary.spread) != BENCH_SAME};
     f->where = bench_break_even(size, first, second, &f->elements);
     f->elements = f->where == BENCH_FROM || f->where == BENCH_UP_TO ? pow(f->elements, 1 / power) : 0;
     return true;
@@ -139,10 +141,10 @@ void bench_finding_text(const bench_finding *f, char *out, size_t room)
         break;
     case BENCH_BREAK_EVEN:
         switch (f->where) {
-        case BENCH_NEVER: snprintf(out, room, "never"); break;
-        case BENCH_ALWAYS: snprintf(out, room, "at every size"); break;
-        case BENCH_FROM: snprintf(out, room, "from %s elements on", count_text(f->elements, n)); break;
-        case BENCH_UP_TO: snprintf(out, room, "up to %s elements", count_text(f->elements, n)); break;
+        case BENCH_NEVER: snprintf(out, room, "never%s", noise); break;
+        case BENCH_ALWAYS: snprintf(out, room, "at every size%s", noise); break;
+        case BENCH_FROM: snprintf(out, room, "from %s elements on%s", count_text(f->elements, n), noise); break;
+        case BENCH_UP_TO: snprintf(out, room, "up to %s elements%s", count_text(f->elements, n), noise); break;
         }
         break;
     }

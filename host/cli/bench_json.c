@@ -117,7 +117,7 @@ static json_object *finding_json(const bench_finding *f)
     json_add_string(o, "config", f->row->config->name);
     json_add_string(o, "against", f->against->config->name);
     add_number(o, "ratio", f->ratio);
-    if (f->kind != BENCH_BREAK_EVEN) json_add_bool(o, "beyond_noise", f->beyond_noise);
+    json_add_bool(o, "beyond_noise", f->beyond_noise);
     if (f->kind == BENCH_SCALING) {
         add_number(o, "serial_fraction", f->amdahl.serial);
         add_number(o, "most", f->amdahl.most);

@@ -16,6 +16,7 @@
 
 #define MOST_THREADS 256u
 #define ROUNDS 5
+#define LEAST_COLD (8u << 20) /* bytes of a file whose reading tells of the disk */
 #define SLICE 0.03 /* seconds of one round */
 
 typedef enum kind { READ, COPY, FLOPS, FILE_READ } kind;
@@ -210,10 +211,10 @@ void bench_measure_limits(bench *b, const bench_lab *lab)
     l->flops_one = best_rate((part){.kind = FLOPS}, 1);
 }
 
-void bench_measure_files(bench *b, const char *path, uint64_t bytes)
+void bench_measure_files(bench *b, const char *path, uint64_t bytes, bool own)
 {
     part like = {.kind = FILE_READ, .path = path, .bytes = (size_t)bytes, .times = 1};
-    if (bench_drop(path)) b->limits.cold = rate(&like, b->machine.cores < 4 ? 4 : b->machine.cores);
+    if (own && bytes >= LEAST_COLD && bench_drop(path)) b->limits.cold = rate(&like, b->machine.cores < 4 ? 4 : b->machine.cores);
     bench_warm(path);
     b->limits.cached = best_rate(like, b->machine.cores);
 }
@@ -235,12 +236,12 @@ void bench_apply_limits(bench *b)
         bench_row *r = &b->rows[i];
         double moved = (double)bench_moved(r), least = 0, rate_of = 0;
         int level = memory_level(l, bench_moved(r));
-        if (r->summary.count == 0 || r->c->data == BENCH_SMALL) continue;
+        if (r->summary.count == 0 || r->note[0] != '\0' || r->c->data == BENCH_SMALL) continue;
         switch (r->c->data) {
+        case BENCH_GIVEN:
         case BENCH_CACHED: rate_of = l->cached; r->limit = "cached file"; break;
         case BENCH_COLD: rate_of = l->cold; r->limit = "disk"; break;
-        case BENCH_GENERATED:
-        case BENCH_GIVEN: break; /* what the function, or the user's disk, gives is not known */
+        case BENCH_GENERATED: break; /* what the function gives is not known */
         default:
             rate_of = r->bytes_out * 8 < r->bytes_in ? l->memory[level].read : l->memory[level].copy;
             r->limit = r->bytes_out * 8 < r->bytes_in ? "memory read" : "memory copy";

@@ -6,7 +6,7 @@
 
 /* Memory and arithmetic, about two seconds. */
 void bench_measure_limits(bench *b, const bench_lab *lab);
-/* Of a file that has been written: cold, where its pages can be dropped, then cached. */
-void bench_measure_files(bench *b, const char *path, uint64_t bytes);
+/* Of a file: cold, where it is its `own` and its pages can be dropped, then cached. */
+void bench_measure_files(bench *b, const char *path, uint64_t bytes, bool own);
 
 #endif

@@ -8,11 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEAST_TIMES 5
-#define FEWEST_TIMES 3 /* when there is no more time */
-#define MOST_TIMES 200
-#define STEADY 0.01    /* a spread that needs no more times */
-#define ROUNDS 4       /* over which a row's share is spread, so that it sees more than one moment */
+#define LEAST_TIMES 5   /* of a round, where there is time */
+#define FEWEST_TIMES 3  /* of a row, where there is none */
+#define LONG_TIME 0.01  /* of the time that one run takes: then the first is enough */
+#define MOST_TIMES 1000 /* of a round */
+#define STEADY 0.01     /* a spread that needs no more times */
+#define ROUNDS 4        /* over which a row's share is spread, so that it sees more than one moment */
 #define PREPARING 0.5  /* of the time, until devices that need long for it are left out */
 #define MEASURING 0.3  /* of the time, which is taken even where preparing took more */
 #define HUGE_SHARE 0.08 /* of the time that one run may take where nothing is stored */
@@ -53,7 +54,7 @@ static void size_row(bench_row *r)
     r->flops = r->c->flops * n * (r->c->data == BENCH_SQUARE ? side : 1);
     if (r->c->data == BENCH_SMALL) r->flops *= BENCH_BATCH;
     r->allowed = 0;
-    if (r->config->opencl) r->allowed = r->c->ulp >= 0 ? r->c->ulp : r->c->data == BENCH_SQUARE ? side : 16;
+    if (r->config->opencl) r->allowed = r->c->ulp >= 0 ? r->c->ulp : side;
 }
 
 /* Thread numbers in between, and --sync, are worth their time at the largest size only. */
@@ -149,7 +150,7 @@ static bool add_time(bench_row *r, double seconds)
 {
     if (r->count == r->room) {
         size_t room = r->room * 2 + 16;
-        double *more = realloc(r->seconds, room * sizeof *more);
+        double *more = realloc(r->seconds, 2 * room * sizeof *more);
         if (more == NULL) return false;
         r->seconds = more;
         r->room = room;
@@ -173,7 +174,7 @@ static void give_up(bench *b, bench_row *r, const char *why)
 {
     snprintf(r->note, sizeof r->note, "%.250s", why);
     r->count = 0;
-    bench_note(b, "%s, %" PRIu64 " elements, %s: %.150s", r->c->name, r->elements, r->config->name, why);
+    bench_note(b, "%s, %s: %.150s", r->c->name, r->config->name, why);
 }
 
 static void compare(bench *b, bench_row *r, const bench_result *got, const bench_result *want)
@@ -212,7 +213,7 @@ static bool prepare(bench *b, bench_lab *lab, bench_row *r, bench_result *refere
         r->bytes_out = got.data != NULL ? got.count * gpuproc_dtype_bytes(got.dtype) : 0;
     if (r->c->data == BENCH_SMALL) r->bytes_out *= BENCH_BATCH;
     if (r->config->opencl && strstr(report.device, r->config->device) == NULL)
-        give_up(b, r, "not possible on this device: the CPU did it");
+        give_up(b, r, "not possible on this device, the CPU does it");
     else if (report.fallbacks > 0)
         bench_note(b, "%s, %s: %" PRIu64 " chunks were done again on the CPU", r->c->name, r->config->name, report.fallbacks);
     if (is_reference) {
@@ -225,15 +226,17 @@ static bool prepare(bench *b, bench_lab *lab, bench_row *r, bench_result *refere
     return true;
 }
 
-static bool has_enough(const bench_row *r)
+static bool is_steady(const bench_row *r)
 {
-    return r->count >= MOST_TIMES || (r->count >= LEAST_TIMES && r->summary.spread <= STEADY);
+    return r->rounds >= BENCH_ROUNDS || (r->rounds >= ROUNDS && r->summary.spread <= STEADY);
 }
 
-/* Times of one row for `share` seconds, one at least. */
+/* A round of one row: `share` seconds, one time at least. */
 static int take_times(bench *b, bench_lab *lab, bench_row *r, double share)
 {
     double until = bench_now() + share;
+    size_t first = r->count, count = 0;
+    double spread = 1;
     do {
         double seconds;
         gpuproc_error err = {0};
@@ -246,16 +249,23 @@ static int take_times(bench *b, bench_lab *lab, bench_row *r, double share)
             term_error("out of memory");
             return EXIT_FAILED;
         }
-        r->summary = bench_summarise(r->seconds, r->count);
-    } while (!has_enough(r) && bench_now() < until && interrupt_exit_code() == 0);
+        count = r->count - first;
+        if (count >= LEAST_TIMES && count % LEAST_TIMES == 0) {
+            memcpy(r->seconds + r->room, r->seconds + first, count * sizeof *r->seconds);
+            spread = bench_summarise(r->seconds + r->room, count).spread;
+        }
+    } while (spread > STEADY && count < MOST_TIMES && bench_now() < until && interrupt_exit_code() == 0);
+    r->end[r->rounds++] = r->count;
+    r->summary = bench_summarise_rounds(r->seconds, r->end, r->rounds, r->seconds + r->room);
     return 0;
 }
 
-static bool is_active(const bench *b, const bench_row *r, double now, double until)
+static bool is_active(const bench *b, const bench_plan *plan, const bench_row *r, double now, double until)
 {
+    bool few = r->count < (r->summary.median > LONG_TIME * plan->seconds ? 1 : FEWEST_TIMES);
     if (r->note[0] != '\0' || is_beyond(b, r)) return false;
-    if (r->count < FEWEST_TIMES) return true;
-    return !has_enough(r) && now < until;
+    if (few && r->rounds < BENCH_ROUNDS) return true;
+    return !is_steady(r) && now < until;
 }
 
 static void show(const bench_plan *plan, const bench_row *r, double begin, double until)
@@ -310,12 +320,12 @@ int bench_run(bench *b, bench_lab *lab, const bench_plan *plan, double until)
     for (unsigned round = 0; code == 0 && interrupt_exit_code() == 0; round++) {
         size_t active = 0;
         double now = bench_now();
-        for (size_t i = 0; i < b->row_count; i++) active += is_active(b, &b->rows[i], now, until);
+        for (size_t i = 0; i < b->row_count; i++) active += is_active(b, plan, &b->rows[i], now, until);
         if (active == 0) break;
         unsigned left = round + 1 < ROUNDS ? ROUNDS - round : 1;
         double share = now < until ? (until - now) / (double)active / left : 0;
         for (size_t i = 0; i < b->row_count && code == 0 && interrupt_exit_code() == 0; i++) {
-            if (!is_active(b, &b->rows[i], bench_now(), until)) continue;
+            if (!is_active(b, plan, &b->rows[i], bench_now(), until)) continue;
             show(plan, &b->rows[i], begin, until);
             code = take_times(b, lab, &b->rows[i], share);
         }

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int ascending(const void *a, const void *b)
 {
@@ -30,6 +31,23 @@ bench_summary bench_summarise(double *seconds, size_t count)
     double low = count < 4 ? s.least : quantile(seconds, count, 0.25);
     double high = count < 4 ? s.most : quantile(seconds, count, 0.75);
     if (s.median > 0) s.spread = (high - low) / 2 / s.median;
+    return s;
+}
+
+bench_summary bench_summarise_rounds(const double *seconds, const size_t *end, size_t rounds, double *scratch)
+{
+    double low = INFINITY, high = 0;
+    for (size_t k = 0, begin = 0; k < rounds; begin = end[k++]) {
+        if (end[k] == begin) continue;
+        memcpy(scratch, seconds + begin, (end[k] - begin) * sizeof *scratch);
+        double median = bench_summarise(scratch, end[k] - begin).median;
+        low = fmin(low, median);
+        high = fmax(high, median);
+    }
+    size_t count = rounds > 0 ? end[rounds - 1] : 0;
+    if (count > 0) memcpy(scratch, seconds, count * sizeof *scratch);
+    bench_summary s = bench_summarise(scratch, count);
+    if (s.median > 0) s.spread = fmax(s.spread, (high - low) / 2 / s.median);
     return s;
 }
 

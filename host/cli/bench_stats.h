@@ -15,6 +15,11 @@ typedef struct bench_summary {
 /* `seconds` is put into order. All zero where there are none. */
 bench_summary bench_summarise(double *seconds, size_t count);
 
+/* Times that were taken in several rounds, the k-th up to seconds[end[k]]. A machine is calm or busy for minutes,
+ * which the times of one round do not show: the spread is half the width between the rounds' medians over the
+ * median of all, where that is more. `scratch` is as long as `seconds`. */
+bench_summary bench_summarise_rounds(const double *seconds, const size_t *end, size_t rounds, double *scratch);
+
 /* How far apart two medians are beyond their noise. */
 typedef enum bench_change { BENCH_SAME, BENCH_FASTER, BENCH_SLOWER } bench_change;
 

@@ -7,10 +7,12 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const headings[] = {"case", "elements", "how", "median", "spread", "rate", "of limit", "difference"};
-#define COLUMNS (sizeof headings / sizeof *headings)
+#define COLUMNS ((size_t)BENCH_COLUMNS_SHOWN)
+static const char *const headings[COLUMNS] = {"case", "elements", "how", "median", "spread", "rate", "of limit", "difference"};
 
-static void cells_of(const bench_row *r, char cell[COLUMNS][VALUE_TEXT])
+const char *bench_column_title(size_t column) { return headings[column]; }
+
+void bench_cells(const bench_row *r, char cell[COLUMNS][VALUE_TEXT])
 {
     char text[VALUE_TEXT];
     for (size_t i = 0; i < COLUMNS; i++) cell[i][0] = '\0';
@@ -34,8 +36,7 @@ static void cells_of(const bench_row *r, char cell[COLUMNS][VALUE_TEXT])
     else if (r->compared) snprintf(cell[7], VALUE_TEXT, "%.2g of %.3g units", r->difference, r->allowed);
 }
 
-/* Text goes left, numbers right. */
-static bool left(size_t column) { return column == 0 || column == 2 || column == 6 || column == 7; }
+bool bench_column_left(size_t column) { return column == 0 || column == 2 || column == 6 || column == 7; }
 
 static void put_limits(const bench *b, FILE *out, const char *bullet)
 {
@@ -109,7 +110,7 @@ void bench_print_text(const bench *b, FILE *out)
     size_t width[COLUMNS];
     for (size_t k = 0; k < COLUMNS; k++) width[k] = strlen(headings[k]);
     for (size_t i = 0; i < b->row_count; i++) {
-        cells_of(&b->rows[i], cell);
+        bench_cells(&b->rows[i], cell);
         for (size_t k = 0; k < COLUMNS; k++) width[k] = strlen(cell[k]) > width[k] ? strlen(cell[k]) : width[k];
     }
     put_machine(b, out, "");
@@ -120,16 +121,16 @@ void bench_print_text(const bench *b, FILE *out)
         const bench_row *r = &b->rows[i];
         if (i == 0) fputc('\n', out);
         for (size_t k = 0; k < COLUMNS && i == 0; k++)
-            fprintf(out, left(k) ? "%-*s%s" : "%*s%s", k + 1 < COLUMNS ? (int)width[k] : 0, headings[k], k + 1 < COLUMNS ? "  " : "\n");
+            fprintf(out, bench_column_left(k) ? "%-*s%s" : "%*s%s", k + 1 < COLUMNS ? (int)width[k] : 0, headings[k], k + 1 < COLUMNS ? "  " : "\n");
         if (r->c != before) fprintf(out, "\n%s: %s, %s\n", r->c->group, r->c->expression, bench_where(r->c->data));
         before = r->c;
-        cells_of(r, cell);
+        bench_cells(r, cell);
         for (size_t k = 0; k < COLUMNS; k++)
-            fprintf(out, left(k) ? "%-*s%s" : "%*s%s", k + 1 < COLUMNS ? (int)width[k] : 0, cell[k], k + 1 < COLUMNS ? "  " : "\n");
+            fprintf(out, bench_column_left(k) ? "%-*s%s" : "%*s%s", k + 1 < COLUMNS ? (int)width[k] : 0, cell[k], k + 1 < COLUMNS ? "  " : "\n");
     }
     put_findings(b, out, "", "  ", "\n");
     put_notes(b, out, "", "  ", "\n");
-    fputs("\nTimes are medians; the spread is half the middle half's width over the median.\n", out);
+    fputs("\n" BENCH_SPREAD_TEXT "\n", out);
 }
 
 void bench_print_markdown(const bench *b, FILE *out)
@@ -142,16 +143,16 @@ void bench_print_markdown(const bench *b, FILE *out)
     fputs("\n## Times\n\n", out);
     for (size_t k = 0; k < COLUMNS; k++) fprintf(out, "| %s ", headings[k]);
     fputs("|\n", out);
-    for (size_t k = 0; k < COLUMNS; k++) fputs(left(k) ? "|:--" : "|--:", out);
+    for (size_t k = 0; k < COLUMNS; k++) fputs(bench_column_left(k) ? "|:--" : "|--:", out);
     fputs("|\n", out);
     for (size_t i = 0; i < b->row_count; i++) {
-        cells_of(&b->rows[i], cell);
+        bench_cells(&b->rows[i], cell);
         for (size_t k = 0; k < COLUMNS; k++) fprintf(out, "| %s ", cell[k]);
         fputs("|\n", out);
     }
     put_findings(b, out, "## ", "* ", "\n\n");
     put_notes(b, out, "## ", "* ", "\n\n");
-    fputs("\nTimes are medians; the spread is half the middle half's width over the median.\n", out);
+    fputs("\n" BENCH_SPREAD_TEXT "\n", out);
 }
 
 /* A field with what would end it in quotes. */
