@@ -131,6 +131,11 @@ static bool keeps_other_columns(const gp_product *p, const gp_product_job *now, 
     return p->kept != NULL && now != NULL && (now->column != next->column || now->width != next->width);
 }
 
+static gpuproc_status cancelled(gpuproc_error *err)
+{
+    return gp_fail(err, GPUPROC_CANCELLED, "cancelled while matrices were multiplied");
+}
+
 /* Whether this one is to do it. What a device failed to do is the CPU's, and all is where no device is left. */
 static bool is_for(const multiplier *m, const gp_product_job *job)
 {
@@ -164,6 +169,7 @@ static gp_product_job *take_job(multiplier *m, const gp_product_job *now)
         job->status = p->failure;
         job->error = p->failure_error;
     }
+    if (job != NULL && p->cancelled && job->status == GPUPROC_OK) job->status = cancelled(&job->error);
     pthread_mutex_unlock(&p->lock);
     if (job != NULL && p->kept != NULL) gp_kept_enter(p->kept, job->column, job->width);
     return job;
@@ -311,8 +317,7 @@ static void do_step(multiplier *m, const gp_product_step *step, unsigned which)
     uint64_t begin = gp_now_ns();
     job->read->bytes += m->panels.bytes_read - read;
     pthread_mutex_lock(&p->lock);
-    if (st == GPUPROC_OK && p->cancelled)
-        st = gp_fail(&err, GPUPROC_CANCELLED, "cancelled while matrices were multiplied");
+    if (st == GPUPROC_OK && p->cancelled) st = cancelled(&err);
     pthread_mutex_unlock(&p->lock);
     bool multiplies = st == GPUPROC_OK && job->status == GPUPROC_OK;
     if (multiplies) st = (m->on.device != NULL ? multiply_there : multiply)(m, step, which, &err);

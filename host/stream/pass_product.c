@@ -44,12 +44,19 @@ static uint64_t bytes_to_bring(const gp_pass_run *p, const gp_plan_stored *store
     return sum;
 }
 
+static unsigned devices_of(const gp_run *run)
+{
+    unsigned count = 0;
+    for (size_t d = 0; d < run->devices; d++) count += run->device[d] != run->cpu && run->device[d]->matrix != NULL;
+    return count;
+}
+
 static bool tile(const gp_pass_run *p, const gp_plan_stored *stored, uint64_t budget, uint64_t element,
                  unsigned slots, gp_product_tiling *tiling, uint64_t *least)
 {
     uint64_t bring = bytes_to_bring(p, stored);
     gp_product_need need = {.budget = budget, .tile_bytes = element * slots, .whole = bring <= budget / 2,
-                            .strips = p->plan_pass->columns != 0};
+                            .strips = p->plan_pass->columns != 0, .devices = devices_of(p->run)};
     if (need.whole) need.budget -= bring;
     if (need.whole && gp_product_tile(&stored->spec, &need, tiling, least)) return true;
     need.whole = false;
@@ -78,8 +85,8 @@ static uint64_t element_bytes(gp_slot_bytes_fn slot_bytes, void *ctx)
 /* How many multiply at once, beside the slot that is being written. */
 static unsigned multipliers(const gp_run *run)
 {
-    unsigned count = 0;
-    for (size_t d = 0; d < run->devices; d++) count += run->device[d] == run->cpu || run->device[d]->matrix != NULL;
+    unsigned count = devices_of(run);
+    for (size_t d = 0; d < run->devices; d++) count += run->device[d] == run->cpu;
     return count > 0 ? count : 1;
 }
 
