@@ -109,4 +109,20 @@ void progress_tune(const gpuproc_tune_progress *p, progress_mode mode)
     term_progress(line);
 }
 
+void progress_calibrate(const gpuproc_calibrate_progress *p, progress_mode mode)
+{
+    if (mode == PROGRESS_JSON) {
+        fprintf(stderr, "{\"progress\":\"running\",\"what\":\"%s\",\"part\":%.3f,\"elapsed_ns\":%" PRIu64 "}\n",
+                p->what, p->part, p->elapsed_ns);
+        return;
+    }
+    if (mode != PROGRESS_ALWAYS && !(mode == PROGRESS_AUTO && term_is_interactive())) return;
+    char line[256];
+    int room = bar_room(60), marks = (int)(p->part * room);
+    snprintf(line, sizeof line, "[%.*s%*s] %3d%% %.60s", marks, full, room - marks, "", (int)(p->part * 100), p->what);
+    int width = term_width();
+    if (width > 1 && width < (int)sizeof line) line[width - 1] = '\0';
+    term_progress(line);
+}
+
 void progress_end(void) { term_progress(NULL); }
