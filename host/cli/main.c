@@ -63,6 +63,7 @@ static int run(int argc, char **argv)
     if (strcmp(word, "info") == 0) return command_info(argc, argv);
     if (strcmp(word, "devices") == 0) return command_devices(argc, argv);
     if (strcmp(word, "tune") == 0) return command_tune(argc, argv);
+    if (strcmp(word, "bench") == 0) return command_bench(argc, argv);
     if (strcmp(word, "help") == 0) return command_help(argc, argv);
     return help_unknown_command(word);
 }

@@ -177,6 +177,7 @@ struct gp_pass_run {
     uint64_t kept_elements; /* of the chunks that an earlier pass left on devices; 0: none */
     gp_pass_slot *slot;
     unsigned slots;
+    gp_staging zeros; /* a chunk of them, for the reads of all slots that would give nothing else */
     gp_reduce_state **state;
     gp_pass_product_run *product;
     size_t products;

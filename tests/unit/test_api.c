@@ -439,7 +439,7 @@ static void functions_are_listed(void **state)
         found++;
     }
     assert_int_equal(found, 1);
-    assert_int_equal(groups, 9); /* each in one piece */
+    assert_int_equal(groups, 11); /* each in one piece */
     assert_int_equal(gpuproc_function_info_get(gpuproc_function_count(), &info, &err), GPUPROC_INVALID_ARGUMENT);
     info.struct_size = 0;
     assert_int_equal(gpuproc_function_info_get(0, &info, &err), GPUPROC_INVALID_ARGUMENT);
