@@ -1,5 +1,6 @@
 /* gpuproc eval: an expression over files. */
 #include "commands.h"
+#include "eval_bind.h"
 #include "eval_options.h"
 #include "interrupt.h"
 #include "json_text.h"
@@ -215,51 +216,21 @@ static int evaluate(const eval_options *e)
     gpuproc_session_options so = {.struct_size = sizeof so, .threads = e->threads, .log = on_log};
     gpuproc_session *session = NULL;
     gpuproc_error err = {0};
-    size_t opened = 0;
-    int code = EXIT_FAILED;
-    gpuproc_input *inputs = calloc(e->input_count + 1, sizeof *inputs);
-    gpuproc_output *outputs = calloc(e->output_count + 1, sizeof *outputs);
-    gpuproc_array **arrays = calloc(e->input_count + 1, sizeof *arrays);
-    if (inputs == NULL || outputs == NULL || arrays == NULL) {
-        term_error("out of memory");
-        goto out;
+    eval_bound bound;
+    int code = eval_bind(e, &bound);
+    if (code == 0) {
+        gpuproc_status st = gpuproc_session_open(&so, &session, &err);
+        code = st == GPUPROC_OK ? run_job(session, e, bound.inputs, bound.outputs) : term_failure(&err, NULL);
     }
-    for (; opened < e->input_count; opened++) {
-        const file_spec *spec = &e->inputs[opened];
-        gpuproc_status st = spec_open(spec, &arrays[opened], &err);
-        if (st != GPUPROC_OK) {
-            code = term_failure(&err, NULL);
-            goto out;
-        }
-        inputs[opened] = (gpuproc_input){spec->name, arrays[opened]};
-        gpuproc_array_info info = {.struct_size = sizeof info};
-        /* Who gives a raw file a shape has chosen how much of it to read. */
-        if (!spec->raw && gpuproc_array_info_get(arrays[opened], &info, NULL) == GPUPROC_OK &&
-            info.extra_bytes > 0)
-            term_warning("%s: %" PRIu64 " bytes behind the last element are ignored", spec->path,
-                         info.extra_bytes);
-    }
-    for (size_t i = 0; i < e->output_count; i++) {
-        const file_spec *spec = &e->outputs[i];
-        outputs[i] = (gpuproc_output){.name = spec->name,
-                                      .kind = spec->raw ? GPUPROC_OUTPUT_RAW : GPUPROC_OUTPUT_NPY,
-                                      .path = spec->path};
-    }
-    gpuproc_status st = gpuproc_session_open(&so, &session, &err);
-    code = st == GPUPROC_OK ? run_job(session, e, inputs, outputs) : term_failure(&err, NULL);
-out:
     gpuproc_session_close(session);
-    for (size_t i = 0; arrays != NULL && i < opened; i++) gpuproc_array_free(arrays[i]);
-    free(arrays);
-    free(outputs);
-    free(inputs);
+    eval_unbind(&bound);
     return code;
 }
 
 int command_eval(int argc, char **argv)
 {
     eval_options e;
-    int code = eval_options_read(argc, argv, &e);
+    int code = eval_options_read(argc, argv, "eval", &e);
     if (code == 0 && e.help) code = help_print("eval");
     else if (code == 0) code = check_outputs(&e) ? evaluate(&e) : EXIT_USAGE;
     eval_options_free(&e);

@@ -157,10 +157,10 @@ static bool take_environment(eval_options *e)
 }
 
 /* The expression, then the inputs. */
-static bool take_arguments(eval_options *e, const char **rest)
+static bool take_arguments(eval_options *e, const char *command, const char **rest)
 {
     if (e->expression == NULL && *rest == NULL) {
-        term_error("eval needs an expression: gpuproc eval EXPRESSION NAME=FILE...");
+        term_error("%s needs an expression: gpuproc %s EXPRESSION NAME=FILE...", command, command);
         return false;
     }
     bool given = e->expression == NULL;
@@ -198,13 +198,13 @@ static bool check_names(const file_spec *specs, size_t count, const char *what)
     return true;
 }
 
-int eval_options_read(int argc, char **argv, eval_options *e)
+int eval_options_read(int argc, char **argv, const char *command, eval_options *e)
 {
     options o;
     int value = -2, code = EXIT_USAGE;
     char *argument;
     *e = (eval_options){.job.struct_size = sizeof e->job};
-    if (!options_begin(&o, "eval", argc, argv, table, true)) goto out;
+    if (!options_begin(&o, command, argc, argv, table, true)) goto out;
     if (!take_environment(e)) goto out;
     while ((value = options_next(&o, &argument)) > 0) {
         bool fine = take_option(e, value, &argument);
@@ -213,10 +213,11 @@ int eval_options_read(int argc, char **argv, eval_options *e)
     }
     if (value < 0) goto out;
     if (e->help) code = 0;
-    else if (take_arguments(e, options_rest(&o)) && check_names(e->inputs, e->input_count, "input") &&
+    else if (take_arguments(e, command, options_rest(&o)) && check_names(e->inputs, e->input_count, "input") &&
              check_names(e->outputs, e->output_count, "output"))
         code = 0;
     e->job.device = e->device;
+    if (e->report || e->json) e->job.flags |= GPUPROC_JOB_PREDICT;
     if (e->trace != NULL || e->timeline != NULL || e->timeline_here) e->job.trace_spans = SPANS_MOST;
     if (e->quiet && e->progress == PROGRESS_AUTO) e->progress = PROGRESS_NEVER;
     term_set_level(e->quiet, e->verbose);

@@ -1,4 +1,4 @@
-/* The command line of gpuproc eval, understood. */
+/* The command line of gpuproc eval, and of what takes the same, understood. */
 #ifndef EVAL_OPTIONS_H
 #define EVAL_OPTIONS_H
 
@@ -19,9 +19,9 @@ typedef struct eval_options {
     progress_mode progress;
 } eval_options;
 
-/* Returns 0, or the exit code of what has been told. Free with eval_options_free
+/* `command`: the name in messages. Returns 0, or the exit code of what has been told. Free with eval_options_free
  * in either case. */
-int eval_options_read(int argc, char **argv, eval_options *e);
+int eval_options_read(int argc, char **argv, const char *command, eval_options *e);
 void eval_options_free(eval_options *e);
 
 #endif

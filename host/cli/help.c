@@ -17,10 +17,13 @@ static const char help_main[] =
     "  gpuproc eval '(x - mean(x)) / std(x)' x=big.npy -o z.npy\n"
     "  gpuproc eval 'lo = min(x); hi = max(x)' x=big.npy --json\n"
     "  gpuproc info big.npy\n"
+    "  gpuproc explain 'x @ y' x=big.npy y=other.npy -o z.npy\n"
     "  gpuproc devices\n"
     "\n"
     "Commands:\n"
     "  eval       evaluate an expression over files\n"
+    "  explain    what eval would do, how long, with how much memory, and why so\n"
+    "  calibrate  measure what this machine can do, for explain and for --device auto\n"
     "  info       what a file holds\n"
     "  devices    the processors that can be used\n"
     "  tune       make products of matrices faster on an OpenCL device\n"
@@ -177,6 +180,51 @@ static const char help_bench[] =
     "Files are in $TMPDIR (/var/tmp) and removed at the end. GPUPROC_DEVICE and\n"
     "GPUPROC_THREADS stand for the options. Exit codes: 1 also where a result differs\n"
     "by more than is allowed; 4 where --compare found something slower.\n";
+static const char help_explain[] =
+    "gpuproc explain EXPRESSION NAME=FILE... [-o [NAME=]FILE]... [OPTIONS]\n"
+    "\n"
+    "Examples:\n"
+    "  gpuproc explain '(x - mean(x)) / std(x)' x=big.npy -o z.npy\n"
+    "  gpuproc explain 'A @ B' A=a.npy B=b.npy -o c.npy --memory 1G --json\n"
+    "  gpuproc explain 'mean(sqrt(u*u + v*v))' u=u.npy v=v.npy -v\n"
+    "\n"
+    "What eval would do with the same command line: the passes over the data and\n"
+    "their chunks, bytes and time of each stage, the memory that it takes and may\n"
+    "take, every device with its time and the stage that limits it, which one is\n"
+    "chosen and why, from which size on another one would win, and what more threads\n"
+    "would bring. Only headers are read, nothing is written. The options are eval's.\n"
+    "\n"
+    "  -v, --verbose    also the nodes, the CPU's instructions and the OpenCL C\n"
+    "      --json       one JSON object; with -v the texts are in it\n"
+    "\n"
+    "Times come from figures that 'gpuproc calibrate' measures; without, from cautious\n"
+    "guesses, which is said. eval --report shows the prediction beside what it took.\n";
+
+static const char help_calibrate[] =
+    "gpuproc calibrate [--device D] [OPTIONS]\n"
+    "\n"
+    "Examples:\n"
+    "  gpuproc calibrate\n"
+    "  gpuproc calibrate --device all\n"
+    "  gpuproc calibrate --show --json\n"
+    "\n"
+    "Measures what this machine can do, by small jobs: disk, page cache, memory,\n"
+    "operations, what goes in order, products of matrices, and what a job, a pass and a\n"
+    "chunk cost; takes less than ten seconds, and a few more for each other device. The\n"
+    "figures are kept in the cache directory ($XDG_CACHE_HOME/gpuproc) under the\n"
+    "processor, its number of threads, the device and its driver. eval --device auto\n"
+    "takes another device than the CPU where both were measured and the model finds\n"
+    "it faster.\n"
+    "\n"
+    "  -d, --device D     cpu (without), all, gpu, an index or a part of a name\n"
+    "      --threads N    CPU workers; figures are kept for each number\n"
+    "      --show         measure nothing, show what is known\n"
+    "  -v, --verbose      the figures of all operations\n"
+    "      --json         one JSON object with all figures\n"
+    "  -q, --quiet        no progress\n"
+    "      --progress=auto|always|never|json\n"
+    "\n"
+    "GPUPROC_RATES=FILE in the environment has figures read from a file instead.\n";
 
 static const char help_help[] = "gpuproc help [COMMAND | functions | FUNCTION]\n"
                                 "\n"
@@ -193,6 +241,7 @@ static const struct {
 } commands[] = {
     {"eval", help_eval}, {"info", help_info}, {"devices", help_devices}, {"tune", help_tune},
     {"bench", help_bench},
+    {"explain", help_explain}, {"calibrate", help_calibrate},
     {"help", help_help}};
 #define COMMANDS (sizeof commands / sizeof *commands)
 
@@ -205,7 +254,7 @@ int help_unknown_command(const char *word)
     if (strpbrk(word, "()+*/ ") != NULL)
         return term_usage("unknown command '%s': an expression is evaluated with gpuproc eval "
                           "EXPRESSION NAME=FILE...", word);
-    return term_usage("unknown command '%s': expected eval, info, devices, tune, bench or help", word);
+    return term_usage("unknown command '%s': expected eval, explain, calibrate, bench, info, devices, tune or help", word);
 }
 
 int help_print(const char *command)

@@ -75,6 +75,19 @@ static json_object *json_stages(const gpuproc_report *r)
     return all;
 }
 
+/* By stage, where the job was calculated beforehand. */
+static json_object *json_predicted(const gpuproc_report *r)
+{
+    if (r->predicted_wall_ns == 0) return NULL;
+    json_object *o = json_object_new_object();
+    json_add_bool(o, "calibrated", r->predicted_calibrated);
+    json_add_count(o, "wall_ns", r->predicted_wall_ns);
+    for (int i = 0; i < GPUPROC_STAGES; i++) {
+        if (r->predicted_ns[i] > 0) json_add_count(o, gpuproc_stage_name((gpuproc_stage)i), r->predicted_ns[i]);
+    }
+    return o;
+}
+
 json_object *json_report(const gpuproc_report *r)
 {
     json_object *o = json_object_new_object();
@@ -89,7 +102,7 @@ json_object *json_report(const gpuproc_report *r)
     json_add_count(o, "bytes_written", r->bytes_written);
     json_add_count(o, "wall_ns", r->wall_ns);
     json_object_object_add(o, "stages", json_stages(r));
-    json_object_object_add(o, "predicted", NULL); /* by stage, where the job was calculated beforehand */
+    json_object_object_add(o, "predicted", json_predicted(r));
     json_add_string(o, "limit", gpuproc_stage_name(r->limit));
     json_add_number(o, "limit_share", r->limit_share);
     json_add_number(o, "overlap", r->overlap);

@@ -62,6 +62,8 @@ static int run(int argc, char **argv)
     if (strcmp(word, "eval") == 0) return command_eval(argc, argv);
     if (strcmp(word, "info") == 0) return command_info(argc, argv);
     if (strcmp(word, "devices") == 0) return command_devices(argc, argv);
+    if (strcmp(word, "explain") == 0) return command_explain(argc, argv);
+    if (strcmp(word, "calibrate") == 0) return command_calibrate(argc, argv);
     if (strcmp(word, "tune") == 0) return command_tune(argc, argv);
     if (strcmp(word, "bench") == 0) return command_bench(argc, argv);
     if (strcmp(word, "help") == 0) return command_help(argc, argv);

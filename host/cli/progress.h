@@ -17,10 +17,11 @@ bool progress_parse(const char *text, progress_mode *mode);
 /* Waits for the job to end, showing how far it is. */
 gpuproc_status progress_wait(gpuproc_job *job, progress_mode mode, gpuproc_error *err);
 
-/* Shows how far a search for parameters is; then progress_end. */
+/* Shows how far a search for parameters is, or measuring; then progress_end. */
 void progress_tune(const gpuproc_tune_progress *progress, progress_mode mode);
 /* Shows how far a bench is, `part` of 1, and what it is at; then progress_end. */
 void progress_bench(double part, const char *text, progress_mode mode);
+void progress_calibrate(const gpuproc_calibrate_progress *progress, progress_mode mode);
 void progress_end(void);
 
 #endif

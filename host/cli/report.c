@@ -45,8 +45,16 @@ void report_note(const gpuproc_report *r)
 
 /* ---- The table ----------------------------------------------------------- */
 
+/* "predicted" of a stage; "" where nothing was. */
+static const char *predicted_text(const gpuproc_report *r, gpuproc_stage stage, char buf[VALUE_TEXT])
+{
+    if (r->predicted_wall_ns == 0) return "";
+    return r->predicted_ns[stage] > 0 ? time_text(r->predicted_ns[stage], buf) : "-";
+}
+
 static void print_stage(const gpuproc_report *r, gpuproc_stage stage)
 {
+    char predicted[VALUE_TEXT];
     const gpuproc_stage_report *s = &r->stage[stage];
     char busy[VALUE_TEXT], bytes[VALUE_TEXT], rate[VALUE_TEXT];
     if (s->spans == 0) return;
@@ -56,8 +64,8 @@ static void print_stage(const gpuproc_report *r, gpuproc_stage stage)
     else bytes[0] = '\0';
     const char *how = moved == 0 && s->bytes > 0 ? "in place" : rate_text(moved, s->busy_ns, rate);
     char line[256];
-    int n = snprintf(line, sizeof line, "%-9s %9s %5.1f %% %7" PRIu64 " %11s  %9s%s", gpuproc_stage_name(stage),
-                     time_text(s->busy_ns, busy), share, s->spans, bytes, how,
+    int n = snprintf(line, sizeof line, "%-9s %9s %9s %5.1f %% %7" PRIu64 " %11s  %9s%s", gpuproc_stage_name(stage),
+                     time_text(s->busy_ns, busy), predicted_text(r, stage, predicted), share, s->spans, bytes, how,
                      stage == r->limit && s->busy_ns > 0 ? "  <- limits" : "");
     while (n > 0 && line[n - 1] == ' ') line[--n] = '\0';
     term_hint("%s", line);
@@ -92,9 +100,13 @@ void report_print(const gpuproc_report *r)
     struct rusage usage;
     term_say("report: %s on %s%s%s%s", time_text(r->wall_ns, wall), r->device[0] ? r->device : "no device",
              r->reason[0] ? " (" : "", r->reason, r->reason[0] ? ")" : "");
-    term_hint("%-9s %9s %7s %7s %11s  %9s", "stage", "busy", "of wall", "spans", "bytes", "rate");
+    term_hint("%-9s %9s %9s %7s %7s %11s  %9s", "stage", "busy", "predicted", "of wall", "spans", "bytes", "rate");
     for (int i = 0; i < GPUPROC_STAGES; i++) print_stage(r, (gpuproc_stage)i);
     print_overlap(r);
+    if (r->predicted_wall_ns > 0 && r->wall_ns > 0)
+        term_hint("predicted: %s, %.2f of what it took%s", time_text(r->predicted_wall_ns, wall),
+                  (double)r->predicted_wall_ns / (double)r->wall_ns,
+                  r->predicted_calibrated ? "" : " (not calibrated: see gpuproc calibrate)");
     term_hint("plan: passes %u, chunks %" PRIu64 " of %" PRIu64 " elements, slots %u", r->passes, r->chunks,
               r->chunk_elements, r->slots);
     if (getrusage(RUSAGE_SELF, &usage) == 0)

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "io/byteswap.h"
 #include "io/source_impl.h"
+#include "io/residency.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -64,6 +65,13 @@ void gp_source_close(gp_source *s)
 }
 
 bool gp_source_is_file(const gp_source *s) { return s->origin.kind == GP_ORIGIN_FILE; }
+
+unsigned gp_source_cached_percent(const gp_source *s)
+{
+    if (s->origin.kind != GP_ORIGIN_FILE) return s->origin.kind == GP_ORIGIN_STREAM ? 0 : 100;
+    return s->regular ? gp_resident_percent(s->fd, s->origin.data_offset, s->origin.count * s->width) : 0;
+}
+
 bool gp_source_is_stream(const gp_source *s) { return s->origin.kind == GP_ORIGIN_STREAM; }
 void gp_source_cancel(gp_source *s)
 {

@@ -328,6 +328,7 @@ static gpuproc_status make_own_passes(gp_planner *p, gp_root *root, const own_wa
             }
         }
         GP_TRY(add_pass(p, &spec.shape, root->level, 1, &out, err));
+        out->backwards = way->fortran;
         add_fold(p, out, root, &spec, first);
         gp_frame frame = {.whole = operand, .lo = way->tiling.axis >= 0 ? lo : NULL,
                           .order = way->moved ? way->order : NULL};
@@ -374,6 +375,7 @@ static gpuproc_status make_pass(gp_planner *p, size_t first, gpuproc_error *err)
         frame.order = order;
     }
     GP_TRY(add_pass(p, &shape, like.level, count, &out, err));
+    out->backwards = backwards;
     out->columns = columns;
     frame.in_blocks = columns != 0;
     /* Targets first: their outputs serve folds of the same node, too. */

@@ -30,6 +30,8 @@ static bool matches(const gp_device *device, size_t index, const char *wish)
            contains(device->info.vendor, wish);
 }
 
+bool gp_is_auto(const char *wish) { return wish == NULL || *wish == '\0' || strcasecmp(wish, "auto") == 0; }
+
 /* ---- What "auto" is ---------------------------------------------------------- */
 
 /* A product of fewer operations has ended on the CPU before a device has its kernels; with fewer for each byte
@@ -100,7 +102,7 @@ static gp_device *choose(gp_registry *registry, const gp_work *work, char reason
 gpuproc_status gp_choose_devices(gp_registry *registry, const char *wish, const gp_work *work, gp_device ***devices,
                                  size_t *count, char reason[256], gpuproc_error *err)
 {
-    bool automatic = wish == NULL || *wish == '\0' || strcasecmp(wish, "auto") == 0;
+    bool automatic = gp_is_auto(wish);
     bool cpu = automatic || strcasecmp(wish, "cpu") == 0 || strcmp(wish, "0") == 0;
     size_t all = 1;
     gp_device *native = gp_registry_cpu(registry);

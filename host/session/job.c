@@ -355,15 +355,12 @@ static gpuproc_status job_new(gpuproc_session *session, gpuproc_job **out, gpupr
     return GPUPROC_OK;
 }
 
-gpuproc_status gpuproc_submit(gpuproc_session *session, const char *expression,
-                              const gpuproc_input *inputs, size_t input_count,
-                              const gpuproc_output *outputs, size_t output_count,
-                              const gpuproc_job_options *options, gpuproc_job **out,
-                              gpuproc_error *err)
+gpuproc_status gp_job_make(gpuproc_session *session, const char *expression, const gpuproc_input *inputs,
+                           size_t input_count, const gpuproc_output *outputs, size_t output_count,
+                           const gpuproc_job_options *options, gpuproc_job **out, gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
     gpuproc_job *job = NULL;
-    int refused;
     GP_TRY(check_arguments(session, expression, inputs, input_count, outputs, output_count, options,
                            out, err));
     GP_TRY(job_new(session, &job, err));
@@ -377,8 +374,6 @@ gpuproc_status gpuproc_submit(gpuproc_session *session, const char *expression,
     GP_TRY(gp_choose_devices(session->registry, options ? options->device : NULL, &work, &job->device,
                              &job->devices, job->reason, err));
     GP_TRY(open_inputs(job, inputs, err));
-    GP_TRY(gp_job_open_sinks(job, outputs, output_count,
-                             options && (options->flags & GPUPROC_JOB_OVERWRITE), err));
     job->run.value = gp_calloc(job->program.nodes, sizeof *job->run.value);
     if (job->run.value == NULL || !gp_mailbox_init(&job->run.box)) {
         st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a job");
@@ -387,6 +382,36 @@ gpuproc_status gpuproc_submit(gpuproc_session *session, const char *expression,
     job->box_made = true;
     prepare_run(job, options);
     GP_TRY(find_linalg(job, err));
+out:
+    if (st == GPUPROC_OK) *out = job;
+    else gpuproc_job_free(job);
+    return st;
+}
+
+/* What it will take, where that was asked for, and the best device, where that was. A prediction that cannot be made
+ * is no reason not to run. */
+static gpuproc_status predict(gpuproc_job *job, const gpuproc_job_options *options, gpuproc_error *err)
+{
+    bool asked = options != NULL && (options->flags & GPUPROC_JOB_PREDICT) != 0;
+    if (gp_is_auto(options ? options->device : NULL)) return gp_job_choose(job, asked, err);
+    if (asked) (void)gp_predict(job, job->devices > 0 ? job->device[0] : NULL, &job->predicted, NULL);
+    return GPUPROC_OK;
+}
+
+gpuproc_status gpuproc_submit(gpuproc_session *session, const char *expression,
+                              const gpuproc_input *inputs, size_t input_count,
+                              const gpuproc_output *outputs, size_t output_count,
+                              const gpuproc_job_options *options, gpuproc_job **out,
+                              gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    gpuproc_job *job = NULL;
+    int refused;
+    if (out == NULL) return gp_fail(err, GPUPROC_INVALID_ARGUMENT, "session, expression and job must not be NULL");
+    GP_TRY(gp_job_make(session, expression, inputs, input_count, outputs, output_count, options, &job, err));
+    GP_TRY(gp_job_open_sinks(job, outputs, output_count,
+                             options && (options->flags & GPUPROC_JOB_OVERWRITE), err));
+    GP_TRY(predict(job, options, err));
     GP_TRY(take_streams(job, inputs, err));
     gp_run_trace(&job->run, GPUPROC_STAGE_OPEN, NULL, job->begin_ns, gp_now_ns(), 0, 0);
     begin_running(session);
@@ -419,6 +444,7 @@ void gpuproc_job_free(gpuproc_job *job)
     for (size_t i = 0; job->origin != NULL && i < job->program.inputs; i++) gp_origin_free(&job->origin[i]);
     for (size_t i = 0; job->result != NULL && i < job->results; i++) free(job->result[i].path);
     gp_job_free_spans(job);
+    gp_prediction_free(&job->predicted);
     gp_plan_free(&job->plan);
     gp_program_free(&job->program);
     if (job->box_made) gp_mailbox_destroy(&job->run.box);

@@ -2,6 +2,7 @@
 #ifndef GP_SESSION_JOB_H
 #define GP_SESSION_JOB_H
 
+#include "session/predict.h"
 #include "session/session.h"
 
 typedef struct gp_job_result {
@@ -40,8 +41,10 @@ struct gpuproc_job {
     /* For spans, made at the end where they were asked for: per device of the job, then the CPU's; per
      * pass what it reads and what it writes (job_trace.c). */
     char **device_name, **pass_reads, **pass_writes;
+    char **pass_folds; /* for explanations (explain.c) */
 
     gp_run run;
+    gp_prediction predicted; /* for the device that was chosen; empty where none was asked for */
     bool box_made;
     pthread_t thread;
     bool started;
@@ -53,6 +56,16 @@ struct gpuproc_job {
     bool ended;
     gpuproc_error error; /* status OK where it ended well */
 };
+
+/* A job up to the point where it would open its outputs and begin: what gpuproc_submit and gpuproc_explain share.
+ * Free with gpuproc_job_free. */
+gpuproc_status gp_job_make(gpuproc_session *session, const char *expression, const gpuproc_input *inputs,
+                           size_t input_count, const gpuproc_output *outputs, size_t output_count,
+                           const gpuproc_job_options *options, gpuproc_job **job, gpuproc_error *err);
+
+/* "auto": the device that the model finds fastest, among the CPU and those that were calibrated. `keep`: the
+ * prediction is wanted even where there is nothing to choose. */
+gpuproc_status gp_job_choose(gpuproc_job *job, bool keep, gpuproc_error *err);
 
 /* Cancels every job of the session and waits until none uses it any more. */
 void gp_jobs_end(gpuproc_session *session);

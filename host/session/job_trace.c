@@ -80,6 +80,7 @@ void gp_job_free_spans(gpuproc_job *job)
     free_names(job->device_name, job->devices + 1);
     free_names(job->pass_reads, job->plan.passes);
     free_names(job->pass_writes, job->plan.passes);
+    free_names(job->pass_folds, job->plan.passes);
     gp_trace_free(&job->run.trace);
 }
 

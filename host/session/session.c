@@ -2,6 +2,7 @@
 #include "session/session.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "session/job.h"
 
 #include <inttypes.h>
@@ -40,6 +41,10 @@ gpuproc_status gpuproc_session_open(const gpuproc_session_options *options,
         s->log = options->log;
         s->log_ctx = options->log_ctx;
     }
+    if (options != NULL && options->cache_dir != NULL && (s->cache_dir = gp_strdup(options->cache_dir)) == NULL) {
+        st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a session");
+        goto out;
+    }
     GP_TRY(gp_registry_new(options ? options->threads : 0, options ? options->cache_dir : NULL,
                            &s->registry, err));
     GP_TRY(gp_io_engine_new(ENGINE_DEPTH, &s->engine, err));
@@ -59,6 +64,7 @@ void gp_session_release(gpuproc_session *s)
     pthread_mutex_destroy(&s->jobs_lock);
     pthread_mutex_destroy(&s->device_lock);
     pthread_mutex_destroy(&s->log_lock);
+    free(s->cache_dir);
     free(s);
 }
 

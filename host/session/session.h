@@ -4,6 +4,7 @@
 
 #include "device/registry.h"
 #include "io/source.h"
+#include "plan/rates.h"
 #include "stream/run.h"
 
 #include <pthread.h>
@@ -20,6 +21,9 @@ struct gpuproc_session {
     gpuproc_job *jobs;
     size_t running;    /* jobs whose loop has not ended */
     gp_linalg *linalg; /* opened when the first job needs it */
+    char *cache_dir;   /* as in the options; NULL: the default */
+    gp_rates rates;    /* the machine's, once rates_known (rates_store.c) */
+    bool rates_known;
     size_t references; /* the caller's and one of each job, which may be freed after closing */
 };
 
@@ -52,6 +56,16 @@ bool gp_work_is_for(const gp_work *work, const gp_device *device);
  * (NULL: nothing for a device). *devices is the caller's to free; `reason` says why in one sentence. */
 gpuproc_status gp_choose_devices(gp_registry *registry, const char *wish, const gp_work *work, gp_device ***devices,
                                  size_t *count, char reason[256], gpuproc_error *err);
+
+bool gp_is_auto(const char *wish);
+
+/* The machine's figures: those that were measured and kept, else cautious ones (rates_store.c). The same of a
+ * device that is not the CPU. gp_rates_any_device: some device's were ever kept; looks at no device. */
+void gp_session_rates(gpuproc_session *session, gp_rates *rates);
+void gp_session_device_rates(gpuproc_session *session, const gp_device *device, gp_device_rates *rates);
+bool gp_session_any_device_rates(gpuproc_session *session);
+bool gp_session_keep_rates(gpuproc_session *session, const gp_rates *rates);
+bool gp_session_keep_device_rates(gpuproc_session *session, const gp_device *device, const gp_device_rates *rates);
 
 /* Copies a stream into a temporary file without a name and makes *origin a file
  * there, so that it can be read more than once. *fd keeps the file alive. */

@@ -18,6 +18,7 @@ static bool takes_any_order(const gp_pass_run *p, size_t o)
 {
     size_t target = p->plan_pass->output_target[o];
     gp_sink *sink = gp_pass_sink(p, target);
+    if (sink == NULL && p->run->survey != NULL && target != SIZE_MAX) return !p->run->plan->target[target].in_order;
     return sink != NULL && !gp_sink_is_stream(sink);
 }
 

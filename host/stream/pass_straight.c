@@ -118,6 +118,13 @@ out:
     return st;
 }
 
+uint64_t gp_pass_straight_bytes(const gp_pass_run *p, size_t i, size_t widest)
+{
+    gp_shape shape;
+    if (p->copy_to != NULL || p->plan_pass->products || gp_pass_would_use_blocks(p, widest)) return 0;
+    return is_worth_it(p, i, elements_of(p, widest)) ? bytes_of(&p->pass->input[i], &shape) : 0;
+}
+
 gpuproc_status gp_pass_straighten(gp_pass_run *p, size_t widest, gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;

@@ -34,6 +34,8 @@ typedef struct gp_store {
     size_t bytes;
 } gp_store;
 
+typedef struct gp_survey gp_survey; /* survey.h */
+
 typedef struct gp_run {
     const gp_plan *plan;
     gp_io_engine *engine;
@@ -51,6 +53,8 @@ typedef struct gp_run {
     bool sync, no_fallback;
     void (*log)(void *ctx, gpuproc_log_level level, const char *message);
     void *log_ctx;
+
+    gp_survey *survey; /* nothing is run: what would be is noted here */
 
     /* The run's own. Per array: elements of the chunks in which devices keep it for a later
      * pass; 0: not kept (kept.c). */
@@ -90,6 +94,8 @@ int16_t gp_run_device_number(const gp_run *run, const gp_device *device);
 gpuproc_status gp_stores_before(gp_run *run, size_t pass, gpuproc_error *err);
 gpuproc_status gp_stores_after(gp_run *run, size_t pass, gpuproc_error *err);
 void gp_stores_free(gp_run *run);
+/* Whether a stored array of so many bytes stays in memory. */
+bool gp_store_fits(const gp_run *run, uint64_t bytes);
 /* What is left of the host budget. */
 uint64_t gp_run_budget(const gp_run *run);
 

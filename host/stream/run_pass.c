@@ -31,9 +31,12 @@ static gpuproc_status load_resident(gp_pass_run *p, size_t i, gpuproc_error *err
         r->data = r->view.data;
         if (r->view.map == NULL) return GPUPROC_OK; /* memory that somebody has anyway */
     }
+    size_t inputs = p->run->plan->program->inputs;
+    if (p->run->survey != NULL && (size_t)in->input >= inputs && p->run->survey->store_in_memory[(size_t)in->input - inputs])
+        return GPUPROC_OK;
     if (bytes > gp_pass_budget(p)) return gp_run_fail_resident(p->run, in, gp_pass_budget(p), err);
     p->resident_bytes += bytes;
-    if (r->viewed) return GPUPROC_OK;
+    if (r->viewed || p->run->survey != NULL) return GPUPROC_OK;
     r->page_bytes = bytes + GP_STAGING_SLACK;
     r->pages = gp_pages_alloc(r->page_bytes);
     if (r->pages == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a broadcast operand");
@@ -63,10 +66,14 @@ static void slot_bytes(void *ctx, uint64_t elements, uint64_t *host, uint64_t *d
     const gp_pass *pass = d->pass->pass;
     *host = *device = 0;
     if (d->program != NULL) d->device->api->slot_bytes(d->program, elements, host, device);
+    /* A device of a survey has no program, and stages what it computes. */
+    for (size_t o = 0; d->program == NULL && !d->pass->copies && o < d->pass->work->outputs; o++)
+        *host += elements * gpuproc_dtype_bytes(d->pass->work->output[o].dtype) + GP_STAGING_SLACK;
     for (size_t i = 0; d->program == NULL && i < pass->inputs; i++) {
         if (pass->input[i].streamed)
             *host += elements * gpuproc_dtype_bytes(pass->input[i].dtype) + GP_STAGING_SLACK;
     }
+    if (d->program == NULL && !d->device->in_place) *device = *host;
     *host += gp_pass_fold_room(d->pass, elements);
 }
 
@@ -110,6 +117,10 @@ static gpuproc_status prepare_device(gp_pass_run *p, gp_device *device, gpuproc_
 {
     gp_pass_device *d = &p->device[p->devices];
     *d = (gp_pass_device){.pass = p, .device = device};
+    if (p->run->survey != NULL && device != p->run->cpu) { /* compiling is not worth it yet */
+        p->devices++;
+        return GPUPROC_OK;
+    }
     pthread_mutex_lock(p->run->device_lock);
     uint64_t begin = gp_now_ns();
     gpuproc_status st = device->api->program_new(device, p->work, &d->program, err);
@@ -226,6 +237,7 @@ static gpuproc_status prepare_slots(gp_pass_run *p, gpuproc_error *err)
         GP_TRY(choose_chunking(p, chunk_bytes, &chunking, err));
         p->chunk_elements = chunking.elements;
         gp_pass_choose_blocks(p);
+        if (run->survey != NULL) return gp_pass_note(p, &chunking, err);
         if (p->plan_pass->products) GP_TRY(gp_pass_products_open(p, err));
         p->slot = gp_calloc((size_t)chunking.slots * p->devices, sizeof *p->slot);
         if (p->slot == NULL) {
@@ -443,10 +455,11 @@ static gpuproc_status run_pass(gp_run *run, const gp_plan_pass *plan_pass, gp_si
     GP_TRY(gp_pass_folds_make(&p, err));
     if (p.pass->count > 0) {
         GP_TRY(gp_kept_prepare(&p, err));
-        GP_TRY(gp_pass_straighten(&p, widest_of(p.pass), err));
+        if (run->survey == NULL) GP_TRY(gp_pass_straighten(&p, widest_of(p.pass), err));
         GP_TRY(prepare_devices(&p, err));
         GP_TRY(prepare_slots(&p, err));
     }
+    if (run->survey != NULL) goto out;
     GP_TRY(drive_rounds(&p, err));
     GP_TRY(finish_reductions(&p, err));
 out:

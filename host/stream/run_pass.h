@@ -5,8 +5,8 @@
 
 #include "plan/blocks.h"
 #include "plan/chunking.h"
-#include "stream/run.h"
 #include "stream/sched.h"
+#include "stream/survey.h"
 
 typedef struct gp_pass_run gp_pass_run;
 typedef struct gp_pass_slot gp_pass_slot;
@@ -193,6 +193,11 @@ struct gp_pass_run {
     gp_sched sched;
     gpuproc_error first_error;
 };
+
+/* The pass is ready but for its slots: notes it in the run's survey (survey.c). */
+gpuproc_status gp_pass_note(gp_pass_run *pass, const gp_chunking *chunking, gpuproc_error *err);
+/* Bytes of what input i needs where it is brought into order first; 0: it is read as it is. */
+uint64_t gp_pass_straight_bytes(const gp_pass_run *pass, size_t i, size_t widest);
 
 /* Beside what is stored, resident, and taken by folds. */
 uint64_t gp_pass_budget(const gp_pass_run *pass);

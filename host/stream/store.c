@@ -9,13 +9,18 @@ uint64_t gp_run_budget(const gp_run *run)
     return run->host_budget - gp_min_u64(run->host_budget, run->stored_bytes);
 }
 
+bool gp_store_fits(const gp_run *run, uint64_t bytes)
+{
+    return bytes <= run->host_budget / 8 && run->stored_bytes + bytes <= run->host_budget / 4;
+}
+
 static gpuproc_status open_store(gp_run *run, size_t s, gpuproc_error *err)
 {
     const gp_plan_stored *stored = &run->plan->stored[s];
     gp_store *store = &run->store[s];
     gp_target target = {.kind = GP_TARGET_SPOOL, .fd = -1};
     uint64_t bytes = gp_shape_size(&stored->shape) * gpuproc_dtype_bytes(stored->dtype);
-    if (bytes <= run->host_budget / 8 && run->stored_bytes + bytes <= run->host_budget / 4) {
+    if (gp_store_fits(run, bytes)) {
         store->bytes = bytes + GP_STAGING_SLACK;
         store->pages = gp_pages_alloc(store->bytes);
         if (store->pages == NULL)

@@ -2,7 +2,7 @@
  *
  * This header is the whole public interface, in the order in which a caller
  * needs it: version, status and errors, dtypes and scalars, session, devices,
- * arrays, jobs, functions.
+ * tuning, calibrating, arrays, jobs, explaining, functions.
  *
  * Ground rules, which hold for every function below unless its comment says
  * otherwise:
@@ -291,6 +291,50 @@ GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_session_tune(gpuproc_session *s
                                                               gpuproc_tune_result *result,
                                                               gpuproc_error *err);
 
+/* ---- Calibrating -------------------------------------------------------- */
+
+/* One figure of what a machine or a device can do. */
+typedef struct gpuproc_figure {
+    size_t struct_size;
+    char device[128];   /* "" for the machine and its CPU */
+    char name[64];      /* "disk_read"; of the CPU's operations: "op.EXP.float32", "fold.CUMSUM.float64" */
+    char unit[16];      /* "GB/s", "ns", "GFLOP/s", "cores"; operations: "ns" per element and thread */
+    char text[128];     /* what it is */
+    double value;
+    bool measured;      /* else a cautious guess */
+} gpuproc_figure;
+
+typedef struct gpuproc_calibrate_progress {
+    size_t struct_size;
+    const char *what;    /* being measured, "reading past the page cache"; for the call only */
+    const char *device;  /* its name */
+    double part;         /* done, 0 to 1 */
+    uint64_t elapsed_ns;
+} gpuproc_calibrate_progress;
+
+/* Called before each measurement. False: stop; nothing is kept. */
+typedef bool (*gpuproc_calibrate_fn)(void *ctx, const gpuproc_calibrate_progress *progress);
+
+/* Measures what the machine and its CPU can do, and `device` (as in gpuproc_job_options: NULL, "auto" and "cpu": the
+ * CPU alone; "all": every device; else the named one), by running small jobs, and keeps the figures in the cache
+ * directory under the machine, the device and its driver. The CPU takes less than ten seconds, a device a few more.
+ * Files of 256 MB for the disk's rates are made in $TMPDIR and go at the end. *stored (may be NULL): kept for later
+ * sessions; this one uses them in any case. Other work of the machine meanwhile shows in the figures. Blocks.
+ * Threads: any, one at a time. Errors: INVALID_ARGUMENT, DEVICE_NOT_FOUND, NO_MEMORY, CANCELLED (by the
+ * callback), and what jobs give. */
+GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_calibrate(gpuproc_session *session, const char *device,
+                                                           gpuproc_calibrate_fn progress, void *ctx, bool *stored,
+                                                           gpuproc_error *err);
+
+/* Number of figures of the session: the CPU's, and those of `device` (as above) behind them; 0 where there is no such
+ * device. What was not measured is a guess. Threads: any. Errors: none. */
+GPUPROC_API size_t gpuproc_figure_count(gpuproc_session *session, const char *device);
+
+/* Figure `index`; figure->struct_size is set by the caller. Ownership: *figure is the caller's. Threads: any.
+ * Errors: INVALID_ARGUMENT, DEVICE_NOT_FOUND. */
+GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_figure_get(gpuproc_session *session, const char *device, size_t index,
+                                                            gpuproc_figure *figure, gpuproc_error *err);
+
 /* ---- Arrays ------------------------------------------------------------- */
 
 /* dtype + shape + where the bytes are. Immutable after creation; may be bound
@@ -405,6 +449,7 @@ typedef struct gpuproc_output {
 #define GPUPROC_JOB_SYNC 1u         /* one chunk, one stage at a time */
 #define GPUPROC_JOB_NO_FALLBACK 2u  /* a device that fails is an error */
 #define GPUPROC_JOB_OVERWRITE 4u    /* an existing output file is replaced */
+#define GPUPROC_JOB_PREDICT 8u      /* the report tells what was predicted, too */
 
 typedef struct gpuproc_job_options {
     size_t struct_size;
@@ -540,6 +585,9 @@ typedef struct gpuproc_report {
      * from files), and the least that any tiles could with this memory budget. 0: there were none. */
     uint64_t product_bytes, product_least_bytes;
     char warnings[512];    /* numeric warnings, one line, or "" */
+    /* With GPUPROC_JOB_PREDICT: what the cost model said before the job began; else 0. */
+    uint64_t predicted_wall_ns, predicted_ns[GPUPROC_STAGES]; /* against wall_ns and the stages' busy_ns */
+    bool predicted_calibrated; /* by figures measured on this machine; else by cautious guesses */
 } gpuproc_report;
 
 /* Fills *report (report->struct_size set by the caller); only `passes` before the job has
@@ -580,6 +628,107 @@ GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_job_span(const gpuproc_job *job
  * Ownership: ends the caller's; NULL does nothing. Threads: one, while no other uses the
  * handle. Errors: none. */
 GPUPROC_API void gpuproc_job_free(gpuproc_job *job);
+
+/* ---- Explaining --------------------------------------------------------- */
+
+/* What a job would do and take, by the cost model; nothing is read but headers, nothing is written. */
+typedef struct gpuproc_explanation gpuproc_explanation;
+
+/* As gpuproc_submit, without beginning: outputs need not be possible, only bound. With device "auto" all devices are
+ * candidates, which loads OpenCL; else those that are asked for.
+ * Ownership: the caller frees *explanation with gpuproc_explanation_free, before it closes the session. Threads: any.
+ * Errors: as gpuproc_submit, BUDGET where the job would not fit. */
+GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_explain(
+    gpuproc_session *session, const char *expression, const gpuproc_input *inputs, size_t input_count,
+    const gpuproc_output *outputs, size_t output_count, const gpuproc_job_options *options,
+    gpuproc_explanation **explanation, gpuproc_error *err);
+
+/* Ownership: ends the caller's; NULL does nothing. Threads: one, while no other uses the handle. Errors: none. */
+GPUPROC_API void gpuproc_explanation_free(gpuproc_explanation *explanation);
+
+typedef struct gpuproc_explained_stage {
+    uint64_t ns;    /* busy */
+    uint64_t bytes; /* that go through it */
+    uint64_t bytes_in_place;
+} gpuproc_explained_stage;
+
+typedef struct gpuproc_explained {
+    size_t struct_size;
+    size_t passes, candidates;
+    size_t chosen;           /* the candidate that would be taken */
+    char reason[256];        /* why, in one sentence */
+    bool calibrated;         /* the machine's figures were measured */
+    uint64_t memory_bytes;   /* that it will take at most */
+    uint64_t budget_bytes;   /* that it may */
+    uint64_t wall_ns;
+    gpuproc_stage limit;     /* the longest stage */
+    gpuproc_explained_stage stage[GPUPROC_STAGES];
+    unsigned threads;        /* of the CPU */
+    /* Amdahl: the part of the work of one thread that more threads do not make shorter, and how many times as fast
+     * any number of threads more would be. */
+    double serial_share, speedup_left;
+    /* Another candidate (its number) would win with that many elements of the largest pass, or more; or less, where
+     * other_below. 0: none would, at any size. */
+    size_t other;
+    uint64_t other_elements;
+    bool other_below;
+    /* As in the report. */
+    uint64_t product_bytes, product_least_bytes;
+} gpuproc_explained;
+
+/* Fills *explained (explained->struct_size set by the caller). Threads: any. Errors: none. */
+GPUPROC_API void gpuproc_explanation_get(const gpuproc_explanation *explanation, gpuproc_explained *explained);
+
+typedef struct gpuproc_explained_device {
+    size_t struct_size;
+    char device[128];
+    gpuproc_device_kind kind;
+    bool calibrated; /* its figures were measured; "auto" takes no other device than the CPU without that */
+    bool usable;     /* it can do some of the work */
+    char note[256];  /* why the CPU does some or all of the work, or "" */
+    uint64_t wall_ns, memory_bytes;
+    gpuproc_stage limit;
+    gpuproc_explained_stage stage[GPUPROC_STAGES];
+} gpuproc_explained_device;
+
+/* Candidate `index`; device->struct_size is set by the caller. Threads: any. Errors: INVALID_ARGUMENT. */
+GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_explanation_device(const gpuproc_explanation *explanation, size_t index,
+                                                                    gpuproc_explained_device *device,
+                                                                    gpuproc_error *err);
+
+typedef struct gpuproc_explained_pass {
+    size_t struct_size;
+    int ndim;
+    int64_t shape[GPUPROC_MAX_NDIM]; /* that it goes through */
+    uint64_t elements, chunks, chunk_elements;
+    unsigned slots;
+    bool in_blocks;          /* chunks are boxes of the shape */
+    bool copies;             /* there is nothing to compute */
+    bool fortran;            /* it goes backwards through its axes */
+    unsigned reductions;     /* values that it makes */
+    const char *reads, *writes, *folds; /* names, ", " between them; "" for none; as long as the explanation */
+    uint64_t resident_bytes; /* that stay in memory for the pass */
+    uint64_t fold_bytes;     /* that its folds keep, at least */
+    uint64_t memory_bytes;   /* all that is taken during it */
+    uint64_t wall_ns;
+    gpuproc_explained_stage stage[GPUPROC_STAGES];
+} gpuproc_explained_pass;
+
+/* Pass `index`, on the device that is chosen; pass->struct_size is set by the caller. Threads: any.
+ * Errors: INVALID_ARGUMENT. */
+GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_explanation_pass(const gpuproc_explanation *explanation, size_t index,
+                                                                  gpuproc_explained_pass *pass, gpuproc_error *err);
+
+typedef enum gpuproc_program_text {
+    GPUPROC_PROGRAM_IR = 0,     /* the typed nodes; of all passes together */
+    GPUPROC_PROGRAM_CPU = 1,    /* the CPU's instructions over blocks */
+    GPUPROC_PROGRAM_OPENCL = 2, /* the OpenCL C, without the part that is always the same */
+} gpuproc_program_text;
+
+/* What is run, as text; NULL where there is none (a pass that only copies), or out of memory.
+ * Ownership: the caller frees it with free(). Threads: any. Errors: none. */
+GPUPROC_API char *gpuproc_explanation_program(const gpuproc_explanation *explanation, gpuproc_program_text kind,
+                                              size_t pass);
 
 /* ---- Functions ---------------------------------------------------------- */
 

@@ -1,0 +1,321 @@
+#include "plan/cost.h"
+
+#include "base/memory.h"
+#include "emit/vec.h"
+
+#include <math.h>
+
+/* ---- Operations ----------------------------------------------------------------- */
+
+/* Vectors hold more of what is narrower than the dtype that was measured. */
+static double narrow(gp_dtype a, gp_dtype b)
+{
+    double wide = fmax((double)gpuproc_dtype_bytes(a), (double)gpuproc_dtype_bytes(b));
+    return wide < 4 ? wide / 4 : 1;
+}
+
+static gp_op op_of_reduce(int kind)
+{
+    switch ((gp_reduce_kind)kind) {
+    case GP_REDUCE_SUM: return GP_OP_SUM;
+    case GP_REDUCE_PROD: return GP_OP_PROD;
+    case GP_REDUCE_MIN: return GP_OP_MIN;
+    case GP_REDUCE_MAX: return GP_OP_MAX;
+    case GP_REDUCE_ARGMIN: return GP_OP_ARGMIN;
+    case GP_REDUCE_ARGMAX: return GP_OP_ARGMAX;
+    case GP_REDUCE_MOMENTS: return GP_OP_VAR;
+    case GP_REDUCE_COUNT: return GP_OP_COUNT_NONZERO;
+    }
+    return GP_OP_SUM;
+}
+
+static bool is_wide(gp_dtype dtype) { return gpuproc_dtype_bytes(dtype) >= 8; }
+
+/* Devices are measured by class; on the CPU the same classes differ by some such factors. */
+static double device_op(const gp_device_rates *r, gp_op op, gp_dtype dtype)
+{
+    bool wide = is_wide(dtype);
+    const double *v = r->value;
+    switch (op) {
+    case GP_OP_DIV:
+    case GP_OP_SQRT:
+    case GP_OP_RECIPROCAL:
+    case GP_OP_FLOORDIV:
+    case GP_OP_MOD:
+    case GP_OP_FMOD: return v[wide ? GP_RATE_DEVICE_divide_f8 : GP_RATE_DEVICE_divide_f4];
+    case GP_OP_POW:
+    case GP_OP_LOGADDEXP:
+    case GP_OP_LOGADDEXP2:
+    case GP_OP_NORMAL:
+    case GP_OP_RANDBITS:
+    case GP_OP_SEARCHLEFT:
+    case GP_OP_SEARCHRIGHT: return v[wide ? GP_RATE_DEVICE_power_f8 : GP_RATE_DEVICE_power_f4];
+    case GP_OP_ARCTAN2:
+    case GP_OP_HYPOT: return v[wide ? GP_RATE_DEVICE_function_f8 : GP_RATE_DEVICE_function_f4];
+    default: break;
+    }
+    if (op >= GP_OP_CBRT && op <= GP_OP_ERF)
+        return v[wide ? GP_RATE_DEVICE_function_f8 : GP_RATE_DEVICE_function_f4];
+    return v[wide ? GP_RATE_DEVICE_cheap_f8 : GP_RATE_DEVICE_cheap_f4];
+}
+
+static void add_ops(const gp_rates *rates, const gp_device_rates *device, const gp_pass *pass,
+                    const gp_vec_program *vec, gp_cost_pass *cost)
+{
+    for (size_t i = 0; i < vec->instrs; i++) {
+        const gp_vec_instr *in = &vec->instr[i];
+        gp_dtype type = gpuproc_dtype_bytes(in->to) > gpuproc_dtype_bytes(in->type) ? in->to : in->type;
+        cost->op_ns += rates->op[in->op][gp_rates_dtype_index(type)] * narrow(in->type, in->to);
+        if (device != NULL) cost->device_op_ns += device_op(device, in->op, type);
+    }
+    for (size_t r = 0; r < pass->reduces; r++) {
+        gp_dtype type = pass->reduce[r].operand;
+        cost->op_ns += rates->op[op_of_reduce(pass->reduce[r].kind)][gp_rates_dtype_index(type)] * narrow(type, type);
+        if (device != NULL) cost->device_op_ns += device->value[GP_RATE_DEVICE_reduce];
+    }
+}
+
+gpuproc_status gp_cost_ops(const gp_rates *rates, const gp_device_rates *device, gp_cost_pass *cost,
+                           gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    gp_pass less = cost->plan->pass;
+    gp_vec_program vec = {0};
+    bool compiled = false;
+    cost->op_ns = cost->device_op_ns = 0;
+    if (cost->copies || less.count == 0) return GPUPROC_OK;
+    less.output = gp_calloc(less.outputs, sizeof *less.output);
+    if (less.output == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a prediction");
+    less.outputs = 0;
+    for (size_t o = 0; o < cost->plan->pass.outputs; o++) {
+        if (!cost->output_copied[o]) less.output[less.outputs++] = cost->plan->pass.output[o];
+    }
+    if (less.outputs + less.reduces > 0) {
+        GP_TRY(gp_vec_compile(&less, &vec, err));
+        compiled = true;
+        add_ops(rates, device, &less, &vec, cost);
+    }
+out:
+    if (compiled) gp_vec_free(&vec);
+    free(less.output);
+    return st;
+}
+
+/* ---- Folds ---------------------------------------------------------------------- */
+
+/* Of one decomposition, as the textbooks count. */
+static double matrix_flops(gp_op op, double m, double n)
+{
+    double k = fmin(m, n);
+    switch (op) {
+    case GP_OP_GRAM: return m * n * n;
+    case GP_OP_QRR:
+    case GP_OP_LSTSQ: return 2 * m * n * n;
+    case GP_OP_SOLVE:
+    case GP_OP_DET:
+    case GP_OP_SLOGDET: return 2.0 / 3 * m * m * m + 2 * m * m * fmax(n - m, 0);
+    case GP_OP_INV: return 2 * m * m * m;
+    case GP_OP_CHOLESKY: return m * m * m / 3;
+    case GP_OP_EIGH: return 9 * m * m * m;
+    case GP_OP_SVD: return 4 * m * n * k + 16 * k * k * k;
+    case GP_OP_QR: return 4 * m * n * k;
+    default: return 0;
+    }
+}
+
+static double fold_ns(const gp_plan_fold *fold, const gp_cost_machine *m, double elements)
+{
+    const gp_fold_spec *spec = &fold->spec;
+    const gp_rates *r = m->rates;
+    gp_dtype type = spec->operand[0];
+    if (spec->op >= GP_OP_GRAM && spec->op <= GP_OP_QR && spec->shape.ndim >= 2) {
+        double rows = (double)spec->shape.dim[spec->shape.ndim - 2], columns = (double)spec->shape.dim[spec->shape.ndim - 1];
+        double flops = matrix_flops(spec->op, rows, columns) * (gp_dtype_kind(type) == GP_KIND_COMPLEX ? 4 : 1);
+        if (rows * columns > 0) flops *= elements / (rows * columns);
+        double rate = spec->op == GP_OP_GRAM ? r->host[is_wide(type) ? GP_RATE_HOST_gemm_f8 : GP_RATE_HOST_gemm_f4]
+                                             : r->host[GP_RATE_HOST_lapack] * (is_wide(type) ? 1 : 2);
+        return flops / rate;
+    }
+    return r->fold[spec->op][gp_rates_dtype_index(type)] * narrow(type, type) * elements / m->threads;
+}
+
+/* What a growing result comes to nobody knows: half is taken. */
+static double fold_bytes(const gp_plan_fold *fold, uint64_t count)
+{
+    const gp_fold_spec *spec = &fold->spec;
+    uint64_t most = gp_shape_size(&spec->result);
+    if (spec->growing) most = gp_min_u64(most, count) / 2;
+    return (double)most * (double)gpuproc_dtype_bytes(spec->dtype);
+}
+
+/* ---- Stages --------------------------------------------------------------------- */
+
+typedef struct stages {
+    double bytes[GPUPROC_STAGES], in_place[GPUPROC_STAGES], ns[GPUPROC_STAGES];
+    double mapped, memory; /* bytes that the kernel finds in mapped files, and elsewhere in memory */
+    double cpu_ns;         /* processor time of all stages */
+} stages;
+
+static void read_input(const gp_cost_machine *m, const gp_cost_input *in, stages *s)
+{
+    const double *r = m->rates->host;
+    double bytes = (double)in->bytes * m->scale;
+    gp_cost_from from = in->from;
+    s->bytes[GPUPROC_STAGE_READ] += from == GP_FROM_MADE ? 0 : bytes;
+    if (m->device == NULL && (from == GP_FROM_MEMORY || from == GP_FROM_MAPPED)) {
+        s->in_place[GPUPROC_STAGE_READ] += bytes;
+        if (from == GP_FROM_MAPPED) s->mapped += bytes;
+        else s->memory += bytes;
+        return;
+    }
+    double rate = from == GP_FROM_MEMORY ? r[GP_RATE_HOST_copy]
+                  : from == GP_FROM_DISK ? r[GP_RATE_HOST_disk_read] : r[GP_RATE_HOST_cache_read];
+    s->memory += bytes;
+    if (from == GP_FROM_MADE) return;
+    s->ns[GPUPROC_STAGE_READ] += bytes / rate;
+    if (from != GP_FROM_DISK) s->cpu_ns += bytes / rate * r[GP_RATE_HOST_read_cores];
+}
+
+/* Products are made while the pass reads them. */
+static void make_products(const gp_cost_pass *pass, const gp_cost_machine *m, stages *s)
+{
+    const double *r = m->rates->host;
+    const gp_plan_pass *plan = pass->plan;
+    double read_ns = 0, ns = 0, bytes = (double)pass->product_bytes * m->scale;
+    for (size_t i = 0; i < plan->pass.inputs; i++) {
+        if (pass->input[i].from != GP_FROM_MADE) continue;
+        const gp_product_spec *p = pass->product[i];
+        if (p == NULL) continue;
+        bool wide = gp_dtype_kind(p->dtype) == GP_KIND_COMPLEX ? p->dtype == GPUPROC_COMPLEX128 : is_wide(p->dtype);
+        double flops = 2.0 * (double)p->stack * (double)p->m * (double)p->n * (double)p->k * m->scale;
+        if (gp_dtype_kind(p->dtype) == GP_KIND_COMPLEX) flops *= 4;
+        double rate = r[wide ? GP_RATE_HOST_gemm_f8 : GP_RATE_HOST_gemm_f4] * m->threads / fmax(m->rates->threads, 1);
+        double device = m->device == NULL ? 0 : m->device->value[wide ? GP_RATE_DEVICE_gemm_f8 : GP_RATE_DEVICE_gemm_f4];
+        ns += flops / (device > 0 ? device : rate);
+    }
+    if (bytes <= 0 && ns <= 0) return;
+    if (pass->product_from == GP_FROM_DISK) read_ns = bytes / r[GP_RATE_HOST_disk_read];
+    else if (pass->product_from != GP_FROM_MEMORY) read_ns = bytes / r[GP_RATE_HOST_cache_read];
+    if (m->device != NULL) read_ns += bytes / m->device->value[GP_RATE_DEVICE_upload];
+    s->bytes[GPUPROC_STAGE_READ] += bytes;
+    s->ns[GPUPROC_STAGE_READ] += fmax(ns, read_ns);
+    if (m->device == NULL) s->cpu_ns += ns * m->threads;
+}
+
+static void write_bytes(const gp_cost_machine *m, double bytes, bool in_memory, stages *s)
+{
+    const double *r = m->rates->host;
+    s->bytes[GPUPROC_STAGE_WRITE] += bytes;
+    if (in_memory) {
+        s->in_place[GPUPROC_STAGE_WRITE] += bytes;
+        return;
+    }
+    s->ns[GPUPROC_STAGE_WRITE] += bytes / r[GP_RATE_HOST_write];
+    s->cpu_ns += bytes / r[GP_RATE_HOST_write] * r[GP_RATE_HOST_write_cores];
+}
+
+static void compute(const gp_cost_pass *pass, const gp_cost_machine *m, double elements, double in, double out,
+                    stages *s)
+{
+    const double *r = m->rates->host;
+    double chunks = (double)pass->chunks * m->scale;
+    if (pass->copies || (pass->op_ns <= 0 && out <= 0 && pass->plan->pass.reduces == 0)) return;
+    s->bytes[GPUPROC_STAGE_KERNEL] = in + out;
+    if (m->device == NULL || pass->plan->products) {
+        double moved = (s->memory + out) / r[GP_RATE_HOST_memory] + s->mapped / r[GP_RATE_HOST_mapped];
+        double computed = pass->op_ns * elements / m->threads;
+        s->ns[GPUPROC_STAGE_KERNEL] = fmax(computed, moved * m->rates->threads / fmin(m->threads, m->rates->threads));
+        s->cpu_ns += s->ns[GPUPROC_STAGE_KERNEL] * m->threads;
+        return;
+    }
+    const double *d = m->device->value;
+    s->bytes[GPUPROC_STAGE_UPLOAD] = in;
+    s->ns[GPUPROC_STAGE_UPLOAD] = in / d[GP_RATE_DEVICE_upload];
+    s->ns[GPUPROC_STAGE_KERNEL] = fmax(pass->device_op_ns * elements, (in + out) / d[GP_RATE_DEVICE_memory]) +
+                                  chunks * d[GP_RATE_DEVICE_launch_ns];
+    s->bytes[GPUPROC_STAGE_DOWNLOAD] = out;
+    s->ns[GPUPROC_STAGE_DOWNLOAD] = out / d[GP_RATE_DEVICE_download];
+}
+
+static void fill_stages(const gp_cost_pass *pass, const gp_cost_machine *m, stages *s)
+{
+    const gp_pass *p = &pass->plan->pass;
+    double elements = (double)p->count * m->scale, in = 0, out = 0;
+    for (size_t i = 0; i < p->inputs; i++) {
+        read_input(m, &pass->input[i], s);
+        in += (double)pass->input[i].bytes * m->scale;
+    }
+    make_products(pass, m, s);
+    for (size_t o = 0; o < p->outputs; o++) {
+        double bytes = elements * (double)gpuproc_dtype_bytes(p->output[o].dtype);
+        bool goes = pass->plan->output_target[o] != SIZE_MAX || pass->plan->output_stored[o] != SIZE_MAX;
+        if (!pass->output_copied[o]) out += bytes;
+        if (goes) write_bytes(m, bytes, pass->output_in_memory[o], s);
+    }
+    compute(pass, m, elements, in, out, s);
+    for (size_t f = 0; f < pass->plan->folds; f++) {
+        const gp_plan_fold *fold = &pass->plan->fold[f];
+        double ns = fold_ns(fold, m, elements);
+        s->ns[GPUPROC_STAGE_FOLD] += ns;
+        s->cpu_ns += ns * m->threads;
+        s->bytes[GPUPROC_STAGE_FOLD] += elements * (double)gpuproc_dtype_bytes(fold->spec.operand[0]);
+        write_bytes(m, fold_bytes(fold, p->count) * m->scale, pass->fold_in_memory[f], s);
+    }
+}
+
+/* ---- Walls ---------------------------------------------------------------------- */
+
+gpuproc_stage gp_cost_limit(const gp_cost *cost)
+{
+    gpuproc_stage longest = GPUPROC_STAGE_READ;
+    for (int i = 0; i < GPUPROC_STAGES; i++) {
+        if (cost->ns[i] > cost->ns[longest]) longest = (gpuproc_stage)i;
+    }
+    return longest;
+}
+
+double gp_cost_of_pass(const gp_cost_pass *pass, const gp_cost_machine *m, gp_cost *sum)
+{
+    const double *r = m->rates->host;
+    stages s = {0};
+    double all = 0, longest = 0, chunks = fmax(ceil((double)pass->chunks * m->scale), 1), before = 0, wall;
+    if (pass->plan->pass.count == 0) return 0;
+    fill_stages(pass, m, &s);
+    for (int i = GPUPROC_STAGE_READ; i <= GPUPROC_STAGE_WRITE; i++) {
+        all += s.ns[i];
+        longest = fmax(longest, s.ns[i]);
+    }
+    /* Brought into order: read, written, and read again with the pass. */
+    before = (double)pass->straightened * m->scale *
+             (1 / r[GP_RATE_HOST_cache_read] + 1 / r[GP_RATE_HOST_write]);
+    if (m->device != NULL && !pass->copies && !pass->plan->products) {
+        double program = m->device->value[m->program_cached ? GP_RATE_DEVICE_cached_ns : GP_RATE_DEVICE_program_ns];
+        s.ns[GPUPROC_STAGE_PROGRAM] = program;
+        before += program;
+    }
+    if (m->sync || pass->slots == 1) {
+        wall = all + chunks * r[GP_RATE_HOST_chunk_ns];
+    } else {
+        /* Stages overlap, but those that need processors share them; the pipeline fills and drains. */
+        double shared = s.cpu_ns / (m->cores > 0 ? m->cores : m->threads);
+        double steady = fmax(fmax(longest, shared), chunks * r[GP_RATE_HOST_chunk_ns]);
+        wall = fmin(steady + (all - longest) / chunks, all + chunks * r[GP_RATE_HOST_chunk_ns]);
+    }
+    wall += before + r[GP_RATE_HOST_pass_ns];
+    for (int i = 0; i < GPUPROC_STAGES; i++) {
+        sum->ns[i] += s.ns[i];
+        sum->bytes[i] += (uint64_t)s.bytes[i];
+        sum->in_place[i] += (uint64_t)s.in_place[i];
+    }
+    sum->wall_ns += wall;
+    return wall;
+}
+
+void gp_cost_of_job(const gp_cost_machine *m, unsigned outputs, uint64_t bytes, gp_cost *sum)
+{
+    const double *r = m->rates->host;
+    double commit = outputs * r[GP_RATE_HOST_commit_ns] + (double)bytes * m->scale / r[GP_RATE_HOST_commit];
+    sum->ns[GPUPROC_STAGE_COMMIT] += commit;
+    sum->ns[GPUPROC_STAGE_OPEN] += r[GP_RATE_HOST_job_ns];
+    sum->wall_ns += commit + r[GP_RATE_HOST_job_ns];
+}

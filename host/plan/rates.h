@@ -1,0 +1,106 @@
+/* What a machine and its devices can do, measured (session/calibrate.c) or cautiously guessed: the figures that
+ * the cost model (cost.h) calculates with, and their text form, in which they are kept.
+ *
+ * Rates of moving are bytes per nanosecond, which is GB/s; times are nanoseconds. What many threads share is
+ * given for one thread: an element's time there, which so many threads divide. */
+#ifndef GP_PLAN_RATES_H
+#define GP_PLAN_RATES_H
+
+#include "base/text.h"
+#include "lang/ops.h"
+#include "array/dtype.h"
+
+/* X(name, unit, cautious, what it is), of the machine. */
+#define GP_RATES_HOST(X) \
+    X(disk_read,     "GB/s",  1.0,   "reading a file that is not in the page cache") \
+    X(cache_read,    "GB/s",  4.0,   "copying a file out of the page cache") \
+    X(copy,          "GB/s",  5.0,   "copying in memory, for a device's staging") \
+    X(memory,        "GB/s",  10.0,  "computing on arrays in memory, all threads: the bound of memory") \
+    X(mapped,        "GB/s",  6.0,   "computing on a mapped file that is in the page cache, all threads") \
+    X(write,         "GB/s",  1.5,   "writing into the page cache") \
+    X(write_cores,   "cores", 1.0,   "processors that writing keeps busy") \
+    X(read_cores,    "cores", 1.0,   "processors that copying out of the page cache keeps busy") \
+    X(commit,        "GB/s",  1.0,   "making written bytes safe on the disk, behind the last one") \
+    X(commit_ns,     "ns",    2e6,   "making any output safe and giving it its name") \
+    X(job_ns,        "ns",    4e5,   "a job of nothing: compiling, planning, opening, a thread") \
+    X(pass_ns,       "ns",    8e4,   "one pass more") \
+    X(chunk_ns,      "ns",    2e4,   "one chunk more: wake-ups, mapping") \
+    X(gemm_f4,       "GFLOP/s", 40,  "products of float32 matrices, all threads") \
+    X(gemm_f8,       "GFLOP/s", 20,  "products of float64 matrices, all threads") \
+    X(lapack,        "GFLOP/s", 4,   "decompositions of float64 matrices")
+
+/* The same of one device that is not the CPU. */
+#define GP_RATES_DEVICE(X) \
+    X(upload,        "GB/s",  4.0,   "host to device, staged") \
+    X(download,      "GB/s",  4.0,   "device to host, staged") \
+    X(memory,        "GB/s",  20.0,  "computing on arrays in the device's memory") \
+    X(launch_ns,     "ns",    1e5,   "a chunk more: launches and their ends") \
+    X(program_ns,    "ns",    3e8,   "compiling the program of a pass") \
+    X(cached_ns,     "ns",    2e7,   "getting the program of a pass from the cache") \
+    X(cheap_f4,      "ns",    0.01,  "an addition of float32, per element") \
+    X(cheap_f8,      "ns",    0.04,  "an addition of float64") \
+    X(divide_f4,     "ns",    0.03,  "a division of float32") \
+    X(divide_f8,     "ns",    0.15,  "a division of float64") \
+    X(function_f4,   "ns",    0.1,   "exp() of float32") \
+    X(function_f8,   "ns",    0.5,   "exp() of float64") \
+    X(power_f4,      "ns",    0.4,   "a power of float32") \
+    X(power_f8,      "ns",    2.0,   "a power of float64") \
+    X(reduce,        "ns",    0.05,  "an element of a reduction") \
+    X(gemm_f4,       "GFLOP/s", 20,  "products of float32 matrices; 0: not on it") \
+    X(gemm_f8,       "GFLOP/s", 5,   "products of float64 matrices; 0: not on it")
+
+enum {
+#define X(name, unit, value, text) GP_RATE_HOST_##name,
+    GP_RATES_HOST(X)
+#undef X
+    GP_RATES_HOST_COUNT
+};
+
+enum {
+#define X(name, unit, value, text) GP_RATE_DEVICE_##name,
+    GP_RATES_DEVICE(X)
+#undef X
+    GP_RATES_DEVICE_COUNT
+};
+
+/* The dtypes whose operations are measured; others take the nearest. */
+#define GP_RATES_DTYPES 4
+extern const gp_dtype gp_rates_dtype[GP_RATES_DTYPES];
+
+typedef struct gp_rate_info {
+    const char *name, *unit, *text;
+    double cautious;
+} gp_rate_info;
+extern const gp_rate_info gp_rates_host_info[GP_RATES_HOST_COUNT];
+extern const gp_rate_info gp_rates_device_info[GP_RATES_DEVICE_COUNT];
+
+/* Of the machine and its CPU. */
+typedef struct gp_rates {
+    bool measured;
+    unsigned threads; /* that it was measured with */
+    double host[GP_RATES_HOST_COUNT];
+    /* Nanoseconds per element and thread: element-wise operations, whole reductions, folds. */
+    double op[GP_OP_COUNT][GP_RATES_DTYPES];
+    double fold[GP_OP_COUNT][GP_RATES_DTYPES]; /* reductions along axes, scans, ...: per element, all threads */
+} gp_rates;
+
+typedef struct gp_device_rates {
+    bool measured;
+    double value[GP_RATES_DEVICE_COUNT];
+} gp_device_rates;
+
+/* Figures that no machine in use should fall short of by much. */
+void gp_rates_cautious(gp_rates *rates, unsigned threads);
+void gp_device_rates_cautious(gp_device_rates *rates);
+
+/* The measured dtype that stands for this one. */
+size_t gp_rates_dtype_index(gp_dtype dtype);
+
+/* The text: a line with the version, one "for KEY", then a figure a line; ended by "end". Reading takes exactly
+ * what writing gave for the same key; anything else is refused, and leaves *rates as it was. */
+void gp_rates_write(const gp_rates *rates, const char *key, gp_text *text);
+bool gp_rates_read(const char *text, const char *key, gp_rates *rates);
+void gp_device_rates_write(const gp_device_rates *rates, const char *key, gp_text *text);
+bool gp_device_rates_read(const char *text, const char *key, gp_device_rates *rates);
+
+#endif

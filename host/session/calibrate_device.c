@@ -1,0 +1,112 @@
+/* The figures of a device that is not the CPU. */
+#include "session/calibrate.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#define ELEMENTS (4 << 20)
+#define SIDE 1024
+
+static double rate(uint64_t bytes, uint64_t ns) { return (double)bytes / (double)gp_max_u64(ns, 1); }
+
+static gpuproc_status measure_ways(gp_calibration *c, gp_device_rates *rates, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    gpuproc_report r, many;
+    double *v = rates->value;
+    uint64_t elements = c->bytes / 4;
+    gp_trial t = {.expression = "x + y", .shape = {(int64_t)elements}, .output = true, .repeat = 2};
+    GP_TRY(gp_calibration_run(c, &t, &r, err));
+    v[GP_RATE_DEVICE_upload] = rate(2 * c->bytes, r.stage[GPUPROC_STAGE_UPLOAD].busy_ns);
+    v[GP_RATE_DEVICE_download] = rate(c->bytes, r.stage[GPUPROC_STAGE_DOWNLOAD].busy_ns);
+    t = (gp_trial){.expression = "x + y", .shape = {1 << 18}, .output = true, .chunk_bytes = 16384, .repeat = 2};
+    GP_TRY(gp_calibration_run(c, &t, &many, err));
+    v[GP_RATE_DEVICE_launch_ns] = (double)many.stage[GPUPROC_STAGE_KERNEL].busy_ns / (double)gp_max_u64(many.chunks, 1);
+    double kernel = (double)r.stage[GPUPROC_STAGE_KERNEL].busy_ns - (double)r.chunks * v[GP_RATE_DEVICE_launch_ns];
+    v[GP_RATE_DEVICE_memory] = (double)(3 * c->bytes) / fmax(kernel, 1e3);
+out:
+    return st;
+}
+
+/* A constant that nobody has compiled with before. */
+static gpuproc_status measure_program(gp_calibration *c, gp_device_rates *rates, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    gpuproc_report first, second;
+    char text[96];
+    snprintf(text, sizeof text, "max(exp(x + %" PRIu64 "))", gp_now_ns() % 1000000007u);
+    gp_trial t = {.expression = text, .shape = {1024}};
+    GP_TRY(gp_calibration_run(c, &t, &first, err));
+    GP_TRY(gp_calibration_run(c, &t, &second, err));
+    rates->value[GP_RATE_DEVICE_program_ns] = (double)first.program_ns;
+    rates->value[GP_RATE_DEVICE_cached_ns] = (double)second.program_ns;
+out:
+    return st;
+}
+
+static gpuproc_status time_kernel(gp_calibration *c, const char *text, size_t dtype, double *ns, gpuproc_error *err)
+{
+    gpuproc_report r;
+    gp_trial t = {.expression = text, .dtype = dtype, .shape = {dtype == 0 ? ELEMENTS : ELEMENTS / 2}, .repeat = 2};
+    gpuproc_status st = gp_calibration_run(c, &t, &r, err);
+    if (st == GPUPROC_OK) *ns = (double)r.stage[GPUPROC_STAGE_KERNEL].busy_ns / (double)t.shape[0];
+    return st;
+}
+
+static gpuproc_status measure_classes(gp_calibration *c, size_t d, gp_device_rates *rates, gpuproc_error *err)
+{
+    static const struct {
+        const char *text;
+        int count; /* of the operation */
+        int rate[2];
+    } class[] = {
+        {"max(((((((((x+y)*x+y)*x+y)*x+y)*x+y)*x+y)*x+y)*x+y))", 15, {GP_RATE_DEVICE_cheap_f4, GP_RATE_DEVICE_cheap_f8}},
+        {"max(1/(1/(1/(1/(x/y)))))", 5, {GP_RATE_DEVICE_divide_f4, GP_RATE_DEVICE_divide_f8}},
+        {"max(exp(x)*exp(y)*exp(x*y)*exp(-x))", 4, {GP_RATE_DEVICE_function_f4, GP_RATE_DEVICE_function_f8}},
+        {"max(x**y * y**x)", 2, {GP_RATE_DEVICE_power_f4, GP_RATE_DEVICE_power_f8}},
+    };
+    gpuproc_status st = GPUPROC_OK;
+    double alone, ns;
+    GP_TRY(time_kernel(c, "max(maximum(x, y))", d, &alone, err));
+    if (d == 0) rates->value[GP_RATE_DEVICE_reduce] = alone;
+    for (size_t i = 0; i < sizeof class / sizeof class[0]; i++) {
+        GP_TRY(time_kernel(c, class[i].text, d, &ns, err));
+        rates->value[class[i].rate[d]] = fmax((ns - alone) / class[i].count, 1e-5);
+    }
+out:
+    return st;
+}
+
+static void measure_products(gp_calibration *c, const gp_device *device, gp_device_rates *rates)
+{
+    for (size_t d = 0; d < 2; d++) {
+        gpuproc_report r;
+        gp_trial t = {.expression = "x @ y", .dtype = d, .shape = {SIDE, SIDE}, .output = true, .repeat = 2};
+        double *v = &rates->value[d == 0 ? GP_RATE_DEVICE_gemm_f4 : GP_RATE_DEVICE_gemm_f8];
+        *v = 0;
+        if (device->matrix == NULL || gp_calibration_run(c, &t, &r, NULL) != GPUPROC_OK) continue;
+        *v = 2.0 * SIDE * SIDE * SIDE / (double)gp_max_u64(r.stage[GPUPROC_STAGE_READ].busy_ns, 1);
+    }
+}
+
+gpuproc_status gp_calibrate_device(gp_calibration *c, const gp_device *device, gp_device_rates *rates,
+                                   gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    GP_TRY(gp_calibration_step(c, "the way to the device and back", 3, err));
+    GP_TRY(measure_ways(c, rates, err));
+    GP_TRY(gp_calibration_step(c, "compiling", 2, err));
+    GP_TRY(measure_program(c, rates, err));
+    for (size_t d = 0; d < 2; d++) {
+        GP_TRY(gp_calibration_step(c, d == 0 ? "operations on float32" : "operations on float64", 3, err));
+        if (d == 0 || device->info.fp64) GP_TRY(measure_classes(c, d, rates, err));
+    }
+    GP_TRY(gp_calibration_step(c, "matrices", 3, err));
+    measure_products(c, device, rates);
+out:
+    return st;
+}

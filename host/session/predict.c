@@ -1,0 +1,291 @@
+/* Calculating what a job would take, and choosing by it. */
+#include "session/job.h"
+
+#include "base/memory.h"
+#include "device/cpu/cpu_device.h"
+#include "emit/cl_source.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- One device ------------------------------------------------------------------ */
+
+static unsigned processors(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+/* Whether the device would do the pass, by what its source needs. */
+static bool can_do(const gp_device *device, const gp_cost_pass *pass, char why[256])
+{
+    gp_cl_caps caps = {.fp64 = device->info.fp64, .correctly_rounded_divide_sqrt = true, .denormals_f32 = true,
+                       .is_cpu = device->info.kind == GPUPROC_DEVICE_OPENCL_CPU};
+    gp_cl_source source;
+    gpuproc_error err = {0};
+    if (pass->plan->products) return device->matrix != NULL;
+    if (pass->copies || pass->plan->pass.count == 0) return false;
+    if (gp_cl_source_make(&pass->plan->pass, &caps, &source, &err) != GPUPROC_OK) {
+        snprintf(why, 256, "%.255s", err.message);
+        return false;
+    }
+    gp_cl_source_free(&source);
+    return true;
+}
+
+typedef struct figures {
+    gp_rates rates;
+    gp_device_rates device;
+} figures;
+
+static figures *find_figures(gpuproc_session *session, const gp_device *device)
+{
+    figures *f = gp_calloc(1, sizeof *f);
+    if (f == NULL) return NULL;
+    gp_session_rates(session, &f->rates);
+    if (device != NULL) gp_session_device_rates(session, device, &f->device);
+    return f;
+}
+
+/* Files that become safe at the end, and their bytes. */
+static unsigned files_of(const gpuproc_job *job, uint64_t *bytes)
+{
+    unsigned files = 0;
+    *bytes = 0;
+    for (size_t i = 0; i < job->results; i++) {
+        const gp_job_result *r = &job->result[i];
+        const gp_node *node = &job->program.node[r->result->node];
+        if (r->path == NULL || r->to_memory || strcmp(r->path, "-") == 0) continue;
+        files++;
+        *bytes += gp_shape_size(&node->shape) * gpuproc_dtype_bytes(node->dtype) / (node->growing ? 2 : 1);
+    }
+    return files;
+}
+
+static void calculate(const gpuproc_job *job, const figures *f, const gp_device *device, const gp_prediction *p,
+                      unsigned threads, double scale, gp_cost *each, gp_cost *sum)
+{
+    uint64_t bytes;
+    unsigned files = files_of(job, &bytes);
+    gp_cost_machine m = {.rates = &f->rates, .threads = threads, .cores = gp_max_u64(processors(), threads),
+                         .sync = job->run.sync, .scale = scale};
+    *sum = (gp_cost){0};
+    for (size_t i = 0; i < p->survey.passes; i++) {
+        m.device = device != NULL && p->on_device[i] ? &f->device : NULL;
+        gp_cost own = {0};
+        (void)gp_cost_of_pass(&p->survey.pass[i], &m, &own);
+        if (each != NULL) each[i] = own;
+        for (int k = 0; k < GPUPROC_STAGES; k++) {
+            sum->ns[k] += own.ns[k];
+            sum->bytes[k] += own.bytes[k];
+            sum->in_place[k] += own.in_place[k];
+        }
+        sum->wall_ns += own.wall_ns;
+    }
+    gp_cost_of_job(&m, files, bytes, sum);
+}
+
+static gpuproc_status survey(gpuproc_job *job, gp_device *device, gp_prediction *p, gpuproc_error *err)
+{
+    const gp_run *r = &job->run;
+    gp_run run = {.plan = r->plan, .engine = r->engine, .cpu = r->cpu, .device = &device, .devices = 1,
+                  .device_lock = r->device_lock, .linalg = r->linalg, .source = r->source, .sink = r->sink,
+                  .room = r->room, .host_budget = r->host_budget, .chunk_bytes = r->chunk_bytes, .slots = r->slots,
+                  .sync = r->sync, .value = r->value};
+    gpuproc_status st = gp_run_survey(&run, &p->survey, err);
+    gp_trace_free(&run.trace);
+    return st;
+}
+
+gpuproc_status gp_predict(gpuproc_job *job, gp_device *device, gp_prediction *p, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    gp_device *cpu = gp_registry_cpu(job->session->registry);
+    figures *f = NULL;
+    gp_cost cost;
+    *p = (gp_prediction){0};
+    if (device == cpu) device = NULL;
+    f = find_figures(job->session, device);
+    p->pass = gp_calloc(job->plan.passes, sizeof *p->pass);
+    p->on_device = gp_calloc(job->plan.passes, sizeof *p->on_device);
+    if (f == NULL || p->pass == NULL || p->on_device == NULL) {
+        st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a prediction");
+        goto out;
+    }
+    GP_TRY(survey(job, device != NULL ? device : cpu, p, err));
+    p->used = device == NULL;
+    for (size_t i = 0; i < p->survey.passes; i++) {
+        p->on_device[i] = device != NULL && can_do(device, &p->survey.pass[i], p->why_not);
+        p->used = p->used || p->on_device[i];
+        if (job->plan.pass[i].pass.count > 0)
+            GP_TRY(gp_cost_ops(&f->rates, device != NULL ? &f->device : NULL, &p->survey.pass[i], err));
+    }
+    unsigned threads = gp_cpu_device_threads(cpu);
+    p->calibrated = f->rates.measured && (device == NULL || f->device.measured);
+    calculate(job, f, device, p, 1, 1, NULL, &cost);
+    p->one_thread_ns = cost.wall_ns;
+    calculate(job, f, device, p, 1000000, 1, NULL, &cost);
+    p->all_threads_ns = cost.wall_ns;
+    calculate(job, f, device, p, threads, 1, p->pass, &p->cost);
+    p->made = true;
+out:
+    free(f);
+    if (st != GPUPROC_OK) gp_prediction_free(p);
+    return st;
+}
+
+void gp_prediction_free(gp_prediction *p)
+{
+    gp_survey_free(&p->survey);
+    free(p->pass);
+    free(p->on_device);
+    *p = (gp_prediction){0};
+}
+
+double gp_predict_scaled(gpuproc_job *job, gp_device *device, const gp_prediction *p, double scale)
+{
+    gp_device *cpu = gp_registry_cpu(job->session->registry);
+    gp_cost cost;
+    if (device == cpu) device = NULL;
+    figures *f = find_figures(job->session, device);
+    if (f == NULL) return p->cost.wall_ns;
+    calculate(job, f, device, p, gp_cpu_device_threads(cpu), scale, NULL, &cost);
+    free(f);
+    return cost.wall_ns;
+}
+
+/* ---- Why -------------------------------------------------------------------------- */
+
+static const char *kind_of_work(const gp_plan *plan)
+{
+    bool product = false, matrix = false, fold = false, reduce = false;
+    for (size_t i = 0; i < plan->passes; i++) {
+        product = product || plan->pass[i].products;
+        reduce = reduce || plan->pass[i].pass.reduces > 0;
+        for (size_t f = 0; f < plan->pass[i].folds; f++) {
+            gp_op op = plan->pass[i].fold[f].spec.op;
+            matrix = matrix || (op >= GP_OP_GRAM && op <= GP_OP_QR);
+            fold = fold || op != GP_OP_STORE;
+        }
+    }
+    return product ? "a product of matrices" : matrix ? "linear algebra" : fold ? "work in order"
+           : reduce ? "a reduction" : "element-wise work";
+}
+
+static const char *limit_of(const gp_prediction *p)
+{
+    bool disk = false;
+    switch (gp_cost_limit(&p->cost)) {
+    case GPUPROC_STAGE_READ:
+        for (size_t i = 0; i < p->survey.passes; i++) {
+            const gp_cost_pass *pass = &p->survey.pass[i];
+            if (pass->plan->products && pass->product_from != GP_FROM_DISK) return "multiplying";
+            for (size_t k = 0; pass->input != NULL && k < pass->plan->pass.inputs; k++)
+                disk = disk || pass->input[k].from == GP_FROM_DISK;
+        }
+        return disk ? "the disk" : "reading";
+    case GPUPROC_STAGE_UPLOAD:
+    case GPUPROC_STAGE_DOWNLOAD: return "the way to the device";
+    case GPUPROC_STAGE_KERNEL: {
+        double ops = 0, bytes = 0;
+        for (size_t i = 0; i < p->survey.passes; i++)
+            ops += p->survey.pass[i].op_ns * (double)p->survey.pass[i].plan->pass.count;
+        bytes = p->cost.ns[GPUPROC_STAGE_KERNEL];
+        return ops > 0 && p->one_thread_ns > 1.2 * p->cost.wall_ns && bytes > 0 ? "computing" : "memory";
+    }
+    case GPUPROC_STAGE_FOLD: return "what goes in order";
+    case GPUPROC_STAGE_WRITE: return "writing";
+    case GPUPROC_STAGE_COMMIT: return "making the result safe on the disk";
+    case GPUPROC_STAGE_PROGRAM: return "compiling";
+    default: return "what any job costs";
+    }
+}
+
+static void size_text(double bytes, char text[32])
+{
+    const char *unit = bytes >= 1e9 ? "GB" : bytes >= 1e6 ? "MB" : bytes >= 1e3 ? "kB" : "bytes";
+    double value = bytes >= 1e9 ? bytes / 1e9 : bytes >= 1e6 ? bytes / 1e6 : bytes >= 1e3 ? bytes / 1e3 : bytes;
+    snprintf(text, 32, "%.*f %s", value < 10 && bytes >= 1e3 ? 1 : 0, value, unit);
+}
+
+static const char *short_name(const gp_device *device, const char *cpu)
+{
+    if (device->info.kind == GPUPROC_DEVICE_CPU) return cpu;
+    return device->info.kind == GPUPROC_DEVICE_OPENCL_GPU ? "the GPU" : device->info.name;
+}
+
+void gp_predict_reason(const gpuproc_job *job, const gp_device *best, const gp_prediction *p,
+                       const gp_device *other, const gp_prediction *others, char reason[256])
+{
+    char bytes[32], why[128] = "";
+    size_text((double)(p->cost.bytes[GPUPROC_STAGE_READ] + p->cost.bytes[GPUPROC_STAGE_WRITE]), bytes);
+    if (other != NULL && others != NULL && best->info.kind == GPUPROC_DEVICE_CPU) {
+        double waits = 1 - others->cost.ns[GPUPROC_STAGE_KERNEL] / fmax(others->cost.wall_ns, 1);
+        snprintf(why, sizeof why, "; %.60s would wait for %.0f %% of the time", short_name(other, "the CPU"),
+                 100 * fmax(waits, 0));
+    } else if (other != NULL && others != NULL) {
+        snprintf(why, sizeof why, "; %.60s would take %.3g times as long", short_name(other, "the CPU"),
+                 others->cost.wall_ns / fmax(p->cost.wall_ns, 1));
+    }
+    snprintf(reason, 256, "%s on %s is limited by %s%s: %.80s", kind_of_work(&job->plan), bytes, limit_of(p), why,
+             short_name(best, "CPU"));
+}
+
+/* ---- Choosing --------------------------------------------------------------------- */
+
+gpuproc_status gp_job_choose(gpuproc_job *job, bool keep, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    gpuproc_session *session = job->session;
+    gp_prediction best = {0}, other = {0}, loser = {0};
+    gp_device *chosen = gp_registry_cpu(session->registry), *second = NULL;
+    bool others = gp_session_any_device_rates(session);
+    /* No device was ever measured here: nothing to choose from, and OpenCL need not be loaded. */
+    if (!others && !keep) return GPUPROC_OK;
+    if (!others && job->devices > 0) chosen = job->device[0]; /* what the rule of thumb said stays */
+    if (gp_predict(job, chosen, &best, NULL) != GPUPROC_OK) return GPUPROC_OK;
+    size_t count = 0;
+    gp_device *const *device = others ? gp_registry_all(session->registry, &count) : NULL;
+    for (size_t d = 1; d < count; d++) {
+        gp_device_rates rates;
+        gp_session_device_rates(session, device[d], &rates);
+        if (!rates.measured || gp_predict(job, device[d], &other, NULL) != GPUPROC_OK) continue;
+        bool wins = other.used && other.cost.wall_ns < best.cost.wall_ns;
+        gp_prediction *worse = wins ? &best : &other;
+        if (other.used && (second == NULL || worse->cost.wall_ns < loser.cost.wall_ns)) {
+            gp_prediction_free(&loser);
+            loser = *worse;
+            second = wins ? chosen : device[d];
+            *worse = (gp_prediction){0};
+        }
+        gp_prediction_free(worse);
+        if (wins) {
+            best = other;
+            chosen = device[d];
+        }
+        other = (gp_prediction){0};
+    }
+    if (second != NULL) gp_predict_reason(job, chosen, &best, second, &loser, job->reason);
+    if (chosen != job->device[0]) {
+        gp_device **list = gp_calloc(1, sizeof(gp_device *));
+        if (list == NULL) {
+            st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a list of devices");
+            goto out;
+        }
+        list[0] = chosen;
+        free(job->device);
+        job->device = list;
+        job->devices = 1;
+        job->run.device = list;
+        job->run.devices = 1;
+    }
+out:
+    gp_prediction_free(&loser);
+    gp_prediction_free(&other);
+    if (keep && st == GPUPROC_OK) job->predicted = best;
+    else gp_prediction_free(&best);
+    return st;
+}

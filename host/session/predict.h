@@ -1,0 +1,30 @@
+/* What a job would take on a device, by the cost model. Private to session/. */
+#ifndef GP_SESSION_PREDICT_H
+#define GP_SESSION_PREDICT_H
+
+#include "stream/survey.h"
+
+typedef struct gp_prediction {
+    bool made;
+    gp_survey survey;
+    gp_cost cost;       /* of all */
+    gp_cost *pass;      /* per pass */
+    bool calibrated;    /* by figures that were measured, not guessed */
+    bool used;          /* the device has work in some pass; the CPU always */
+    bool *on_device;    /* per pass: not on the CPU */
+    char why_not[256];  /* why the CPU does a pass, or "" */
+    double one_thread_ns, all_threads_ns; /* the wall with one thread of the CPU, and with any number */
+} gp_prediction;
+
+/* `device`: NULL is the CPU. Free with gp_prediction_free. */
+gpuproc_status gp_predict(gpuproc_job *job, gp_device *device, gp_prediction *prediction, gpuproc_error *err);
+void gp_prediction_free(gp_prediction *prediction);
+
+/* The wall time of the same job with `scale` times as many elements. */
+double gp_predict_scaled(gpuproc_job *job, gp_device *device, const gp_prediction *prediction, double scale);
+
+/* One sentence why `best` was taken, where `other` (or NULL) is the fastest of those that were not. */
+void gp_predict_reason(const gpuproc_job *job, const gp_device *best, const gp_prediction *prediction,
+                       const gp_device *other, const gp_prediction *others, char reason[256]);
+
+#endif
