@@ -333,7 +333,7 @@ def check_refused():
                  ["--compare", "a", "--csv"]):
         done = bench(*argv, expect=2)
         check(f"refused {argv}", done.stdout == "" and done.stderr.startswith("gpuproc: error: "), done.stderr)
-    done = bench("--filter", "nonesuch", expect=1)
+    done = bench("--filter", "nonesuch", expect=2)
     check("nothing left", "--filter 'nonesuch'" in done.stderr, done.stderr)
     done = bench("--device", "nonesuch", expect=1)
     check("no device", "nonesuch" in done.stderr, done.stderr)
