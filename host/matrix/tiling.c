@@ -48,6 +48,7 @@ static uint64_t pages_of(uint64_t elements, uint64_t width) { return gp_plus(gp_
 static uint64_t panel_bytes(const search *s, const gp_product_tiling *t)
 {
     uint64_t room[GP_OPERANDS], bytes = 0, devices = s->need->devices;
+    uint64_t rows = s->form.joined ? t->rows : gp_min_u64(t->rows, s->spec->m), host, there;
     if (!gp_product_room(s->spec, &s->form, t, room)) return UINT64_MAX;
     for (int o = 0; o < GP_OPERANDS; o++) {
         bool converts = s->spec->operand[o] != s->spec->dtype, kept = o == GP_RIGHT && t->keep_b;
@@ -55,7 +56,11 @@ static uint64_t panel_bytes(const search *s, const gp_product_tiling *t)
         if (kept) bytes = gp_plus(bytes, gp_times(gp_ceil_div(s->spec->k, t->depth), converted));
         else if (converts) bytes = gp_plus(bytes, gp_times(converted, 1 + devices));
         if (!kept || converts) bytes = gp_plus(bytes, gp_times(raw, 1 + devices));
-        bytes = gp_plus(bytes, gp_times(gp_times(2, converted), devices));
+    }
+    for (size_t d = 0; d < devices; d++) {
+        gp_device *device = s->need->device[d];
+        device->matrix->bytes(device, s->spec->dtype, rows, t->strip, t->depth, &host, &there);
+        bytes = gp_plus(bytes, host);
     }
     return bytes;
 }

@@ -55,9 +55,6 @@ typedef struct gp_plan_pass {
     size_t finishes;
     gp_plan_fold *fold;
     size_t folds;
-    /* The pass walks its shape with the axes reversed, so that Fortran-ordered arrays stream
-     * in their own order: its outputs are in Fortran order, too. */
-    bool fortran;
     /* Scalars to compute before this pass, as a pass of shape () whose outputs they are. */
     gp_pass scalars;
 } gp_plan_pass;

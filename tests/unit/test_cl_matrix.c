@@ -369,23 +369,35 @@ static void test_refused(void **state)
     gp_device_tile *tile = NULL;
     gpuproc_error err = {0};
     set_discrete(false);
-    assert_int_equal(device->matrix->tile_new(device, GPUPROC_INT32, 4, 4, 4, &tile, &err), GPUPROC_UNSUPPORTED);
+    assert_int_equal(device->matrix->tile_new(device, GPUPROC_INT32, 4, 4, 4, &tile, &err), GPUPROC_DEVICE_UNSUPPORTED);
     assert_int_equal(device->matrix->tile_new(device, GPUPROC_FLOAT32, 1u << 16, 1u << 16, 4, &tile, &err),
-                     GPUPROC_UNSUPPORTED);
+                     GPUPROC_DEVICE_UNSUPPORTED);
     assert_non_null(strstr(err.message, "32 bits"));
     assert_int_equal(device->matrix->tile_new(device, GPUPROC_FLOAT32, UINT64_MAX, 4, 4, &tile, &err),
-                     GPUPROC_UNSUPPORTED);
-    assert_true(device->matrix->bytes(device, GPUPROC_FLOAT32, UINT64_MAX, 4, 4) == UINT64_MAX);
+                     GPUPROC_DEVICE_UNSUPPORTED);
+    uint64_t host, there;
+    device->matrix->bytes(device, GPUPROC_FLOAT32, UINT64_MAX, 4, 4, &host, &there);
+    assert_true(host == UINT64_MAX && there == UINT64_MAX);
+    device->matrix->bytes(device, GPUPROC_INT32, 4, 4, 4, &host, &there);
+    assert_true(host == UINT64_MAX && there == UINT64_MAX);
     bool fp64 = device->info.fp64;
     device->info.fp64 = false;
-    assert_int_equal(device->matrix->tile_new(device, GPUPROC_COMPLEX128, 4, 4, 4, &tile, &err), GPUPROC_UNSUPPORTED);
+    assert_int_equal(device->matrix->tile_new(device, GPUPROC_COMPLEX128, 4, 4, 4, &tile, &err), GPUPROC_DEVICE_UNSUPPORTED);
+    device->matrix->bytes(device, GPUPROC_COMPLEX128, 4, 4, 4, &host, &there);
+    assert_true(there == UINT64_MAX);
     device->info.fp64 = fp64;
     uint64_t largest = device->info.max_buffer_bytes;
     device->info.max_buffer_bytes = 1000;
     assert_int_equal(device->matrix->tile_new(device, GPUPROC_FLOAT32, 40, 40, 4, &tile, &err), GPUPROC_DEVICE_MEMORY);
     device->info.max_buffer_bytes = largest;
     assert_int_equal(live, 0);
-    assert_true(device->matrix->bytes(device, GPUPROC_FLOAT32, 512, 512, 256) >= (4 * 512 * 256 + 512 * 512) * 4);
+    device->matrix->bytes(device, GPUPROC_FLOAT32, 512, 512, 256, &host, &there);
+    assert_true(there >= (4 * 512 * 256 + 512 * 512) * 4);
+    assert_int_equal(host, there);
+    set_discrete(true);
+    device->matrix->bytes(device, GPUPROC_FLOAT32, 512, 512, 256, &host, &there);
+    assert_true(host >= 4 * 512 * 256 * 4 && host < there);
+    set_discrete(false);
 }
 
 #define THREADS 4
@@ -465,7 +477,7 @@ static void test_failing_library(void **state)
     } cases[] = {{-4, GPUPROC_DEVICE_MEMORY, "CL_MEM_OBJECT_ALLOCATION_FAILURE"},
                  {-5, GPUPROC_DEVICE_MEMORY, "CL_OUT_OF_RESOURCES"},
                  {-11, GPUPROC_DEVICE_BUILD, "CL_BUILD_PROGRAM_FAILURE"},
-                 {-2044, GPUPROC_UNSUPPORTED, "NoDoublePrecision"},
+                 {-2044, GPUPROC_DEVICE_UNSUPPORTED, "NoDoublePrecision"},
                  {-2050, GPUPROC_DEVICE_FAILED, "InsufficientMemoryTemp"},
                  {-2039, GPUPROC_DEVICE_FAILED, "UnexpectedError"},
                  {-77777, GPUPROC_DEVICE_FAILED, "-77777"}};
