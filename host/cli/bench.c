@@ -15,7 +15,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define GIVEN_ROOM (UINT64_C(8) << 20) /* elements with which the machine's limits are measured */
+#define ROOM (UINT64_C(8) << 20)       /* elements with which the machine's limits are measured */
+#define ROOM_QUICK (UINT64_C(1) << 20)
 #define GIVEN_FILE (UINT64_C(1) << 30) /* bytes of a file that are read to learn its rate */
 
 const char *bench_compiler(void)
@@ -50,13 +51,23 @@ static bool make_files(bench *b, bench_lab *lab)
     return true;
 }
 
+/* Elements of each array in memory: what rows need, and what the machine's limits are measured with. */
+static uint64_t room_of(const bench *b, uint64_t least)
+{
+    for (size_t i = 0; i < b->row_count; i++) {
+        const bench_row *r = &b->rows[i];
+        if (r->c->data <= BENCH_SMALL && r->elements > least) least = r->elements;
+    }
+    return least;
+}
+
 static int run_suite(bench *b, const bench_options *o, double until)
 {
     bench_lab lab = {0};
     int code = bench_plan_suite(b, &o->plan);
     if (code != 0) return code;
     code = EXIT_FAILED;
-    if (bench_lab_open(&lab, b, o->plan.quick ? UINT64_C(1) << 20 : bench_room(b))) {
+    if (bench_lab_open(&lab, b, room_of(b, o->plan.quick ? ROOM_QUICK : ROOM))) {
         progress_bench(0, "the machine's own limits", o->plan.progress);
         bench_measure_limits(b, &lab);
         progress_bench(0, "writing files", o->plan.progress);
@@ -110,7 +121,7 @@ static int run_given(bench *b, const bench_options *o, double until)
         *c = given;
         b->given = c; /* rows point to it */
         c = NULL;
-        code = bench_plan_given(b, b->given, elements, bytes) && bench_lab_open(&lab, b, GIVEN_ROOM) ? 0 : EXIT_FAILED;
+        code = bench_plan_given(b, b->given, elements, bytes) && bench_lab_open(&lab, b, ROOM) ? 0 : EXIT_FAILED;
         lab.given = o->inputs;
         lab.given_count = o->input_count;
     }

@@ -105,8 +105,9 @@ int bench_plan_suite(bench *b, const bench_plan *plan)
         }
         int last = sizes - (c->size[sizes - 1] == UINT64_MAX ? 2 : 1);
         for (int k = 0; k < sizes && fine; k++) {
-            bool kept = c->data < BENCH_SMALL && c->size[k] > bench_room(b);
-            if (kept)
+            /* There are four arrays of it. */
+            bool large = c->data < BENCH_SMALL && c->size[k] * sizeof(float) * 4 > b->machine.memory_bytes / 4;
+            if (large)
                 bench_note(b, "%s: no size of %" PRIu64 " elements, this machine has too little memory", c->name,
                            c->size[k]);
             else
@@ -132,19 +133,6 @@ bool bench_plan_given(bench *b, const bench_case *c, uint64_t elements, uint64_t
         r->allowed = r->config->opencl ? GIVEN_ULP : 0;
     }
     return true;
-}
-
-/* Four arrays of it, and no more than a quarter of the machine. */
-uint64_t bench_room(const bench *b)
-{
-    uint64_t most = 0, limit = b->machine.memory_bytes / 4 / 4 / sizeof(float);
-    for (size_t i = 0; i < bench_case_count; i++) {
-        for (int k = 0; k < BENCH_SIZES; k++) {
-            uint64_t n = bench_cases[i].size[k];
-            if (bench_cases[i].data <= BENCH_SMALL && n > most && n <= limit) most = n;
-        }
-    }
-    return most;
 }
 
 /* ---- Times ---------------------------------------------------------------------------- */

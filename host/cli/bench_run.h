@@ -16,9 +16,6 @@ typedef struct bench_plan {
 int bench_plan_suite(bench *b, const bench_plan *plan);
 /* Of one expression of the user's, whose inputs have `bytes` bytes and `elements` elements at most. */
 bool bench_plan_given(bench *b, const bench_case *c, uint64_t elements, uint64_t bytes);
-/* The most elements of one array in memory. */
-uint64_t bench_room(const bench *b);
-
 /* Prepares each row once, compares its result, and takes times in rounds until they are steady or `until` has come.
  * Returns 0, or the exit code of what has been told. */
 int bench_run(bench *b, bench_lab *lab, const bench_plan *plan, double until);
