@@ -67,6 +67,9 @@ double gp_cost_of_pass(const gp_cost_pass *pass, const gp_cost_machine *machine,
 /* Behind the last pass: what a job costs by itself, and `outputs` files of `bytes` made safe. */
 void gp_cost_of_job(const gp_cost_machine *machine, unsigned outputs, uint64_t bytes, gp_cost *sum);
 
+/* Elements that a growing result of `most` may come to, made from `count`: nobody knows. */
+uint64_t gp_cost_growing(gp_op op, uint64_t most, uint64_t count);
+
 /* The longest stage. */
 gpuproc_stage gp_cost_limit(const gp_cost *cost);
 

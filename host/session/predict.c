@@ -54,13 +54,17 @@ static figures *find_figures(gpuproc_session *session, const gp_device *device)
 static unsigned files_of(const gpuproc_job *job, uint64_t *bytes)
 {
     unsigned files = 0;
+    uint64_t most = 0; /* what grows seldom comes to what it may */
+    for (size_t i = 0; i < job->plan.passes; i++) most = gp_max_u64(most, job->plan.pass[i].pass.count);
     *bytes = 0;
     for (size_t i = 0; i < job->results; i++) {
         const gp_job_result *r = &job->result[i];
         const gp_node *node = &job->program.node[r->result->node];
         if (r->path == NULL || r->to_memory || strcmp(r->path, "-") == 0) continue;
         files++;
-        *bytes += gp_shape_size(&node->shape) * gpuproc_dtype_bytes(node->dtype) / (node->growing ? 2 : 1);
+        uint64_t elements = gp_shape_size(&node->shape);
+        if (node->growing) elements = gp_cost_growing(node->op, elements, most);
+        *bytes += elements * gpuproc_dtype_bytes(node->dtype);
     }
     return files;
 }
