@@ -162,6 +162,7 @@ typedef struct stages {
     double bytes[GPUPROC_STAGES], in_place[GPUPROC_STAGES], ns[GPUPROC_STAGES];
     double mapped, memory; /* bytes that the kernel finds in mapped files, and elsewhere in memory */
     double cpu_ns;         /* processor time of all stages */
+    double compute_ns, memory_ns;
 } stages;
 
 static void read_input(const gp_cost_machine *m, const gp_cost_input *in, stages *s)
@@ -237,13 +238,17 @@ static void compute(const gp_cost_pass *pass, const gp_cost_machine *m, double e
         double computed = pass->op_ns * elements / m->threads;
         moved *= m->rates->threads / fmin(m->threads, m->rates->threads);
         s->ns[GPUPROC_STAGE_KERNEL] = fmax(computed, moved) + fmin(computed, moved) * NOT_HIDDEN;
+        s->compute_ns = computed;
+        s->memory_ns = moved;
         s->cpu_ns += s->ns[GPUPROC_STAGE_KERNEL] * m->threads;
         return;
     }
     const double *d = m->device->value;
     s->bytes[GPUPROC_STAGE_UPLOAD] = in;
     s->ns[GPUPROC_STAGE_UPLOAD] = in / d[GP_RATE_DEVICE_upload];
-    s->ns[GPUPROC_STAGE_KERNEL] = fmax(pass->device_op_ns * elements, (in + out) / d[GP_RATE_DEVICE_memory]) +
+    s->compute_ns = pass->device_op_ns * elements;
+    s->memory_ns = (in + out) / d[GP_RATE_DEVICE_memory];
+    s->ns[GPUPROC_STAGE_KERNEL] = fmax(s->compute_ns, s->memory_ns) +
                                   chunks * d[GP_RATE_DEVICE_launch_ns];
     s->bytes[GPUPROC_STAGE_DOWNLOAD] = out;
     s->ns[GPUPROC_STAGE_DOWNLOAD] = out / d[GP_RATE_DEVICE_download];
@@ -320,6 +325,8 @@ double gp_cost_of_pass(const gp_cost_pass *pass, const gp_cost_machine *m, gp_co
         sum->in_place[i] += (uint64_t)s.in_place[i];
     }
     sum->wall_ns += wall;
+    sum->compute_ns += s.compute_ns;
+    sum->memory_ns += s.memory_ns;
     return wall;
 }
 

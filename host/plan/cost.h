@@ -55,6 +55,7 @@ typedef struct gp_cost {
     uint64_t bytes[GPUPROC_STAGES], in_place[GPUPROC_STAGES];
     double ns[GPUPROC_STAGES]; /* busy, as a report has it */
     double wall_ns;
+    double compute_ns, memory_ns; /* of KERNEL: what computing alone would take, and moving alone */
 } gp_cost;
 
 /* Fills op_ns and device_op_ns from the CPU's program of the pass. */
