@@ -3,54 +3,11 @@
 #include "fold/fold.h"
 
 #include "base/clock.h"
+#include "crew.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct job {
-    uint64_t units;
-    atomic_uint_fast64_t next;
-    void (*run)(void *arg, unsigned worker, uint64_t from, uint64_t to);
-    void *arg;
-} job;
-
-/* Workers that wait in a barrier: nothing is started while time is taken. */
-static struct {
-    pthread_barrier_t begin, end;
-    job *job;
-} crew;
-
-static void work(job *j, unsigned worker)
-{
-    for (uint64_t u; (u = atomic_fetch_add(&j->next, 1)) < j->units;) j->run(j->arg, worker, u, u + 1);
-}
-
-static void *member(void *arg)
-{
-    for (;;) {
-        pthread_barrier_wait(&crew.begin);
-        if (crew.job == NULL) return NULL;
-        work(crew.job, (unsigned)(size_t)arg);
-        pthread_barrier_wait(&crew.end);
-    }
-}
-
-static void each(const gp_workers *workers, uint64_t units,
-                 void (*run)(void *arg, unsigned worker, uint64_t from, uint64_t to), void *arg)
-{
-    job j = {.units = units, .run = run, .arg = arg};
-    if (workers->count == 1 || units == 1) {
-        run(arg, 0, 0, units);
-        return;
-    }
-    crew.job = &j;
-    pthread_barrier_wait(&crew.begin);
-    work(&j, 0);
-    pthread_barrier_wait(&crew.end);
-}
 
 typedef struct copy_job {
     char *to;
@@ -75,10 +32,12 @@ typedef struct bench {
     int64_t size;
 } bench;
 
+static gp_linalg *linalg;
+
 static double once(const bench *b, const gp_workers *workers, const char *data, char *out)
 {
     gp_fold_spec spec = {.op = b->op, .operand = {b->operand}, .operands = 1, .shape = b->shape,
-                         .axes = b->axes, .size = b->size, .dtype = b->result};
+                         .axes = b->axes, .size = b->size, .dtype = b->result, .linalg = linalg};
     for (int d = 0; d < b->shape.ndim; d++) {
         if (gp_op_info_of(b->op)->reduction && (b->axes >> d & 1) != 0) continue;
         int64_t length = b->shape.dim[d];
@@ -139,6 +98,10 @@ static const bench benches[] = {
     {"winsum f4 (64Mi) 5", GP_OP_WINSUM, F4, F4, {1, {67108864}}, 1, 5},
     {"winsum f8 (32Mi) 1000", GP_OP_WINSUM, F8, F8, {1, {33554432}}, 1, 1000},
     {"winmax f4 (64Mi) 1000", GP_OP_WINMAX, F4, F4, {1, {67108864}}, 1, 1000},
+    {"gram f4 (1Mi,64)", GP_OP_GRAM, F4, F4, {2, {1048576, 64}}, 0, 0},
+    {"gram f8 (32768,1024)", GP_OP_GRAM, F8, F8, {2, {32768, 1024}}, 0, 0},
+    {"qrr f4 (1Mi,64)", GP_OP_QRR, F4, F4, {2, {1048576, 64}}, 0, 0},
+    {"lstsq f8 (2Mi,16)", GP_OP_LSTSQ, F8, F8, {2, {2097152, 16}}, 0, 1},
     {"winsum f4 (65536,1024) 0 1000", GP_OP_WINSUM, F4, F4, {2, {65536, 1024}}, 1, 1000},
 };
 
@@ -153,17 +116,16 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < bytes / 4; i++) data[i] = (float)(i * 2654435761u % 1000) * 0.001f;
     memset(out, 1, bytes + PIECE);
 
-    pthread_t thread[64];
-    gp_workers workers = {.count = threads, .each = each};
-    pthread_barrier_init(&crew.begin, NULL, threads);
-    pthread_barrier_init(&crew.end, NULL, threads);
-    for (unsigned i = 1; i < threads; i++) pthread_create(&thread[i], NULL, member, (void *)(size_t)i);
+    if (gp_linalg_open(&linalg, NULL) != GPUPROC_OK) return 1;
+
+    gp_workers workers;
+    if (!crew_start(threads, &workers)) return 1;
 
     double best = 1e9;
     for (int k = 0; k < repetitions; k++) {
         uint64_t begin = gp_now_ns();
         copy_job c = {out, (const char *)data};
-        for (size_t at = 0; at < bytes; at += PIECE, c.to += PIECE, c.from += PIECE) each(&workers, 4, copy, &c);
+        for (size_t at = 0; at < bytes; at += PIECE, c.to += PIECE, c.from += PIECE) crew_each(&workers, 4, copy, &c);
         double s = (double)(gp_now_ns() - begin) * 1e-9;
         if (s < best) best = s;
     }
@@ -179,9 +141,8 @@ int main(int argc, char **argv)
         double n = (double)gp_shape_size(&b->shape);
         printf("%-32s %6.1f GB/s  %5.2f ns each\n", b->name, n * (double)gpuproc_dtype_bytes(b->operand) / best * 1e-9, best / n * 1e9);
     }
-    crew.job = NULL;
-    if (threads > 1) pthread_barrier_wait(&crew.begin);
-    for (unsigned i = 1; i < threads; i++) pthread_join(thread[i], NULL);
+    crew_end();
+    gp_linalg_close(linalg);
     free(data);
     free(out);
     return 0;

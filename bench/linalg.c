@@ -5,57 +5,14 @@
 #include "linalg/openblas.h"
 
 #include "base/clock.h"
+#include "crew.h"
 
 #include <dlfcn.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-typedef struct job {
-    uint64_t units;
-    atomic_uint_fast64_t next;
-    void (*run)(void *arg, unsigned worker, uint64_t from, uint64_t to);
-    void *arg;
-} job;
-
-/* Workers that wait in a barrier: nothing is started while time is taken. */
-static struct {
-    pthread_barrier_t begin, end;
-    job *job;
-} crew;
-
-static void work(job *j, unsigned worker)
-{
-    for (uint64_t u; (u = atomic_fetch_add(&j->next, 1)) < j->units;) j->run(j->arg, worker, u, u + 1);
-}
-
-static void *member(void *arg)
-{
-    for (;;) {
-        pthread_barrier_wait(&crew.begin);
-        if (crew.job == NULL) return NULL;
-        work(crew.job, (unsigned)(size_t)arg);
-        pthread_barrier_wait(&crew.end);
-    }
-}
-
-static void each(const gp_workers *workers, uint64_t units,
-                 void (*run)(void *arg, unsigned worker, uint64_t from, uint64_t to), void *arg)
-{
-    if (workers->count == 1 || units == 1) {
-        run(arg, 0, 0, units);
-        return;
-    }
-    job j = {.units = units, .run = run, .arg = arg};
-    crew.job = &j;
-    pthread_barrier_wait(&crew.begin);
-    work(&j, 0);
-    pthread_barrier_wait(&crew.end);
-}
 
 /* A copy of the library: the file itself would be loaded once, and its number of threads be that of both. */
 static void *load_copy(const char *path)
@@ -247,12 +204,8 @@ int main(int argc, char **argv)
     if (set_threads != NULL) set_threads((int)threads);
     printf("%s, %u threads\n", gp_linalg_name(linalg), threads);
 
-    pthread_t thread[64];
-    gp_workers workers = {.count = threads, .each = each};
-    pthread_barrier_init(&crew.begin, NULL, threads);
-    pthread_barrier_init(&crew.end, NULL, threads);
-    for (unsigned i = 1; i < threads; i++)
-        if (pthread_create(&thread[i], NULL, member, (void *)(size_t)i) != 0) return 1;
+    gp_workers workers;
+    if (!crew_start(threads, &workers)) return 1;
     for (size_t i = 0; i < sizeof benches / sizeof benches[0]; i++) {
         const bench *b = &benches[i];
         double ours, theirs;
@@ -265,9 +218,7 @@ int main(int argc, char **argv)
         printf("\n");
     }
     if (argc <= 4 || strcmp(argv[4], "gram") == 0) grams(linalg, repetitions);
-    crew.job = NULL;
-    if (threads > 1) pthread_barrier_wait(&crew.begin);
-    for (unsigned i = 1; i < threads; i++) pthread_join(thread[i], NULL);
+    crew_end();
     gp_linalg_close(linalg);
     if (library != NULL) dlclose(library);
     return 0;

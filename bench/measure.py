@@ -33,13 +33,13 @@ def run(argv, env=None):
     return seconds, out, usage.ru_maxrss * 1024
 
 
-def npy_header(dtype, count):
-    text = "{'descr': '%s', 'fortran_order': False, 'shape': (%d,), }" % (dtype, count)
+def npy_header(dtype, count, shape=None):
+    text = "{'descr': '%s', 'fortran_order': False, 'shape': %r, }" % (dtype, shape or (count,))
     text += " " * (127 - 10 - len(text)) + "\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode()
 
 
-def make_npy(path, nbytes):
+def make_npy(path, nbytes, shape=None):
     """float32 values that differ, from a megabyte that is repeated."""
     if os.path.exists(path) and os.path.getsize(path) == nbytes + 128:
         return
@@ -49,7 +49,7 @@ def make_npy(path, nbytes):
         words.append((seed >> 8) * (1.0 / 16777216.0) - 0.25)
     block = struct.pack("<%df" % len(words), *words)
     with open(path, "wb") as f:
-        f.write(npy_header("<f4", nbytes // 4))
+        f.write(npy_header("<f4", nbytes // 4, shape))
         for _ in range(nbytes // MIB):
             f.write(block)
         f.flush()
@@ -87,6 +87,7 @@ class Bench:
         self.gpuproc = os.path.join(args.build, "bin", "gpuproc")
         self.memory_program = os.path.join(args.build, "bin", "gpuproc-bench-memory")
         self.peers = [args.python, os.path.join(HERE, "peers", "numpy_numexpr.py")]
+        self.matrices = [args.python, os.path.join(HERE, "peers", "matrices.py"), args.openblas]
         self.notes, self.loads = [], {}
         os.makedirs(args.data, exist_ok=True)
 
@@ -110,11 +111,13 @@ class Bench:
         count = self.args.elements
         ours = Partner([self.memory_program, str(count)])
         peers = Partner(self.peers + [str(count)])
+        there = [who for who, version in peers.ask("versions").items() if version and who in ("dask", "torch")]
         times = alternate({"gpuproc": ours.time("eval sqrt(x*x + y*y)"),
                            "by hand": ours.time("hypot"),
                            "numexpr": peers.time("numexpr hypot"),
                            "numpy": peers.time("numpy hypot"),
-                           "numpy, no temporaries": peers.time("numpy-out hypot")},
+                           "numpy, no temporaries": peers.time("numpy-out hypot"),
+                           **{who: peers.time(who + " hypot") for who in there}},
                           self.args.repeats)
         self.table.case("a", times)
         same = ours.ask("same")["same"]
@@ -123,13 +126,18 @@ class Bench:
         self.table.ratio("a", "speed over NumPy", "numpy", "gpuproc", ">=", 4)
         self.table.ratio("a", "speed over NumPy without temporaries", "numpy, no temporaries",
                          "gpuproc", ">=", None)
+        for who in there:
+            self.table.ratio("a", "speed over " + who, who, "gpuproc", ">=", None)
         self.table.mark("a", "the same bits as the hand-written loop", float(same), ">=", 1)
         times = alternate({"gpuproc": ours.time("eval exp(sin(x))*y"),
                            "numexpr": peers.time("numexpr expsin"),
-                           "numpy": peers.time("numpy expsin")}, self.args.repeats)
+                           "numpy": peers.time("numpy expsin"),
+                           **{who: peers.time(who + " expsin") for who in there}}, self.args.repeats)
         self.table.case("b", times)
         self.table.ratio("b", "speed over numexpr", "numexpr", "gpuproc", ">=", 2.5)
         self.table.ratio("b", "speed over NumPy", "numpy", "gpuproc", ">=", None)
+        for who in there:
+            self.table.ratio("b", "speed over " + who, who, "gpuproc", ">=", None)
         self.versions = peers.ask("versions")
         ours.close()
         peers.close()
@@ -306,6 +314,98 @@ class Bench:
         ours.close()
         peers.close()
 
+    # ---- Matrices -------------------------------------------------------------------------
+
+    def square_files(self, length):
+        """Two float32 matrices in files."""
+        paths = [self.file("square%d%s.npy" % (length, name)) for name in "ab"]
+        for path in paths:
+            make_npy(path, 4 * length * length, (length, length))
+        return paths
+
+    def case_m(self):
+        """Products of matrices in memory, 2048 (case m)"""
+        ours = Partner([self.memory_program, "1024"])
+        peers = Partner(self.matrices)
+        self.matrix_versions = peers.ask("versions")
+        for dtype in ("f4", "f8"):
+            what = dtype + " 2048"
+            players = {"gpuproc": ours.time("product " + what), "openblas": peers.time("openblas " + what),
+                       "numpy": peers.time("numpy " + what)}
+            if "torch" in self.matrix_versions:
+                players["torch"] = peers.time("torch " + what)
+            case = "m-" + dtype
+            self.table.case(case, alternate(players, self.args.repeats))
+            self.table.ratio(case, "product: rate over a direct OpenBLAS call", "openblas", "gpuproc", ">=", 0.95)
+            for who in ("numpy", "torch"):
+                if who in players:
+                    self.table.ratio(case, "product: speed over " + who, who, "gpuproc", ">=", None)
+        ours.close()
+        peers.close()
+
+    def case_o(self):
+        """A product of matrices four times as large as the memory that it may use (case o)"""
+        length = self.args.length
+        a, b = self.square_files(length)
+        out, theirs = self.file("product.npy"), self.file("product-dask.npy")
+        memory = str(length * length)  # bytes: a quarter of an operand
+        ours = Partner([self.memory_program, "1024"])
+        peers = Partner(self.matrices)
+        self.matrix_versions = peers.ask("versions")
+        players = {"gpuproc": self.eval_time("a @ b", "a=" + a, "b=" + b, "-o", out, "-f", "--memory", memory),
+                   "in memory": ours.time("product f4 %d" % length)}
+        if "dask" in self.matrix_versions:
+            players["dask"] = peers.time("dask-files %s %s %s %d" % (a, b, theirs, length))
+        else:
+            self.note("Dask is not installed")
+        self.table.case("o", alternate(players, self.args.cold_repeats, before=lambda: (warm(a), warm(b))))
+        report = self.report("a @ b", "a=" + a, "b=" + b, "-o", out, "-f", "--memory", memory)
+        self.table.ratio("o", "out of core: rate over in memory", "in memory", "gpuproc", ">=", 0.85)
+        if "dask" in players:
+            self.table.ratio("o", "out of core: speed over Dask on memmaps", "dask", "gpuproc", ">=", 2)
+        self.table.mark("o", "out of core: bytes read over the least", report["product_bytes"] /
+                        max(1, report["product_least_bytes"]), "<=", 1.3)
+        ours.close()
+        peers.close()
+        for path in (out, theirs):
+            if os.path.exists(path):
+                os.unlink(path)
+
+    def case_p(self):
+        """X.T @ X of a tall matrix in a file (case p)"""
+        path = self.file("tall.npy")
+        make_npy(path, self.args.tall, (self.args.tall // 256, 64))
+        ours = Partner([self.memory_program, "1024"])
+        peers = Partner(self.matrices)
+        times = alternate({"gpuproc": self.eval_time("X.T @ X", "X=" + path, "-o", self.file("gram.npy"), "-f"),
+                           "mapped read": ours.time("mapsum " + path),
+                           "syrk": peers.time("syrk %s 64" % path),
+                           "numpy": peers.time("gram numpy %s 64" % path)},
+                          self.args.repeats, before=lambda: warm(path))
+        self.table.case("p", times)
+        c = self.table.cases["p"]
+        bound = max(("mapped read", "syrk"), key=lambda who: c[who]["median_s"])
+        self.table.ratio("p", "X.T @ X: time over the longer of reading and syrk", "gpuproc", bound, "<=", 1.3)
+        self.table.ratio("p", "X.T @ X: speed over NumPy's memmap", "numpy", "gpuproc", ">=", None)
+        ours.close()
+        peers.close()
+        os.unlink(self.file("gram.npy"))
+
+    def case_t(self):
+        """Transposition of a file (case t)"""
+        rows = 1 << (self.args.transposed.bit_length() // 2 - 1)
+        path, out, copy = self.file("matrix.npy"), self.file("transposed.npy"), self.file("copy.npy")
+        make_npy(path, self.args.transposed, (rows, self.args.transposed // 4 // rows))
+        times = alternate({"gpuproc": self.eval_time("x.T", "x=" + path, "-o", out, "-f"),
+                           "cp": lambda: run(["cp", path, copy])[0],
+                           "cp, then sync": lambda: run(["sh", "-c", "cp %s %s && sync %s" % (path, copy, copy)])[0]},
+                          self.args.cold_repeats, before=lambda: warm(path))
+        self.table.case("t", times)
+        self.table.ratio("t", "x.T: time over cp", "gpuproc", "cp", "<=", 3)
+        self.table.ratio("t", "x.T: time over cp and sync", "gpuproc", "cp, then sync", "<=", None)
+        os.unlink(out)
+        os.unlink(copy)
+
     # ---- Around them ----------------------------------------------------------------------
 
     def machine(self):
@@ -323,7 +423,7 @@ class Bench:
                 "kernel": platform.release(), "libc": " ".join(platform.libc_ver()),
                 "gpuproc": json.loads(version), "commit": commit, "load_at_start": self.load,
                 "load_around_cases": self.loads,
-                "peers": getattr(self, "versions", None)}
+                "peers": getattr(self, "versions", None), "matrix_peers": getattr(self, "matrix_versions", None)}
 
     def all(self):
         self.load = os.getloadavg()[0]
@@ -349,7 +449,8 @@ class Bench:
     def sizes(self):
         a = self.args
         return {"elements": a.elements, "warm_bytes": a.warm, "cold_bytes": a.cold,
-                "sparse_bytes": a.sparse, "repeats": a.repeats, "cold_repeats": a.cold_repeats}
+                "sparse_bytes": a.sparse, "length": a.length, "tall_bytes": a.tall, "transposed_bytes": a.transposed,
+                "repeats": a.repeats, "cold_repeats": a.cold_repeats}
 
 
 def size(text):
@@ -363,11 +464,16 @@ def main():
     p.add_argument("--data", required=True, help="where test files go: a disk, not tmpfs")
     p.add_argument("--python", required=True, help="Python with NumPy and numexpr")
     p.add_argument("--name", help="results/NAME.json and .txt are written")
-    p.add_argument("--cases", default="acefghnq", help="letters: a (and b), c (and d), e, f, g, h, n, q")
+    p.add_argument("--cases", default="acefghnqmopt",
+                   help="letters: a (and b), c (and d), e, f, g, h, n, q, m, o, p, t")
     p.add_argument("--elements", type=size, default=size("64M"))
     p.add_argument("--warm", type=size, default=size("1G"), help="bytes of the cached file")
     p.add_argument("--cold", type=size, default=size("4G"), help="bytes of the cold file")
     p.add_argument("--sparse", type=size, default=size("8G"), help="bytes of the smaller sparse file")
+    p.add_argument("--length", type=int, default=8192, help="rows of the matrices of case o")
+    p.add_argument("--tall", type=size, default=size("1G"), help="bytes of the matrix of case p")
+    p.add_argument("--transposed", type=size, default=size("2G"), help="bytes of the matrix of case t")
+    p.add_argument("--openblas", default="libopenblas.so.0", help="an OpenBLAS that has threads")
     p.add_argument("--repeats", type=int, default=9)
     p.add_argument("--cold-repeats", type=int, default=3)
     p.add_argument("--fio", default="io_uring", help="fio's engine")

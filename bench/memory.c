@@ -9,6 +9,7 @@
  *   reduce EXPRESSION the same, for an expression with scalar results only
  *   hypot             sqrt(x*x + y*y) by the hand-written loop
  *   mapsum PATH       the raw sum of a mapped file's words
+ *   product DTYPE N   the product of two N by N matrices, DTYPE f4 or f8
  *   same              whether the last eval and the last hypot gave the same bits */
 #include "peer_loops.h"
 
@@ -20,11 +21,20 @@
 #include <string.h>
 #include <time.h>
 
+/* A, B and C of the last product. */
+typedef struct matrices {
+    gpuproc_dtype dtype;
+    int64_t length;
+    void *data[3];
+    gpuproc_array *array[2];
+} matrices;
+
 typedef struct bench {
     gpuproc_session *session;
     gpuproc_array *x_array, *y_array;
     float *x, *y, *out, *peer_out;
     size_t count;
+    matrices m;
     double used; /* processor seconds at the last answer */
 } bench;
 
@@ -66,6 +76,64 @@ static void eval(bench *b, const char *expression, size_t outputs)
     else answer_time(b, seconds, 3.0 * sizeof(float) * (double)b->count);
 }
 
+static void free_matrices(matrices *m)
+{
+    for (int i = 0; i < 3; i++) free(m->data[i]);
+    for (int i = 0; i < 2; i++) gpuproc_array_free(m->array[i]);
+    *m = (matrices){0};
+}
+
+static bool make_matrices(matrices *m, gpuproc_dtype dtype, int64_t length)
+{
+    size_t count = (size_t)length * (size_t)length;
+    int64_t shape[2] = {length, length};
+    gpuproc_error err;
+    if (m->dtype == dtype && m->length == length) return true;
+    free_matrices(m);
+    bool fine = true;
+    for (int i = 0; i < 3 && fine; i++) {
+        m->data[i] = aligned_alloc(4096, (count * gpuproc_dtype_bytes(dtype) + 4095) / 4096 * 4096);
+        fine = m->data[i] != NULL;
+        for (size_t k = 0; fine && k < count; k++) {
+            double v = (double)(k * 2654435761u % 1000) / 1000;
+            if (dtype == GPUPROC_FLOAT32) ((float *)m->data[i])[k] = (float)v;
+            else ((double *)m->data[i])[k] = v;
+        }
+        if (fine && i < 2)
+            fine = gpuproc_array_from_memory(dtype, 2, shape, m->data[i], &m->array[i], &err) == GPUPROC_OK;
+    }
+    if (fine) {
+        m->dtype = dtype;
+        m->length = length;
+    } else {
+        free_matrices(m);
+    }
+    return fine;
+}
+
+static void product(bench *b, const char *arguments)
+{
+    gpuproc_error err = {0};
+    gpuproc_job *job = NULL;
+    gpuproc_dtype dtype = strncmp(arguments, "f8 ", 3) == 0 ? GPUPROC_FLOAT64 : GPUPROC_FLOAT32;
+    int64_t length = strtoll(arguments + 3, NULL, 10);
+    if (strlen(arguments) < 4 || length < 1 || length > 65536 || !make_matrices(&b->m, dtype, length)) {
+        answer_error("expected f4 or f8, and a length for which there is memory");
+        return;
+    }
+    const gpuproc_input inputs[] = {{"a", b->m.array[0]}, {"b", b->m.array[1]}};
+    const gpuproc_output output = {.kind = GPUPROC_OUTPUT_MEMORY, .data = b->m.data[2],
+                                   .bytes = (uint64_t)(length * length) * gpuproc_dtype_bytes(dtype)};
+    const gpuproc_job_options options = {.struct_size = sizeof options, .device = "cpu"};
+    double begin = now();
+    gpuproc_status st = gpuproc_submit(b->session, "a @ b", inputs, 2, &output, 1, &options, &job, &err);
+    if (st == GPUPROC_OK) st = gpuproc_job_wait(job, UINT64_MAX, &err);
+    gpuproc_job_free(job);
+    double seconds = now() - begin;
+    if (st != GPUPROC_OK) answer_error(err.message);
+    else answer_time(b, seconds, 3.0 * (double)output.bytes);
+}
+
 static void obey(bench *b, char *line)
 {
     line[strcspn(line, "\n")] = '\0';
@@ -74,6 +142,8 @@ static void obey(bench *b, char *line)
         eval(b, line + 5, 1);
     } else if (strncmp(line, "reduce ", 7) == 0) {
         eval(b, line + 7, 0);
+    } else if (strncmp(line, "product ", 8) == 0) {
+        product(b, line + 8);
     } else if (strcmp(line, "hypot") == 0) {
         bool ok = peer_hypot(b->x, b->y, b->peer_out, b->count);
         if (ok) answer_time(b, now() - begin, 3.0 * sizeof(float) * (double)b->count);
@@ -141,6 +211,7 @@ int main(int argc, char **argv)
     code = 0;
 out:
     free(line);
+    free_matrices(&b.m);
     gpuproc_array_free(b.x_array);
     gpuproc_array_free(b.y_array);
     gpuproc_session_close(b.session);

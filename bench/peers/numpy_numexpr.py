@@ -1,4 +1,4 @@
-"""NumPy and numexpr on the same work as gpuproc-bench-memory, in the same manner: one
+"""NumPy, numexpr, Dask and PyTorch on the same work as gpuproc-bench-memory, in the same manner: one
 command per line of standard input, one line of JSON for each.
 
     numpy_numexpr.py ELEMENTS
@@ -6,6 +6,8 @@ command per line of standard input, one line of JSON for each.
     numpy NAME        the expression as users write it (its result is a new array)
     numpy-out NAME    without temporaries: each step into an array that is there already
     numexpr NAME      into an array that is there already
+    dask NAME         in chunks, on threads; its result is a new array
+    torch NAME        as users write it
     py EXPRESSION     any of NumPy's, over x, y and (its result thrown away) with np's names
     copy              x into an array that is there already
     memmap PATH       the sum of an .npy file through numpy.memmap
@@ -46,6 +48,34 @@ def into(name, x, y, out, other):
 
 ANY = {n: getattr(np, n) for n in dir(np) if not n.startswith("_")}
 ANY["sliding_window_view"] = np.lib.stride_tricks.sliding_window_view
+
+
+def optional(name):
+    try:
+        return __import__(name, fromlist=["x"])
+    except ImportError:
+        return None
+
+
+def others(who, name, x, y):
+    """A function without arguments that does it once."""
+    if who == "dask":
+        da, dask = optional("dask.array"), optional("dask")
+        u, v = (da.from_array(a, chunks=1 << 20) for a in (x, y))
+        wanted = plain(name, u, v)
+
+        def run():
+            with dask.config.set(scheduler="threads", num_workers=THREADS):
+                wanted.compute()
+        return run
+    torch = optional("torch")
+    torch.set_num_threads(THREADS)
+    u, v = torch.from_numpy(x), torch.from_numpy(y)
+    if name == "hypot":
+        return lambda: torch.sqrt(u * u + v * v)
+    return lambda: torch.exp(torch.sin(u)) * v
+
+
 EXPRESSIONS = {"hypot": "sqrt(x*x + y*y)", "expsin": "exp(sin(x))*y"}
 
 
@@ -65,6 +95,10 @@ def main():
             into(rest, x, y, out, other)
         elif command == "numexpr":
             numexpr.evaluate(EXPRESSIONS[rest], local_dict=names, out=out)
+        elif command in ("dask", "torch"):
+            run = others(command, rest, x, y)
+            begin = time.perf_counter()
+            run()
         elif command == "py":
             eval(rest, ANY, names)
             size = 4 * count
@@ -79,6 +113,8 @@ def main():
         elif command == "versions":
             print(json.dumps({"numpy": np.__version__, "numexpr": numexpr.__version__,
                               "numexpr_vml": bool(numexpr.use_vml),
+                              "dask": getattr(optional("dask"), "__version__", None),
+                              "torch": getattr(optional("torch"), "__version__", None),
                               "python": sys.version.split()[0]}), flush=True)
             continue
         else:

@@ -90,6 +90,21 @@ bool gp_walk_span(const gp_walk *walk, uint64_t *first, uint64_t *last)
     return true;
 }
 
+bool gp_walk_misses_box(const gp_walk *walk, uint64_t first, uint64_t count)
+{
+    uint64_t step = gp_shape_size(&walk->shape), last = first + count - 1;
+    if (!walk->bounded || count == 0 || step == 0) return false;
+    for (int d = 0; d < walk->shape.ndim; d++) {
+        step /= (uint64_t)walk->shape.dim[d];
+        int64_t from = (int64_t)(first / step), to = (int64_t)(last / step);
+        if (to < walk->lo[d] || from >= walk->hi[d] || walk->hi[d] <= walk->lo[d]) return true;
+        if (from != to) return false; /* all of the next axes come by */
+        first %= step;
+        last %= step;
+    }
+    return false;
+}
+
 static void without_elements(gp_walk *out)
 {
     *out = (gp_walk){.shape = {.ndim = 1}};

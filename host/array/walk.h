@@ -36,6 +36,10 @@ void gp_walk_box(const gp_walk *walk, const int64_t *lo, const gp_shape *shape, 
  * false where it touches none. `last` is UINT64_MAX where one is negative or beyond 2^63. */
 bool gp_walk_span(const gp_walk *walk, uint64_t *first, uint64_t *last);
 
+/* Whether elements [first, first + count) of the walk, in C order, all lie outside its box. May say no where
+ * they do and more than one axis is in play. */
+bool gp_walk_misses_box(const gp_walk *walk, uint64_t first, uint64_t count);
+
 /* The same elements in the same order with as few axes as possible: none of length 1, none that
  * continues the one in front of it, no box that holds everything. Without elements it is one axis
  * of length 0; of nothing but zeros, one axis with an empty box. */

@@ -18,6 +18,19 @@ static inline bool gp_add_u64(uint64_t a, uint64_t b, uint64_t *out)
     return !__builtin_add_overflow(a, b, out);
 }
 
+/* The same that stop at UINT64_MAX: for sums that say how much something would take. */
+static inline uint64_t gp_times(uint64_t a, uint64_t b)
+{
+    uint64_t c;
+    return gp_mul_u64(a, b, &c) ? c : UINT64_MAX;
+}
+
+static inline uint64_t gp_plus(uint64_t a, uint64_t b)
+{
+    uint64_t c;
+    return gp_add_u64(a, b, &c) ? c : UINT64_MAX;
+}
+
 static inline uint64_t gp_min_u64(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static inline uint64_t gp_max_u64(uint64_t a, uint64_t b) { return a > b ? a : b; }
 

@@ -9,6 +9,7 @@ int command_eval(int argc, char **argv);
 int command_info(int argc, char **argv);
 int command_devices(int argc, char **argv);
 int command_tune(int argc, char **argv);
+int command_bench(int argc, char **argv);
 int command_calibrate(int argc, char **argv);
 int command_explain(int argc, char **argv);
 int command_help(int argc, char **argv);

@@ -27,6 +27,7 @@ static const char help_main[] =
     "  info       what a file holds\n"
     "  devices    the processors that can be used\n"
     "  tune       make products of matrices faster on an OpenCL device\n"
+    "  bench      measure what this machine makes of it: cores, devices, overlap\n"
     "  help       the help of a command: gpuproc help eval; of the functions that an\n"
     "             expression may call: gpuproc help functions\n"
     "\n"
@@ -139,6 +140,46 @@ static const char help_tune[] =
     "  -q, --quiet        no progress\n"
     "      --progress=auto|always|never|json\n";
 
+static const char help_bench[] =
+    "gpuproc bench [--quick] [--filter WORD] [OPTIONS]\n"
+    "gpuproc bench EXPRESSION NAME=FILE... [OPTIONS]\n"
+    "gpuproc bench --compare OLD.json [NEW.json]\n"
+    "\n"
+    "Examples:\n"
+    "  gpuproc bench\n"
+    "  gpuproc bench --html bench.html --json >bench.json\n"
+    "  gpuproc bench --filter reduction --device cpu\n"
+    "  gpuproc bench 'mean(sqrt(u*u + v*v))' u=u.npy v=v.npy\n"
+    "  gpuproc bench --compare bench.json\n"
+    "\n"
+    "Without an expression a suite is measured, in under three minutes: element-wise,\n"
+    "transcendental, reductions, axes, scan, matrices, files and many small jobs, from\n"
+    "what a cache holds to what no memory holds. Everything runs on the CPU with 1, 2,\n"
+    "4, ... threads and on each OpenCL device, overlapped and one stage at a time, in\n"
+    "rounds, until times are steady. Told are medians, their spread (half the middle\n"
+    "half's width over the median), the part of the machine's own limits that was\n"
+    "reached (measured in the same run), and what devices, overlapping and threads gain.\n"
+    "Every result is compared with the CPU's.\n"
+    "\n"
+    "What:\n"
+    "      --quick          small sizes, a few seconds: to see that everything works\n"
+    "      --filter WORD    only cases with it in their name, group or place of data\n"
+    "  -d, --device D       all, cpu, gpu, opencl, an index or a part of a name; the CPU\n"
+    "                       is always there to compare with\n"
+    "      --threads N      CPU threads at most\n"
+    "      --seconds N      for everything: 140, with --quick 12, an expression 20\n"
+    "\n"
+    "What is told:\n"
+    "      --json, --csv, --markdown   in place of the table\n"
+    "      --html FILE      a page with tables and plots too; -f replaces one that exists\n"
+    "      --compare OLD.json [NEW.json]   what changed beyond both spreads, at least\n"
+    "                       2 % each, from a --json to another (without: to a new run)\n"
+    "  -q, --quiet          no progress\n"
+    "      --progress=auto|always|never|json\n"
+    "\n"
+    "Files are in $TMPDIR (/var/tmp) and removed at the end. GPUPROC_DEVICE and\n"
+    "GPUPROC_THREADS stand for the options. Exit codes: 1 also where a result differs\n"
+    "by more than is allowed; 4 where --compare found something slower.\n";
 static const char help_explain[] =
     "gpuproc explain EXPRESSION NAME=FILE... [-o [NAME=]FILE]... [OPTIONS]\n"
     "\n"
@@ -199,6 +240,7 @@ static const struct {
     const char *name, *text;
 } commands[] = {
     {"eval", help_eval}, {"info", help_info}, {"devices", help_devices}, {"tune", help_tune},
+    {"bench", help_bench},
     {"explain", help_explain}, {"calibrate", help_calibrate},
     {"help", help_help}};
 #define COMMANDS (sizeof commands / sizeof *commands)
@@ -212,7 +254,7 @@ int help_unknown_command(const char *word)
     if (strpbrk(word, "()+*/ ") != NULL)
         return term_usage("unknown command '%s': an expression is evaluated with gpuproc eval "
                           "EXPRESSION NAME=FILE...", word);
-    return term_usage("unknown command '%s': expected eval, explain, calibrate, info, devices, tune or help", word);
+    return term_usage("unknown command '%s': expected eval, explain, calibrate, bench, info, devices, tune or help", word);
 }
 
 int help_print(const char *command)

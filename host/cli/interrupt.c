@@ -61,7 +61,7 @@ void interrupt_watch(gpuproc_job *job)
 {
     pthread_mutex_lock(&state.lock);
     state.job = job;
-    state.holding = job != NULL;
+    state.holding = true;
     if (job != NULL && state.came != 0) gpuproc_job_cancel(job);
     pthread_mutex_unlock(&state.lock);
 }

@@ -13,8 +13,8 @@ void interrupt_setup(void);
  * about to be watched. Before, it quits at once. */
 void interrupt_hold(void);
 
-/* The job that a signal stops; NULL: none any more. Call with NULL before it is
- * freed. A signal that came since interrupt_hold stops it at once. */
+/* The job that a signal stops; NULL: none any more, and a signal is kept as after interrupt_hold.
+ * Call with NULL before it is freed. A signal that came since interrupt_hold stops it at once. */
 void interrupt_watch(gpuproc_job *job);
 
 /* The exit code for the signal that came, 130 or 143; 0 where none did. */

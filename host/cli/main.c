@@ -65,6 +65,7 @@ static int run(int argc, char **argv)
     if (strcmp(word, "explain") == 0) return command_explain(argc, argv);
     if (strcmp(word, "calibrate") == 0) return command_calibrate(argc, argv);
     if (strcmp(word, "tune") == 0) return command_tune(argc, argv);
+    if (strcmp(word, "bench") == 0) return command_bench(argc, argv);
     if (strcmp(word, "help") == 0) return command_help(argc, argv);
     return help_unknown_command(word);
 }

@@ -109,20 +109,30 @@ void progress_tune(const gpuproc_tune_progress *p, progress_mode mode)
     term_progress(line);
 }
 
-void progress_calibrate(const gpuproc_calibrate_progress *p, progress_mode mode)
+static void progress_part(double part, const char *what, int most, progress_mode mode)
 {
-    if (mode == PROGRESS_JSON) {
-        fprintf(stderr, "{\"progress\":\"running\",\"what\":\"%s\",\"part\":%.3f,\"elapsed_ns\":%" PRIu64 "}\n",
-                p->what, p->part, p->elapsed_ns);
-        return;
-    }
     if (mode != PROGRESS_ALWAYS && !(mode == PROGRESS_AUTO && term_is_interactive())) return;
     char line[256];
-    int room = bar_room(60), marks = (int)(p->part * room);
-    snprintf(line, sizeof line, "[%.*s%*s] %3d%% %.60s", marks, full, room - marks, "", (int)(p->part * 100), p->what);
+    int room = bar_room(most), marks = (int)(part * room);
+    snprintf(line, sizeof line, "[%.*s%*s] %3d%% %.100s", marks, full, room - marks, "", (int)(part * 100), what);
     int width = term_width();
     if (width > 1 && width < (int)sizeof line) line[width - 1] = '\0';
     term_progress(line);
+}
+
+void progress_bench(double part, const char *text, progress_mode mode)
+{
+    if (part > 1) part = 1;
+    if (mode == PROGRESS_JSON) fprintf(stderr, "{\"progress\":\"running\",\"part\":%.4f,\"what\":\"%s\"}\n", part, text);
+    else progress_part(part, text, 50, mode);
+}
+
+void progress_calibrate(const gpuproc_calibrate_progress *p, progress_mode mode)
+{
+    if (mode == PROGRESS_JSON)
+        fprintf(stderr, "{\"progress\":\"running\",\"what\":\"%s\",\"part\":%.3f,\"elapsed_ns\":%" PRIu64 "}\n",
+                p->what, p->part, p->elapsed_ns);
+    else progress_part(p->part, p->what, 60, mode);
 }
 
 void progress_end(void) { term_progress(NULL); }

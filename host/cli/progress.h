@@ -19,6 +19,8 @@ gpuproc_status progress_wait(gpuproc_job *job, progress_mode mode, gpuproc_error
 
 /* Shows how far a search for parameters is, or measuring; then progress_end. */
 void progress_tune(const gpuproc_tune_progress *progress, progress_mode mode);
+/* Shows how far a bench is, `part` of 1, and what it is at; then progress_end. */
+void progress_bench(double part, const char *text, progress_mode mode);
 void progress_calibrate(const gpuproc_calibrate_progress *progress, progress_mode mode);
 void progress_end(void);
 

@@ -109,10 +109,20 @@ typedef struct gp_device_panel {
     bool transposed; /* filled column after column: A as (k, m), B as (n, k) in C order */
 } gp_device_panel;
 
+/* When what a tile did ran; zeros: nothing did, or it is not known. */
+typedef struct gp_device_tile_times {
+    gp_span program;        /* of what was last added from a place: getting the library's kernels, */
+    gp_span upload, kernel; /* which is known once `panels` or `take` has waited for it */
+    gp_span download;       /* of the last take */
+    uint64_t error_ns;      /* by which these may be placed wrongly: times of another clock */
+} gp_device_tile_times;
+
 typedef struct gp_device_matrix_api {
-    /* Device bytes of such a tile, at most (scratch memory of the library too). */
-    uint64_t (*bytes)(gp_device *device, gp_dtype dtype, uint64_t max_m, uint64_t max_n, uint64_t max_k);
-    /* UNSUPPORTED for dtypes or sizes that it has not, DEVICE_MEMORY where there is too little. */
+    /* Memory that such a tile takes on the host and on the device, at most (staging, the library's scratch
+     * memory); where they share theirs, both are all of it. UINT64_MAX: the device has no such dtype. */
+    void (*bytes)(gp_device *device, gp_dtype dtype, uint64_t max_m, uint64_t max_n, uint64_t max_k,
+                  uint64_t *host_bytes, uint64_t *device_bytes);
+    /* DEVICE_UNSUPPORTED for dtypes or sizes that it has not, DEVICE_MEMORY where there is too little. */
     gpuproc_status (*tile_new)(gp_device *device, gp_dtype dtype, uint64_t max_m, uint64_t max_n, uint64_t max_k,
                                gp_device_tile **tile, gpuproc_error *err);
     void (*tile_free)(gp_device_tile *tile);
@@ -126,6 +136,8 @@ typedef struct gp_device_matrix_api {
     /* Brings the tile to `c`, rows c_row elements apart; blocks until it is there. */
     gpuproc_status (*take)(gp_device_tile *tile, void *c, int64_t c_row, uint64_t m, uint64_t n,
                            gpuproc_error *err);
+    /* May be NULL. */
+    void (*times)(const gp_device_tile *tile, unsigned which, gp_device_tile_times *times);
     /* Looks for better parameters, as gpuproc_session_tune says; session/ has checked the structs. */
     gpuproc_status (*tune)(gp_device *device, const gpuproc_tune_options *options,
                            gpuproc_tune_result *result, gpuproc_error *err);

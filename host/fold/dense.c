@@ -40,35 +40,23 @@ typedef struct need {
     bool at_end;
 } need;
 
-static uint64_t times(uint64_t a, uint64_t b)
-{
-    uint64_t c;
-    return gp_mul_u64(a, b, &c) ? c : UINT64_MAX;
-}
-
-static uint64_t plus(uint64_t a, uint64_t b)
-{
-    uint64_t c;
-    return gp_add_u64(a, b, &c) ? c : UINT64_MAX;
-}
-
 static need need_of(const gp_fold_spec *spec)
 {
     need w = {.stack = 1};
     uint64_t m = (uint64_t)spec->shape.dim[spec->shape.ndim - 2], n = (uint64_t)spec->shape.dim[spec->shape.ndim - 1];
     size_t wide = gpuproc_dtype_bytes(spec->operand[0]);
-    for (int d = 0; d < spec->shape.ndim - 2; d++) w.stack = times(w.stack, (uint64_t)spec->shape.dim[d]);
-    w.matrix = times(m, n);
-    w.matrix_bytes = times(w.matrix, wide);
+    for (int d = 0; d < spec->shape.ndim - 2; d++) w.stack = gp_times(w.stack, (uint64_t)spec->shape.dim[d]);
+    w.matrix = gp_times(m, n);
+    w.matrix_bytes = gp_times(w.matrix, wide);
     w.results = gp_lapack_elements(spec->op, m, n, spec->size);
-    w.result_bytes = times(w.results, wide);
+    w.result_bytes = gp_times(w.results, wide);
     uint64_t scratch = gp_lapack_scratch_bytes(spec->op, spec->operand[0], m, n, spec->size);
     w.scratch_bytes = scratch;
     w.slots = gp_min_u64(gp_max_u64(HELD_BYTES / gp_max_u64(w.matrix_bytes, 1), 1), gp_max_u64(w.stack, 1));
-    w.per_part = plus(plus(times(w.slots, w.matrix_bytes), scratch), sizeof(part));
+    w.per_part = gp_plus(gp_plus(gp_times(w.slots, w.matrix_bytes), scratch), sizeof(part));
     w.at_end = w.stack == 1 || w.matrix == 0;
-    w.total = plus(sizeof(dense), w.per_part);
-    if (w.at_end) w.total = plus(w.total, times(w.stack, w.result_bytes));
+    w.total = gp_plus(sizeof(dense), w.per_part);
+    if (w.at_end) w.total = gp_plus(w.total, gp_times(w.stack, w.result_bytes));
     return w;
 }
 

@@ -25,7 +25,6 @@ typedef struct gram {
     double *sum;                    /* lanes * pairs of those; NULL: one block */
     char *product;                  /* for each part: the product of one block, a pair of tiles of it */
     uint64_t product_bytes;
-    gpuproc_status *failed;         /* of each part */
     void *result;
 } gram;
 
@@ -37,7 +36,7 @@ static gp_row_cut cut_of(const gp_fold_spec *spec)
     uint64_t rows = (uint64_t)spec->shape.dim[0], n = (uint64_t)spec->shape.dim[1], tiles = tiles_of(n);
     gp_row_cut cut = {.rows = rows, .columns = n, .wide = gpuproc_dtype_bytes(spec->operand[0])};
     uint64_t least = n > TILE ? 2048 : 1024;
-    cut.height = gp_max_u64(gp_min_u64(gp_max_u64(BLOCK_ELEMENTS / gp_max_u64(n, 1), least), 16384), 1);
+    cut.height = gp_max_u64(gp_min_u64(gp_max_u64(BLOCK_ELEMENTS / gp_max_u64(n, 1), least), 4096), 1);
     cut.height = gp_max_u64(gp_min_u64(cut.height, rows), 1);
     cut.lanes = n <= 128 ? 16 : n <= TILE ? 8 : n <= 2 * TILE ? 2 : 1;
     cut.lanes = gp_max_u64(gp_min_u64(cut.lanes, gp_row_cut_blocks(&cut)), 1);
@@ -64,7 +63,7 @@ static uint64_t sums_bytes(const gp_fold_spec *spec, const gp_row_cut *cut)
 static uint64_t per_part(const gp_fold_spec *spec)
 {
     uint64_t tile = tile_of((uint64_t)spec->shape.dim[1]);
-    return tile * tile * gpuproc_dtype_bytes(spec->operand[0]) + sizeof(gpuproc_status);
+    return tile * tile * gpuproc_dtype_bytes(spec->operand[0]);
 }
 
 static uint64_t bytes(const gp_fold_spec *spec)
@@ -83,16 +82,8 @@ static void close_gram(gp_fold *fold)
     gp_row_blocks_close(&g->blocks);
     free(g->sum);
     free(g->product);
-    free(g->failed);
     free(g->result);
     free(g);
-}
-
-static void each_alone(const gp_workers *workers, uint64_t units,
-                       void (*run)(void *arg, unsigned worker, uint64_t from, uint64_t to), void *arg)
-{
-    (void)workers;
-    run(arg, 0, 0, units);
 }
 
 /* The tiles of pair `pair`: rows of the result from tile i, columns from tile j. */
@@ -157,10 +148,9 @@ static void add_block(void *arg, unsigned part, uint64_t lane, uint64_t task, co
     if (i == j) {
         gp_multiply_gram(spec->linalg, dtype, rows, n, b, (int64_t)g->n, product, false);
     } else {
-        gp_workers alone = {.count = 1, .each = each_alone};
         gp_multiply multiply = {.dtype = dtype, .m = m, .n = n, .k = rows, .a = {a, 1, (int64_t)g->n, true},
                                 .b = {b, (int64_t)g->n, 1, false}, .c = product, .c_row = (int64_t)n};
-        if (g->failed[part] == GPUPROC_OK) g->failed[part] = gp_multiply_run(spec->linalg, &multiply, &alone, NULL);
+        gp_multiply_alone(spec->linalg, &multiply);
     }
     if (g->sum == NULL) {
         write_tiles(g, task, product);
@@ -195,9 +185,8 @@ static gpuproc_status open_gram(const gp_fold_spec *spec, uint64_t budget, unsig
     bool sums = gp_row_cut_blocks(&cut) > 1;
     if (sums) g->sum = gp_calloc(cut.lanes, g->pairs * g->reals * sizeof(double));
     g->product = gp_calloc(parts, g->product_bytes);
-    g->failed = gp_calloc(parts, sizeof *g->failed);
     g->result = gp_calloc(g->n, g->n * cut.wide);
-    if ((sums && g->sum == NULL) || g->product == NULL || g->failed == NULL || g->result == NULL)
+    if ((sums && g->sum == NULL) || g->product == NULL || g->result == NULL)
         st = gp_fail(err, GPUPROC_NO_MEMORY, "gram: out of memory for a (%llu, %llu) matrix", (unsigned long long)g->n,
                      (unsigned long long)g->n);
 
@@ -209,18 +198,12 @@ out:
     return st;
 }
 
-static gpuproc_status failure_of(const gram *g, gpuproc_error *err)
-{
-    for (unsigned part = 0; part < g->blocks.parts; part++)
-        if (g->failed[part] != GPUPROC_OK) return gp_fail(err, g->failed[part], "gram: out of memory");
-    return GPUPROC_OK;
-}
-
 static gpuproc_status take(gp_fold *fold, gp_fold_piece *piece, gpuproc_error *err)
 {
+    (void)err;
     gram *g = (gram *)fold;
     gp_row_blocks_take(&g->blocks, fold->workers, piece->operand[0], piece->count);
-    return failure_of(g, err);
+    return GPUPROC_OK;
 }
 
 static GP_CLONES void round_to_floats(float *out, const double *sum, uint64_t n)
@@ -231,9 +214,10 @@ static GP_CLONES void round_to_floats(float *out, const double *sum, uint64_t n)
 static gpuproc_status end(gp_fold *fold, bool *again, gpuproc_error *err)
 {
     (void)again;
+    (void)err;
     gram *g = (gram *)fold;
     gp_row_blocks_end(&g->blocks, fold->workers);
-    if (g->sum == NULL) return failure_of(g, err);
+    if (g->sum == NULL) return GPUPROC_OK;
     for (uint64_t lane = 1; lane < g->blocks.cut.lanes; lane++)
         add_doubles(g->sum, g->sum + lane * g->pairs * g->reals, g->pairs * g->reals);
     for (uint64_t pair = 0; pair < g->pairs; pair++) {
@@ -241,7 +225,7 @@ static gpuproc_status end(gp_fold *fold, bool *again, gpuproc_error *err)
         if (g->single) round_to_floats((float *)(void *)g->product, sum, g->reals);
         write_tiles(g, pair, g->single ? g->product : (const char *)sum);
     }
-    return failure_of(g, err);
+    return GPUPROC_OK;
 }
 
 static void rest(gp_fold *fold, const void **data, uint64_t *first, uint64_t *count)

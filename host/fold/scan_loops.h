@@ -519,6 +519,15 @@ typedef int32_t v8s __attribute__((vector_size(32)));
 #define GIVE_most_FLOAT32(kind, name, out, v) GIVE_KEY_FLOAT32(out, v, ~)
 
 #include "fold/scan_long.h"
+#include "fold/scan_ones.h"
+
+#ifdef __AVX512F__
+#define SCAN_EXACT_LINE SCAN_LINE
+#define SCAN_EXACT_AFTER SCAN_AFTER
+#else
+#define SCAN_EXACT_LINE SCAN_ONES_LINE
+#define SCAN_EXACT_AFTER SCAN_ONES_AFTER
+#endif
 
 SCAN_JOIN(plain)
 SCAN_JOIN(twice)
@@ -538,12 +547,14 @@ SCAN_LONG_AFTER(twice, FLOAT64, double)
 SCAN_WINDOW(twice, FLOAT64, double)
 SCAN_PLAIN(product, FLOAT32, float)
 SCAN_PLAIN(product, FLOAT64, double)
-#define X(name, type, k) \
-    SCAN_PLAIN(word, name, type) SCAN_TOTAL(word, name, type) SCAN_LINE(word, name, type) SCAN_AFTER(word, name, type) SCAN_WINDOW(word, name, type) SCAN_PLAIN(power, name, type) SCAN_TOTAL(power, name, type) SCAN_LINE(power, name, type)
+#define SCAN_EXACT(kind, name, type) \
+    SCAN_PLAIN(kind, name, type) SCAN_TOTAL(kind, name, type) SCAN_EXACT_LINE(kind, name, type)
+#define SCAN_EXACT_WINDOWS(kind, name, type) \
+    SCAN_EXACT(kind, name, type) SCAN_EXACT_AFTER(kind, name, type) SCAN_WINDOW(kind, name, type)
+#define X(name, type, k) SCAN_EXACT_WINDOWS(word, name, type) SCAN_EXACT(power, name, type)
 GP_DTYPES_INTEGER(X)
 #undef X
-#define X(name, type, k) \
-    SCAN_PLAIN(least, name, type) SCAN_TOTAL(least, name, type) SCAN_LINE(least, name, type) SCAN_AFTER(least, name, type) SCAN_WINDOW(least, name, type) SCAN_PLAIN(most, name, type) SCAN_TOTAL(most, name, type) SCAN_LINE(most, name, type) SCAN_AFTER(most, name, type) SCAN_WINDOW(most, name, type)
+#define X(name, type, k) SCAN_EXACT_WINDOWS(least, name, type) SCAN_EXACT_WINDOWS(most, name, type)
 GP_DTYPES(X)
 #undef X
 

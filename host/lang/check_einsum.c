@@ -39,7 +39,8 @@ static bool take_labels(gp_builder *b, subscripts *s, size_t from, size_t to, in
             if (wide < 0) break;
             dots = *count;
             i += 2;
-            for (int k = wide; k-- > 0 && *count < GPUPROC_MAX_NDIM;) label[(*count)++] = ELLIPSIS + k;
+            if (*count + wide > GPUPROC_MAX_NDIM) return bad(b, "too many subscripts for an array");
+            for (int k = wide; k-- > 0;) label[(*count)++] = ELLIPSIS + k;
             continue;
         }
         if (!is_letter(c)) return bad(b, "subscripts are letters, commas, '...' and '->'");
@@ -75,14 +76,16 @@ static bool take_operands(gp_builder *b, subscripts *s, size_t end)
 }
 
 /* What '...' stands for, then what is there once, in the order of letters. */
-static int implicit(const subscripts *s, int *out)
+static bool implicit(gp_builder *b, const subscripts *s, int *out, int *outs)
 {
-    int outs = 0;
-    for (int k = s->wide; k-- > 0;) out[outs++] = ELLIPSIS + k;
-    for (int c = 0; c < ELLIPSIS && outs < GPUPROC_MAX_NDIM; c++) {
-        if (s->used[c] == 1) out[outs++] = c;
+    *outs = 0;
+    for (int k = s->wide; k-- > 0;) out[(*outs)++] = ELLIPSIS + k;
+    for (int c = 0; c < ELLIPSIS; c++) {
+        if (s->used[c] != 1) continue;
+        if (*outs == GPUPROC_MAX_NDIM) return bad(b, "the result would have too many dimensions");
+        out[(*outs)++] = c;
     }
-    return outs;
+    return true;
 }
 
 static bool right_output(gp_builder *b, const subscripts *s, const int *out, int outs)
@@ -114,7 +117,7 @@ gp_value gp_check_einsum(gp_builder *b, const gp_function *fn, const gp_value *a
     bool given = end < s.length;
     bool arrow = !given || (end + 1 < s.length && s.text[end + 1] == '>') || bad(b, "'-' is possible only in '->'");
     if (!arrow || !take_operands(b, &s, end)) return failed();
-    if (!given) outs = implicit(&s, out);
-    else if (!take_labels(b, &s, end + 2, s.length, -1, out, &outs) || !right_output(b, &s, out, outs)) return failed();
+    if (!given && !implicit(b, &s, out, &outs)) return failed();
+    if (given && (!take_labels(b, &s, end + 2, s.length, -1, out, &outs) || !right_output(b, &s, out, outs))) return failed();
     return gp_build_einsum(b, "einsum", s.term, s.operands, out, outs);
 }

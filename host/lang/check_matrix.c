@@ -160,7 +160,11 @@ static gp_value tensordot(gp_builder *b, const gp_function *fn, const gp_value *
             term[k].label[axis[k][n]] = n;
         }
     }
-    if (!fits) return gp_value_node(gp_build_fail(b, GPUPROC_SHAPE, "shape-mismatch for sum: the axes of tensordot() do not have the same lengths"));
+    if (!fits) {
+        char text[2][256];
+        return gp_value_node(gp_build_fail(b, GPUPROC_SHAPE, "shape-mismatch for sum: the axes of tensordot() do not have the same lengths in %s and %s",
+                                           gp_shape_text(&shape[0], text[0], sizeof text[0]), gp_shape_text(&shape[1], text[1], sizeof text[1])));
+    }
     for (int k = 0; k < 2; k++) {
         for (int d = 0; d < shape[k].ndim; d++) {
             if (term[k].label[d] >= GPUPROC_MAX_NDIM) out[outs++] = term[k].label[d];

@@ -1,6 +1,8 @@
 /* Arithmetic and comparisons of complex numbers, by NumPy's formulas. */
 #include "lang/complex_parts.h"
 
+#include <math.h>
+
 gp_z gp_zadd(const gp_zc *c, gp_z x, gp_z y) { return (gp_z){gp_radd(c, x.re, y.re), gp_radd(c, x.im, y.im)}; }
 gp_z gp_zsub(const gp_zc *c, gp_z x, gp_z y) { return (gp_z){gp_rsub(c, x.re, y.re), gp_rsub(c, x.im, y.im)}; }
 
@@ -65,6 +67,34 @@ static gp_z whole_power(const gp_zc *c, gp_z x, int n)
     return gp_zif(c, of_zero, (gp_z){nan, nan}, gp_zdiv(c, (gp_z){gp_rc(c, 1), zero}, result));
 }
 
+/* A number with an infinite part, as its direction; of others, what is not lost. */
+static gp_z direction_of(const gp_zc *c, gp_z x, int infinite)
+{
+    int zero = gp_rc(c, 0), one = gp_rc(c, 1), part[2] = {x.re, x.im};
+    for (int k = 0; k < 2; k++) {
+        int unit = gp_rif(c, gp_rtest(c, GP_OP_ISINF, part[k]), one, zero);
+        int goes = gp_ror(c, infinite, gp_rtest(c, GP_OP_ISNAN, part[k]));
+        part[k] = gp_rif(c, goes, gp_r2(c, GP_OP_COPYSIGN, unit, part[k]), part[k]);
+    }
+    return (gp_z){part[0], part[1]};
+}
+
+static int has_infinity(const gp_zc *c, gp_z x)
+{
+    return gp_ror(c, gp_rtest(c, GP_OP_ISINF, x.re), gp_rtest(c, GP_OP_ISINF, x.im));
+}
+
+/* The product of C's annex G, in which infinity times NaN need not be lost. */
+static gp_z product_with_infinities(const gp_zc *c, gp_z x, gp_z y)
+{
+    gp_z plain = gp_zmul(c, x, y);
+    int infinite_x = has_infinity(c, x), infinite_y = has_infinity(c, y), endless = gp_rc(c, INFINITY);
+    int lost = gp_rand(c, gp_rtest(c, GP_OP_ISNAN, plain.re), gp_rtest(c, GP_OP_ISNAN, plain.im));
+    gp_z far = gp_zmul(c, direction_of(c, x, infinite_x), direction_of(c, y, infinite_y));
+    far = (gp_z){gp_rmul(c, far.re, endless), gp_rmul(c, far.im, endless)};
+    return gp_zif(c, gp_rand(c, lost, gp_ror(c, infinite_x, infinite_y)), far, plain);
+}
+
 gp_z gp_zpower(const gp_zc *c, gp_z x, gp_z y)
 {
     double re, im;
@@ -80,7 +110,7 @@ gp_z gp_zpower(const gp_zc *c, gp_z x, gp_z y)
         if (re > -100 && re < 100 && re == (double)(int)re) return whole_power(c, x, (int)re);
     }
     gp_zfunction(c, GP_OP_LOG, x, &log);
-    gp_zfunction(c, GP_OP_EXP, gp_zmul(c, y, log), &result);
+    gp_zfunction(c, GP_OP_EXP, product_with_infinities(c, y, log), &result);
     /* 0 ** y is 0 for positive real y, else NaN; x ** 0 is 1. */
     int real = gp_ris(c, GP_OP_EQ, y.im, zero);
     int of_zero = gp_rand(c, gp_ris(c, GP_OP_EQ, x.re, zero), gp_ris(c, GP_OP_EQ, x.im, zero));

@@ -21,9 +21,16 @@ static int ndim_of(const gp_builder *b, const gp_term *t) { return gp_build_shap
 
 static int axis_of(const gp_builder *b, const gp_term *t, int label) { return find(t->label, ndim_of(b, t), label); }
 
+/* There is room: gp_build_einsum looks at that. */
 static void add(labels *l, int label)
 {
     if (l->count < GPUPROC_MAX_NDIM) l->at[l->count++] = label;
+}
+
+static bool too_many(gp_builder *b, const char *name)
+{
+    gp_build_fail(b, GPUPROC_LIMIT, "%s: more than %d axes at once", name, GPUPROC_MAX_NDIM);
+    return false;
 }
 
 /* ---- One term ---- */
@@ -184,6 +191,7 @@ static bool matrix_product(gp_builder *b, const char *name, gp_term *x, const gp
         int d = axis_of(b, x, all.at[k]);
         result.dim[result.ndim++] = d >= 0 ? from.dim[d] : to.dim[axis_of(b, y, all.at[k])];
     }
+    if (p->batch.count + 2 > GPUPROC_MAX_NDIM) return too_many(b, name);
     bool plain = p->batch.count == 0 && p->left.count == 1 && p->right.count == 1 && p->inner.count == 1, done = false;
     gp_value v = failed();
     if (plain) {
@@ -259,7 +267,12 @@ gp_value gp_build_einsum(gp_builder *b, const char *name, gp_term *term, int cou
         labels order = result;
         for (int later = k + 1; later < count; later++) {
             for (int d = 0; d < ndim_of(b, &term[later]); d++) {
-                if (find(order.at, order.count, term[later].label[d]) < 0) add(&order, term[later].label[d]);
+                if (find(order.at, order.count, term[later].label[d]) >= 0) continue;
+                if (order.count == GPUPROC_MAX_NDIM) {
+                    too_many(b, name);
+                    return failed();
+                }
+                add(&order, term[later].label[d]);
             }
         }
         if (!pair_up(b, name, &term[0], &term[k], &order)) return failed();

@@ -1,12 +1,13 @@
 /* Matrices as operands of folds, and their results taken apart: eigh, svd, qr.
  *
- * Of a tall matrix that is large, only what goes by row after row is done, so that it need not fit into memory: R of
- * its QR decomposition is found by TSQR, and Q is a product, X inv(R). Where X is not well conditioned that Q is not
- * orthogonal enough, so the same is done again with Q: "twice is enough" as long as the condition number is below
- * 1/eps, and INV warns or fails where it is not. */
+ * Of a tall matrix X that is large, only what goes by row after row is done, so that it need not fit into memory: see
+ * `tall_basis`. */
 #include "lang/linalg.h"
 
+#include "lang/check_generator.h"
+
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 static gp_value failed(void) { return gp_value_node(-1); }
@@ -98,7 +99,7 @@ static bool too_large(gp_builder *b, const gp_matrix_operand *a)
 
 /* ---- Tall ones, row by row ---- */
 
-#define TALL_ELEMENTS ((int64_t)4 << 20)
+#define TALL_ELEMENTS ((int64_t)1 << 18) /* what keeps the whole takes up to 18 times as many bytes */
 
 static bool is_tall(const gp_matrix_operand *a)
 {
@@ -115,17 +116,6 @@ static gp_value inverse_of(gp_builder *b, gp_value r, int64_t n)
     return gp_value_of_node(b, gp_matrix_fold(b, GP_OP_INV, r, 0, &(gp_shape){2, {n, n}}));
 }
 
-/* X = (q times) R, where q is `rough` times `finish`, both R's being known. */
-static bool tall_qr(gp_builder *b, const gp_matrix_operand *a, gp_value *rough, gp_value *finish, gp_value *r)
-{
-    gp_value first = r_of(b, a->v, a->n);
-    *rough = gp_build_matmul(b, "qr", a->v, inverse_of(b, first, a->n));
-    gp_value second = r_of(b, *rough, a->n);
-    *finish = inverse_of(b, second, a->n);
-    *r = gp_build_matmul(b, "qr", second, first);
-    return !gp_matrix_failed(b, finish) && !gp_matrix_failed(b, r);
-}
-
 /* ---- Singular values ---- */
 
 static bool svd_fold(gp_builder *b, const gp_matrix_operand *a, gp_value *u, gp_value *s, gp_value *vh)
@@ -140,13 +130,114 @@ static bool svd_fold(gp_builder *b, const gp_matrix_operand *a, gp_value *u, gp_
     return !gp_matrix_failed(b, u) && !gp_matrix_failed(b, s) && !gp_matrix_failed(b, vh);
 }
 
+/* ---- The basis of a tall one ---- */
+
+/* A vector as factors of rows. */
+static gp_value by_row(gp_builder *b, gp_value v)
+{
+    return gp_matrix_failed(b, &v) ? failed() : gp_value_node(gp_build_insert_axis(b, v.node, 1));
+}
+
+/* The largest magnitude in each column, 1 where there is none to speak of. */
+static gp_value column_sizes(gp_builder *b, gp_value r, gp_dtype dtype)
+{
+    gp_value first = gp_value_int(0), size = gp_value_reduced(b, GP_FN_max, gp_check_operator(b, GP_FN_absolute, &r, 1), &first, false);
+    if (gp_matrix_failed(b, &size)) return failed();
+    int least = gp_build_float(b, dtype, dtype == GPUPROC_FLOAT32 ? 0x1p-100 : 0x1p-1000);
+    int tiny = gp_build_op(b, GP_OP_LT, GPUPROC_BOOL, size.node, least, -1);
+    return gp_value_node(gp_build_where(b, tiny, gp_build_float(b, dtype, 1), size.node));
+}
+
+/* Columns of about length 1. */
+static gp_value random_columns(gp_builder *b, int64_t m, int64_t n, gp_dtype dtype)
+{
+    gp_value args[GP_MAX_PARAMETERS], length[2] = {gp_value_int(m), gp_value_int(n)};
+    for (int k = 0; k < GP_MAX_PARAMETERS; k++) args[k] = none();
+    args[0] = gp_build_tuple(b, length, 2);
+    args[1] = gp_value_int(1);
+    if (gp_matrix_failed(b, &args[0])) return failed();
+    gp_value v = gp_check_random(b, gp_function_by_id(GP_FN_random_random), args, (bool[GP_MAX_PARAMETERS]){true, true});
+    v = gp_value_apply(b, GP_FN_multiply, gp_value_apply(b, GP_FN_subtract, v, gp_value_float(0.5)), gp_value_float(sqrt(12 / (double)m)));
+    return gp_matrix_failed(b, &v) ? failed() : gp_build_convert(b, &v, dtype);
+}
+
+static gp_value inverse_where(gp_builder *b, gp_value large, gp_value s, gp_dtype dtype)
+{
+    if (gp_matrix_failed(b, &large) || gp_matrix_failed(b, &s)) return failed();
+    int one = gp_build_float(b, dtype, 1), zero = gp_build_float(b, dtype, 0);
+    int inverse = gp_build_op(b, GP_OP_DIV, dtype, one, gp_build_where(b, large.node, s.node, one), -1);
+    return gp_value_node(gp_build_where(b, large.node, inverse, zero));
+}
+
+/* s > part * max(s) */
+static gp_value larger_than(gp_builder *b, gp_value s, double part)
+{
+    gp_value last = gp_value_int(-1), most = gp_value_reduced(b, GP_FN_max, s, &last, true);
+    return gp_value_apply(b, GP_FN_greater, s, gp_value_apply(b, GP_FN_multiply, most, gp_value_float(part)));
+}
+
+/* As numbers: 1 where the R's columns are not made of those before them. */
+static gp_value independent(gp_builder *b, gp_value r, int64_t n, gp_dtype dtype)
+{
+    gp_value first = gp_value_int(0), eye = gp_linalg_eye(b, n);
+    if (gp_matrix_failed(b, &eye) || gp_matrix_failed(b, &r)) return failed();
+    gp_value diagonal = gp_value_apply(b, GP_FN_multiply, gp_check_operator(b, GP_FN_absolute, &r, 1), gp_build_convert(b, &eye, dtype));
+    gp_value is = gp_value_apply(b, GP_FN_greater, gp_value_reduced(b, GP_FN_max, diagonal, &first, false), gp_value_float(0.25));
+    return gp_matrix_failed(b, &is) ? failed() : gp_build_convert(b, &is, dtype);
+}
+
+/* The c for which r * kept @ c is r, as nearly as can be; rows of zeros where nothing is kept. */
+static gp_value by_kept(gp_builder *b, gp_value r, gp_value kept, int64_t n, gp_dtype dtype)
+{
+    gp_value w, s, vh;
+    gp_matrix_operand part = {.v = gp_value_apply(b, GP_FN_multiply, r, kept), .m = n, .n = n};
+    if (gp_matrix_failed(b, &part.v) || !svd_fold(b, &part, &w, &s, &vh)) return failed();
+    gp_value inverse = inverse_where(b, larger_than(b, s, 1e-3), s, dtype);
+    gp_value v = gp_value_apply(b, GP_FN_multiply, gp_matrix_adjoint(b, vh), inverse);
+    v = gp_value_apply(b, GP_FN_multiply, by_row(b, kept), v);
+    return gp_build_matmul(b, "qr", v, gp_build_matmul(b, "qr", gp_matrix_adjoint(b, w), r));
+}
+
+/* X = basis @ finish @ r, with basis (m, n) times finish orthonormal and r (n, n).
+ *
+ * The R of X is found by TSQR. With R = W S V^H the columns of X V / S are roughly orthonormal, and those of the same
+ * times inv(its own R) are so to working precision: "twice is enough". But where S is not much more than rounding,
+ * a column may be made of those before it: the R of X V / S tells. X says nothing about such a direction, and random
+ * numbers take its place, which the second step makes orthogonal to the others. X V / S is made again rather than
+ * stored. Columns of X are scaled to one size first, so that small ones are not taken for rounding. */
+static bool tall_basis(gp_builder *b, const gp_matrix_operand *a, gp_value *basis, gp_value *finish, gp_value *r)
+{
+    gp_value w, s, vh, first = r_of(b, a->v, a->n);
+    if (gp_matrix_failed(b, &first)) return false;
+    gp_dtype dtype = gp_build_dtype(b, first.node); /* of its parts, where it is complex */
+    gp_value size = column_sizes(b, first, dtype);
+    gp_matrix_operand scaled = {.v = gp_value_apply(b, GP_FN_divide, first, size), .m = a->n, .n = a->n};
+    if (gp_matrix_failed(b, &scaled.v) || !svd_fold(b, &scaled, &w, &s, &vh)) return false;
+    gp_value inverse = inverse_where(b, larger_than(b, s, dtype == GPUPROC_FLOAT32 ? 0x1p-23 : 0x1p-52), s, dtype);
+    gp_value to_rough = gp_value_apply(b, GP_FN_multiply, gp_matrix_adjoint(b, vh), inverse);
+    to_rough = gp_value_apply(b, GP_FN_divide, to_rough, by_row(b, size));
+    gp_value from_rough = gp_value_apply(b, GP_FN_multiply, gp_value_apply(b, GP_FN_multiply, by_row(b, s), vh), size);
+    if (gp_matrix_failed(b, &to_rough) || gp_matrix_failed(b, &from_rough)) return false;
+
+    gp_value second = r_of(b, gp_build_matmul(b, "qr", a->v, to_rough), a->n);
+    gp_value kept = independent(b, second, a->n, dtype), missing = gp_value_apply(b, GP_FN_equal, kept, gp_value_float(0));
+    if (gp_matrix_failed(b, &missing)) return false;
+    gp_value known = gp_build_matmul(b, "qr", a->v, gp_value_apply(b, GP_FN_multiply, to_rough, kept));
+    *basis = gp_value_apply(b, GP_FN_add, known, gp_value_apply(b, GP_FN_multiply, random_columns(b, a->m, a->n, dtype), missing));
+    if (gp_matrix_failed(b, basis)) return false;
+    gp_value third = r_of(b, *basis, a->n);
+    *finish = inverse_of(b, third, a->n);
+    *r = gp_build_matmul(b, "qr", third, gp_build_matmul(b, "qr", by_kept(b, second, kept, a->n, dtype), from_rough));
+    return !gp_matrix_failed(b, finish) && !gp_matrix_failed(b, r);
+}
+
 bool gp_linalg_svd(gp_builder *b, const gp_matrix_operand *a, gp_value *u, gp_value *s, gp_value *vh)
 {
-    gp_value rough, finish;
+    gp_value basis, finish;
     gp_matrix_operand r = {.m = a->n, .n = a->n};
     if (!is_tall(a)) return svd_fold(b, a, u, s, vh);
-    if (!tall_qr(b, a, &rough, &finish, &r.v) || !svd_fold(b, &r, u, s, vh)) return false;
-    *u = gp_build_matmul(b, "svd", rough, gp_build_matmul(b, "svd", finish, *u));
+    if (!tall_basis(b, a, &basis, &finish, &r.v) || !svd_fold(b, &r, u, s, vh)) return false;
+    *u = gp_build_matmul(b, "svd", basis, gp_build_matmul(b, "svd", finish, *u));
     return !gp_matrix_failed(b, u);
 }
 
@@ -232,12 +323,22 @@ static gp_value extended(gp_builder *b, gp_value r, int64_t rows)
     return gp_matrix_map(b, r, map, &to, true);
 }
 
+static bool qr_fold(gp_builder *b, const gp_matrix_operand *a, gp_value part[2])
+{
+    int64_t k = least(a);
+    gp_shape flat = flat_of(a, a->m * k + k * a->n);
+    int node = gp_matrix_fold(b, GP_OP_QR, a->v, 0, &flat);
+    part[0] = gp_linalg_part(b, node, 0, &(gp_shape){2, {a->m, k}});
+    part[1] = gp_linalg_part(b, node, a->m * k, &(gp_shape){2, {k, a->n}});
+    return !gp_matrix_failed(b, &part[0]) && !gp_matrix_failed(b, &part[1]);
+}
+
 static gp_value qr(gp_builder *b, const gp_function *fn, const gp_value *args)
 {
     size_t length = 7;
     const char *mode = args[1].kind == GP_VAL_NONE ? "reduced" : gp_argument_string(b, fn, &args[1], &length);
     gp_matrix_operand a;
-    gp_value part[2], finish;
+    gp_value part[2], basis, finish;
     if (mode == NULL || !gp_matrix_operand_take(b, fn, &args[0], false, &a) || too_large(b, &a)) return failed();
     bool reduced = length == 7 && memcmp(mode, "reduced", 7) == 0, only_r = length == 1 && *mode == 'r';
     bool complete = length == 8 && memcmp(mode, "complete", 8) == 0;
@@ -249,15 +350,13 @@ static gp_value qr(gp_builder *b, const gp_function *fn, const gp_value *args)
         return gp_matrix_slice(b, r, 0, 0, k);
     }
     if (is_tall(&a) && !complete) {
-        if (!tall_qr(b, &a, &part[0], &finish, &part[1])) return failed();
-        part[0] = gp_build_matmul(b, "qr", part[0], finish);
+        gp_matrix_operand r = {.m = a.n, .n = a.n};
+        if (!tall_basis(b, &a, &basis, &finish, &r.v) || !qr_fold(b, &r, part)) return failed();
+        part[0] = gp_build_matmul(b, "qr", basis, gp_build_matmul(b, "qr", finish, part[0]));
         return tuple_of(b, part, 2);
     }
-    gp_shape flat = flat_of(&a, a.m * k + k * a.n);
-    int node = gp_matrix_fold(b, GP_OP_QR, a.v, 0, &flat);
-    part[1] = gp_linalg_part(b, node, a.m * k, &(gp_shape){2, {k, a.n}});
+    if (!qr_fold(b, &a, part)) return failed();
     if (only_r) return part[1];
-    part[0] = gp_linalg_part(b, node, 0, &(gp_shape){2, {a.m, k}});
     if (complete) {
         part[0] = completed(b, fn, "mode='reduced'", part[0]);
         part[1] = extended(b, part[1], a.m);

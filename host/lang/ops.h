@@ -185,12 +185,15 @@
     GP_OPS_MATRIX_FOLD(X)
 
 /* Folds over a matrix, of shape (m, n); float32, float64 and (where so said) complex. All but the first
- * three keep the whole matrix in memory and may have a stack (..., m, n) of them. The result is one array; where
+ * three keep the whole matrix in memory and may have a stack (..., m, n) of them, whose results follow one another. The
+ * result is one array; where
  * NumPy gives several they lie flat one after the other, in C order, and views take them apart.
  * GRAM: x.T @ x, conjugated for complex x; (n, n).
  * QRR: the R of a QR decomposition, streamed (TSQR); (n, n), zeros below, rows of zeros where m < n.
- * LSTSQ: of [A | b], `size` columns of b, `ddof` rcond; streamed (TSQR): flat x (k, size), residuals (size),
- *   rank (1), singular values (k), with k = n - size.
+ * LSTSQ: of [A | b], `size` columns of b, `ddof` rcond (< 0: NumPy's default; what is no proper fraction is eps);
+ *   streamed (TSQR): flat x (k, size), residuals (size), rank (1), singular values (k), with k = n - size. The residuals
+ *   are NaN where NumPy has none (m <= k, or rank < k), and those of columns of b behind one with NaN; singular values
+ *   beyond min(m, k) are 0.
  * SOLVE, of [a | b]: x, (n - m columns). INV. CHOLESKY: the lower one. DET: (); SLOGDET: sign, then log.
  * EIGH: w (n), then v (n, n). SVD: u (m, k), s (k), vh (k, n), k = min(m, n). QR: q (m, k), r (k, n). */
 #define GP_OPS_MATRIX_FOLD(X) \

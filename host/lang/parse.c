@@ -348,11 +348,11 @@ static int subscript(parser *p, int object)
 }
 
 /* Where a dotted name that is called, random.normal(, is a function of a submodule, its tokens
- * become one. Names of np's submodules are taken also where there is no such function: the checker
- * tells so. */
+ * become one. Names of np's submodules, and linalg even without np, are taken also where there is no such function: the
+ * checker tells so. */
 static void join_dotted(parser *p, size_t token, bool module)
 {
-    static const char *const submodules[] = {"random", "linalg", "lib", "fft"};
+    static const char *const submodules[] = {"random", "lib", "fft"};
     gp_token *first = &p->in->token[token];
     const gp_token *t = first;
     size_t parts = 1;
@@ -362,6 +362,7 @@ static void join_dotted(parser *p, size_t token, bool module)
     }
     if (parts == 1 || !is(p, t + 1, "(")) return;
     bool known = gp_function_find(p->in->text + first->start, (size_t)(t->end - first->start)) != NULL;
+    known = known || is(p, first, "linalg");
     for (size_t i = 0; i < sizeof submodules / sizeof *submodules && module; i++)
         known = known || is(p, first, submodules[i]);
     if (!known) return;

@@ -109,6 +109,17 @@ static const char *bad_product(const gp_program *p, const gp_node *n)
     return n->level == level + 1 ? NULL : "wrong level";
 }
 
+static bool is_matrix_fold(gp_op op)
+{
+    switch (op) {
+#define X(name, ...) case GP_OP_##name:
+    GP_OPS_MATRIX_FOLD(X)
+#undef X
+        return true;
+    default: return false;
+    }
+}
+
 /* NULL, or what is wrong with a VIEW, INDEX, FILL, TABLE, fold or product. */
 static const char *bad_structure(const gp_program *p, const gp_node *n)
 {
@@ -122,6 +133,7 @@ static const char *bad_structure(const gp_program *p, const gp_node *n)
     if (gp_op_info_of(n->op)->fold) {
         int level = a->level;
         if (a->op == GP_OP_TABLE) return "fold of a table";
+        if (is_matrix_fold(n->op) && (a->shape.ndim < 2 || a->dtype != n->dtype)) return "fold of what is no matrix";
         if (!(kind_bit(a->dtype) & gp_op_info_of(n->op)->kinds)) return "operation not defined for this dtype";
         if (n->arg[1] >= 0 && p->node[n->arg[1]].level > level) level = p->node[n->arg[1]].level;
         if (n->uniform != (n->shape.ndim == 0)) return "wrong uniform mark";

@@ -67,31 +67,18 @@ void gp_lapack_set(gp_dtype dtype, void *data, uint64_t i, double value)
 
 /* ---- Sizes ------------------------------------------------------------------ */
 
-/* Sums of products that stay UINT64_MAX once they do not fit. */
-static uint64_t times(uint64_t a, uint64_t b)
-{
-    uint64_t c;
-    return gp_mul_u64(a, b, &c) ? c : UINT64_MAX;
-}
-
-static uint64_t plus(uint64_t a, uint64_t b)
-{
-    uint64_t c;
-    return gp_add_u64(a, b, &c) ? c : UINT64_MAX;
-}
-
 uint64_t gp_lapack_elements(gp_op op, uint64_t m, uint64_t n, int64_t size)
 {
     uint64_t least = gp_min_u64(m, n), columns = (uint64_t)size;
     switch (op) {
-    case GP_OP_LSTSQ: return plus(plus(times(n - columns, columns), columns), plus(1, n - columns));
-    case GP_OP_SOLVE: return times(m, n - m);
+    case GP_OP_LSTSQ: return gp_plus(gp_plus(gp_times(n - columns, columns), columns), gp_plus(1, n - columns));
+    case GP_OP_SOLVE: return gp_times(m, n - m);
     case GP_OP_DET: return 1;
     case GP_OP_SLOGDET: return 2;
-    case GP_OP_EIGH: return plus(n, times(n, n));
-    case GP_OP_SVD: return plus(plus(times(m, least), least), times(least, n));
-    case GP_OP_QR: return plus(times(m, least), times(least, n));
-    default: return times(n, n);
+    case GP_OP_EIGH: return gp_plus(n, gp_times(n, n));
+    case GP_OP_SVD: return gp_plus(gp_plus(gp_times(m, least), least), gp_times(least, n));
+    case GP_OP_QR: return gp_plus(gp_times(m, least), gp_times(least, n));
+    default: return gp_times(n, n);
     }
 }
 
@@ -102,25 +89,25 @@ typedef struct carve {
 
 static void *take(carve *c, uint64_t count, size_t size)
 {
-    uint64_t at = c->used, bytes = times(count, size);
-    c->used = bytes > UINT64_MAX - ALIGNED ? UINT64_MAX : plus(at, bytes + (ALIGNED - bytes % ALIGNED) % ALIGNED);
+    uint64_t at = c->used, bytes = gp_times(count, size);
+    c->used = bytes > UINT64_MAX - ALIGNED ? UINT64_MAX : gp_plus(at, bytes + (ALIGNED - bytes % ALIGNED) % ALIGNED);
     return c->base != NULL ? c->base + at : NULL;
 }
 
 /* The workspace of ?gesdd of (m, n), thin. */
 static void lay_svd(carve *c, gp_lapack_type t, uint64_t m, uint64_t n, gp_lapack_scratch *s)
 {
-    uint64_t k = gp_min_u64(m, n), most = gp_max_u64(m, n), square = times(k, k);
-    uint64_t blocks = times(BLOCK + 1, plus(m, n));
+    uint64_t k = gp_min_u64(m, n), most = gp_max_u64(m, n), square = gp_times(k, k);
+    uint64_t blocks = gp_times(BLOCK + 1, gp_plus(m, n));
     s->values = take(c, k, t.real);
-    s->liwork = times(8, k);
+    s->liwork = gp_times(8, k);
     s->iwork = take(c, s->liwork, sizeof(gp_int));
-    s->lwork = t.complex ? plus(plus(times(2, square), times(4, k)), blocks)
-                         : plus(plus(times(4, square), times(8, k)), blocks);
+    s->lwork = t.complex ? gp_plus(gp_plus(gp_times(2, square), gp_times(4, k)), blocks)
+                         : gp_plus(gp_plus(gp_times(4, square), gp_times(8, k)), blocks);
     s->work = take(c, s->lwork, t.wide);
     if (t.complex) {
-        uint64_t tall = plus(times(5, square), times(5, k));
-        uint64_t wide = plus(plus(times(2, times(most, k)), times(2, square)), k);
+        uint64_t tall = gp_plus(gp_times(5, square), gp_times(5, k));
+        uint64_t wide = gp_plus(gp_plus(gp_times(2, gp_times(most, k)), gp_times(2, square)), k);
         s->lrwork = most > 4 * k ? tall : gp_max_u64(tall, wide);
         s->rwork = take(c, s->lrwork, t.real);
     }
@@ -138,21 +125,21 @@ uint64_t gp_lapack_lay(gp_op op, gp_dtype dtype, uint64_t m, uint64_t n, int64_t
     case GP_OP_SOLVE:
     case GP_OP_INV:
         s->pivot = take(&c, m, sizeof(gp_int));
-        s->lwork = times(m, op == GP_OP_INV ? BLOCK : 4);
+        s->lwork = gp_times(m, op == GP_OP_INV ? BLOCK : 4);
         s->work = take(&c, s->lwork, t.wide);
         if (t.complex)
-            s->rwork = take(&c, times(2, m), t.real);
+            s->rwork = take(&c, gp_times(2, m), t.real);
         else
             s->iwork = take(&c, m, sizeof(gp_int));
         break;
     case GP_OP_EIGH:
         s->values = take(&c, n, t.real);
-        s->liwork = plus(3, times(5, n));
+        s->liwork = gp_plus(3, gp_times(5, n));
         s->iwork = take(&c, s->liwork, sizeof(gp_int));
-        s->lwork = plus(plus(1, times(BLOCK + 6, n)), times(t.complex ? 1 : 2, times(n, n)));
+        s->lwork = gp_plus(gp_plus(1, gp_times(BLOCK + 6, n)), gp_times(t.complex ? 1 : 2, gp_times(n, n)));
         s->work = take(&c, s->lwork, t.wide);
         if (t.complex) {
-            s->lrwork = plus(plus(1, times(5, n)), times(2, times(n, n)));
+            s->lrwork = gp_plus(gp_plus(1, gp_times(5, n)), gp_times(2, gp_times(n, n)));
             s->rwork = take(&c, s->lrwork, t.real);
         }
         break;
@@ -160,21 +147,21 @@ uint64_t gp_lapack_lay(gp_op op, gp_dtype dtype, uint64_t m, uint64_t n, int64_t
     case GP_OP_LSTSQ: {
         uint64_t k = n - (uint64_t)size;
         lay_svd(&c, t, k, k, s);
-        s->a = take(&c, times(k, k), t.wide);
-        s->u = take(&c, times(k, k), t.wide);
-        s->vh = take(&c, times(k, k), t.wide);
-        s->ub = take(&c, times(k, (uint64_t)size), t.wide);
+        s->a = take(&c, gp_times(k, k), t.wide);
+        s->u = take(&c, gp_times(k, k), t.wide);
+        s->vh = take(&c, gp_times(k, k), t.wide);
+        s->ub = take(&c, gp_times(k, (uint64_t)size), t.wide);
         break;
     }
     case GP_OP_QR:
         s->values = take(&c, gp_min_u64(m, n), t.wide);
-        s->lwork = times(BLOCK, gp_max_u64(m, n));
+        s->lwork = gp_times(BLOCK, gp_max_u64(m, n));
         s->work = take(&c, s->lwork, t.wide);
         break;
     case GP_OP_QRR: /* a step: m rows upon those of R */
-        s->a = take(&c, times(plus(m, n), n), t.wide);
+        s->a = take(&c, gp_times(gp_plus(m, n), n), t.wide);
         s->values = take(&c, n, t.wide);
-        s->lwork = times(BLOCK, n);
+        s->lwork = gp_times(BLOCK, n);
         s->work = take(&c, s->lwork, t.wide);
         break;
     default: break;
@@ -230,10 +217,11 @@ gpuproc_status gp_lapack_check(const gp_linalg *linalg, gp_op op, gp_dtype dtype
     if (there && own != NULL) there = gp_lapack_routine(linalg, dtype, own) != NULL;
     if (!there)
         return gp_fail(err, GPUPROC_UNSUPPORTED,
-                       "%s() needs LAPACK: no OpenBLAS that has it was found (its library is libopenblas.so.0)", name);
+                       "%s() needs LAPACK, which is looked for in OpenBLAS (libopenblas.so.0): linear algebra is %s here", name,
+                       linalg != NULL ? gp_linalg_name(linalg) : "not open");
     gp_lapack_scratch s;
     gp_lapack_lay(op, dtype, m, n, size, NULL, &s);
-    if (plus(m, n) > INT_MAX || s.lwork > INT_MAX || s.lrwork > INT_MAX || s.liwork > INT_MAX)
+    if (gp_plus(m, n) > INT_MAX || s.lwork > INT_MAX || s.lrwork > INT_MAX || s.liwork > INT_MAX)
         return gp_fail(err, GPUPROC_UNSUPPORTED, "%s() of a (%llu, %llu) matrix is more than LAPACK's 32-bit sizes can hold",
                        name, (unsigned long long)m, (unsigned long long)n);
     return GPUPROC_OK;

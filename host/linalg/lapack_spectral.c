@@ -84,13 +84,6 @@ gpuproc_status gp_lapack_svd(gp_lapack_job *job, const gp_lapack_scratch *s, gpu
 
 /* ---- Least squares ---------------------------------------------------------- */
 
-static void each_alone(const gp_workers *workers, uint64_t units,
-                       void (*run)(void *arg, unsigned worker, uint64_t from, uint64_t to), void *arg)
-{
-    (void)workers;
-    run(arg, 0, 0, units);
-}
-
 static void divide_row(gp_dtype dtype, void *data, uint64_t row, uint64_t columns, double divisor)
 {
     uint64_t reals = gp_lapack_type_of(dtype).complex ? 2 * columns : columns;
@@ -119,10 +112,8 @@ static void residuals(const gp_lapack_job *job, uint64_t k, void *out)
 gpuproc_status gp_lapack_lstsq(gp_lapack_job *job, const gp_lapack_scratch *s, gpuproc_error *err)
 {
     gp_lapack_type t = gp_lapack_type_of(job->dtype);
-    gpuproc_status st = GPUPROC_OK;
     uint64_t columns = (uint64_t)job->size, k = job->n - columns, values = gp_min_u64(job->rows, k);
     char *x = job->result, *left = x + k * columns * t.wide, *rank = left + columns * t.wide, *out = rank + t.wide;
-    gp_workers alone = {.count = 1, .each = each_alone};
     for (uint64_t i = 0; i < k; i++)
         memcpy((char *)s->a + i * k * t.wide, (char *)job->matrix + i * job->n * t.wide, k * t.wide);
     if (!gp_lapack_finite(job->dtype, s->a, k * k))
@@ -155,13 +146,11 @@ gpuproc_status gp_lapack_lstsq(gp_lapack_job *job, const gp_lapack_scratch *s, g
     const char *b = (const char *)job->matrix + k * t.wide;
     gp_multiply ub = {.dtype = job->dtype, .m = job->rank, .n = columns, .k = k, .a = {s->u, 1, (int64_t)k, true},
                       .b = {b, (int64_t)job->n, 1, false}, .c = s->ub, .c_row = (int64_t)columns};
-    GP_TRY(gp_multiply_run(job->linalg, &ub, &alone, err));
+    gp_multiply_alone(job->linalg, &ub);
     for (uint64_t i = 0; i < job->rank; i++)
         divide_row(job->dtype, s->ub, i, columns, gp_lapack_real(job->dtype, s->values, i));
     gp_multiply vub = {.dtype = job->dtype, .m = k, .n = columns, .k = job->rank, .a = {s->vh, 1, (int64_t)k, true},
                        .b = {s->ub, (int64_t)columns, 1, false}, .c = x, .c_row = (int64_t)columns};
-    GP_TRY(gp_multiply_run(job->linalg, &vub, &alone, err));
-
-out:
-    return st;
+    gp_multiply_alone(job->linalg, &vub);
+    return GPUPROC_OK;
 }

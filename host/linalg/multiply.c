@@ -165,3 +165,11 @@ out:
     free(r.sums);
     return st;
 }
+
+void gp_multiply_alone(const gp_linalg *linalg, const gp_multiply *multiply)
+{
+    gp_multiply whole = *multiply;
+    if (whole.m == 0 || whole.n == 0) return;
+    if (gp_dtype_kind(whole.dtype) != GP_KIND_COMPLEX) whole.a.conjugate = whole.b.conjugate = false;
+    if (whole.k == 0 || !has_blas(linalg, whole.dtype) || !gp_multiply_blas(&linalg->blas, &whole)) plain(&whole);
+}

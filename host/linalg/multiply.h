@@ -33,6 +33,9 @@ bool gp_multiply_takes(const gp_matrix *matrix, uint64_t rows, uint64_t columns)
 gpuproc_status gp_multiply_run(const gp_linalg *linalg, const gp_multiply *multiply, const gp_workers *workers,
                                gpuproc_error *err);
 
+/* The same as one part on the calling thread: for those who share out parts of their own. It cannot fail. */
+void gp_multiply_alone(const gp_linalg *linalg, const gp_multiply *multiply);
+
 /* c (n, n) = a^H a or c += a^H a for a (k, n) with rows `row` elements apart: both triangles. float and complex
  * dtypes. One thread. */
 void gp_multiply_gram(const gp_linalg *linalg, gp_dtype dtype, uint64_t k, uint64_t n, const void *a, int64_t row,

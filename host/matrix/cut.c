@@ -38,6 +38,45 @@ bool gp_product_room(const gp_product_spec *spec, const gp_product_form *form, c
            gp_mul_u64(t->strip, t->depth, &room[GP_RIGHT]) && gp_mul_u64(room[GP_RIGHT], t->items, &room[GP_RIGHT]);
 }
 
+bool gp_product_rows_of_read(const gp_product_spec *spec, uint64_t strip, const gp_read *read, gp_product_job *job)
+{
+    uint64_t n = spec->n, rows = spec->stack * spec->m, offset = 0;
+    job->width = n;
+    if (read->walk != NULL) {
+        gp_walk w;
+        gp_walk_normalise(read->walk, &w);
+        if (w.bounded || w.offset < 0 || w.shape.ndim > 2) return false;
+        int last = w.shape.ndim - 1;
+        uint64_t length = last >= 0 ? (uint64_t)w.shape.dim[last] : 1;
+        int64_t step = last >= 0 ? w.stride[last] : 1;
+        offset = (uint64_t)w.offset;
+        rows = 1;
+        if (n == 0 || length == 0) {
+            rows = 0;
+        } else if (last == 1) {
+            rows = (uint64_t)w.shape.dim[0];
+            if (step != 1 || (uint64_t)w.stride[0] != n) return false;
+            job->width = length;
+        } else if (step == 1 && offset % n == 0 && length % n == 0) {
+            rows = length / n;
+        } else if (step == 1) {
+            job->width = length;
+        } else if ((uint64_t)step == n) {
+            job->width = 1;
+            rows = length;
+        } else {
+            return false;
+        }
+    }
+    if (n == 0 || rows == 0) return read->count == 0;
+    job->column = offset % n;
+    job->row = offset / n + read->first / job->width;
+    job->rows = read->count / job->width;
+    return job->column + job->width <= n && job->width <= strip && read->first % job->width == 0 && read->count % job->width == 0 &&
+           offset / n + rows <= spec->stack * spec->m && read->first / job->width <= rows &&
+           job->rows <= rows - read->first / job->width;
+}
+
 gp_product_step gp_product_next(const gp_product_spec *spec, const gp_product_form *form,
                                 const gp_product_tiling *t, gp_product_cursor *c)
 {

@@ -192,7 +192,8 @@ void gp_panels_begin(gp_panels *p, const gp_product_step *s, unsigned which)
 }
 
 /* The read's data, or NULL and why. */
-static const void *await(gp_panels *p, gp_fetch *f, gpuproc_status *st, gpuproc_error *err)
+static const void *await(gp_panels *p, const gp_operand *o, const gp_product_step *s, gp_fetch *f,
+                         gpuproc_status *st, gpuproc_error *err)
 {
     if (!f->under_way) {
         *st = no_memory(err);
@@ -202,8 +203,11 @@ static const void *await(gp_panels *p, gp_fetch *f, gpuproc_status *st, gpuproc_
     while (!f->ended) pthread_cond_wait(&p->ended, &p->lock);
     pthread_mutex_unlock(&p->lock);
     f->under_way = false;
-    p->bytes_read += f->read.bytes;
-    p->read_ns += f->read.end_ns - f->read.begin_ns;
+    /* A walk may take other bytes from a file than it has elements. */
+    uint64_t bytes = f->read.bytes > 0 ? f->read.bytes : f->read.count * gpuproc_dtype_bytes(o->stored);
+    gp_product_spans_add(p->spans, &(gp_product_span){.stage = GPUPROC_STAGE_READ, .begin_ns = f->read.begin_ns,
+                                                      .end_ns = f->read.end_ns, .bytes = bytes,
+                                                      .read = s->job->read});
     *st = f->read.status;
     if (*st != GPUPROC_OK && err != NULL) *err = f->read.error;
     return *st == GPUPROC_OK ? f->read.data : NULL;
@@ -233,7 +237,7 @@ static gpuproc_status end(gp_panels *p, int operand, const gp_product_step *s, u
         if (!f->loads) return st;
         start(p, operand, s, f); /* who was to bring it failed */
     }
-    const void *data = await(p, f, &st, err);
+    const void *data = await(p, o, s, f, &st, err);
     if (data != NULL && converts(o))
         data = convert(p, operand, f, kept ? &kept_of(p, s)->pages : &p->converted[operand], &st, err);
     if (kept) settle_panel(p->kept, kept_of(p, s), data);
@@ -256,4 +260,10 @@ gp_matrix gp_panels_matrix(const gp_panels *p, int operand, const gp_product_ste
                        : converts(o)       ? p->converted[operand].data
                                            : f->read.data;
     return gp_operand_panel(o, &f->part, data, nth);
+}
+
+uint64_t gp_panels_bytes(const gp_panels *p, const gp_product_step *s)
+{
+    uint64_t left = s->rows * s->depth, right = s->items * s->depth * s->job->width;
+    return (left + right) * gpuproc_dtype_bytes(p->spec->dtype);
 }

@@ -18,6 +18,7 @@ struct gp_product {
     gp_product_form form;
     gp_operand operand[GP_OPERANDS];
     gp_kept *kept;
+    gp_product_spans spans;
     size_t width; /* of an element of the result */
     pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -34,6 +35,7 @@ struct gp_product {
 struct multiplier {
     gp_product *product;
     gp_panels panels;
+    gp_product_tiling tiling; /* the product's, with fewer rows where a device has less memory */
     bool ready;  /* panels are to be freed */
     bool started;
     pthread_t thread;
@@ -44,46 +46,6 @@ struct multiplier {
 };
 
 /* ---- reads come in ---- */
-
-/* What rows and columns the elements of a read are; false: they are no whole rows, or no such elements. */
-static bool rows_of_read(const gp_product_spec *spec, uint64_t strip, const gp_read *read, gp_product_job *job)
-{
-    uint64_t n = spec->n, rows = spec->stack * spec->m, offset = 0;
-    job->width = n;
-    if (read->walk != NULL) {
-        gp_walk w;
-        gp_walk_normalise(read->walk, &w);
-        if (w.bounded || w.offset < 0 || w.shape.ndim > 2) return false;
-        int last = w.shape.ndim - 1;
-        uint64_t length = last >= 0 ? (uint64_t)w.shape.dim[last] : 1;
-        int64_t step = last >= 0 ? w.stride[last] : 1;
-        offset = (uint64_t)w.offset;
-        rows = 1;
-        if (n == 0 || length == 0) {
-            rows = 0;
-        } else if (last == 1) {
-            rows = (uint64_t)w.shape.dim[0];
-            if (step != 1 || (uint64_t)w.stride[0] != n) return false;
-            job->width = length;
-        } else if (step == 1 && offset % n == 0 && length % n == 0) {
-            rows = length / n;
-        } else if (step == 1) {
-            job->width = length;
-        } else if ((uint64_t)step == n) {
-            job->width = 1;
-            rows = length;
-        } else {
-            return false;
-        }
-    }
-    if (n == 0 || rows == 0) return read->count == 0;
-    job->column = offset % n;
-    job->row = offset / n + read->first / job->width;
-    job->rows = read->count / job->width;
-    return job->column + job->width <= n && job->width <= strip && read->first % job->width == 0 && read->count % job->width == 0 &&
-           offset / n + rows <= spec->stack * spec->m && read->first / job->width <= rows &&
-           job->rows <= rows - read->first / job->width;
-}
 
 static void end_read(gp_product_job *job)
 {
@@ -104,7 +66,7 @@ static void take_read(void *ctx, gp_read *read)
         return;
     }
     job->read = read;
-    if (!rows_of_read(&p->spec, p->options.tiling.strip, read, job))
+    if (!gp_product_rows_of_read(&p->spec, p->options.tiling.strip, read, job))
         job->status = gp_fail(&job->error, GPUPROC_INTERNAL,
                               "a read of %" PRIu64 " elements from %" PRIu64 " of a product of matrices: expected "
                               "whole rows of at most %" PRIu64,
@@ -129,6 +91,11 @@ static void cancel_reads(void *ctx)
 static bool keeps_other_columns(const gp_product *p, const gp_product_job *now, const gp_product_job *next)
 {
     return p->kept != NULL && now != NULL && (now->column != next->column || now->width != next->width);
+}
+
+static gpuproc_status cancelled(gpuproc_error *err)
+{
+    return gp_fail(err, GPUPROC_CANCELLED, "cancelled while matrices were multiplied");
 }
 
 /* Whether this one is to do it. What a device failed to do is the CPU's, and all is where no device is left. */
@@ -164,6 +131,7 @@ static gp_product_job *take_job(multiplier *m, const gp_product_job *now)
         job->status = p->failure;
         job->error = p->failure_error;
     }
+    if (job != NULL && p->cancelled && job->status == GPUPROC_OK) job->status = cancelled(&job->error);
     pthread_mutex_unlock(&p->lock);
     if (job != NULL && p->kept != NULL) gp_kept_enter(p->kept, job->column, job->width);
     return job;
@@ -209,6 +177,27 @@ static void give_up(multiplier *m, gpuproc_status st, const gpuproc_error *err)
                    message);
 }
 
+/* Its tile and all that it needs, or it is asked nothing. */
+static void open_device(multiplier *m)
+{
+    gp_product *p = m->product;
+    gp_device *device = m->on.device;
+    gpuproc_error err = {0};
+    char message[256];
+    uint64_t budget = device->memory_budget / gp_max_u64(p->options.sharing, 1);
+    gpuproc_status st = gp_on_device_open(&m->on, &m->panels, budget, &m->tiling, &err);
+    if (st != GPUPROC_OK) {
+        pthread_mutex_lock(&p->lock);
+        p->counts.devices_lost += st != GPUPROC_DEVICE_UNSUPPORTED;
+        pthread_mutex_unlock(&p->lock);
+        give_up(m, st, &err);
+    } else if (m->tiling.rows < p->options.tiling.rows && p->options.log != NULL) {
+        snprintf(message, sizeof message, "%s multiplies tiles of %" PRIu64 " rows: its memory holds no larger ones",
+                 device->info.name, m->tiling.rows);
+        p->options.log(p->options.log_ctx, GPUPROC_LOG_INFO, message);
+    }
+}
+
 /* The next step; false: none can be begun now. Ends reads that have nothing to multiply. */
 static bool next_step(multiplier *m, const gp_product_job *now, gp_product_step *step)
 {
@@ -225,7 +214,7 @@ static bool next_step(multiplier *m, const gp_product_job *now, gp_product_step 
             end_job(m, job);
         }
     }
-    *step = gp_product_next(&p->spec, &p->form, &p->options.tiling, &m->cursor);
+    *step = gp_product_next(&p->spec, &p->form, &m->tiling, &m->cursor);
     return true;
 }
 
@@ -270,9 +259,15 @@ static gpuproc_status multiply(multiplier *m, const gp_product_step *step, unsig
 {
     const gp_workers *workers = &m->product->options.workers;
     batch b = {m, step, which};
-    if (step->items == 1) return multiply_one(&b, 0, workers, err);
-    workers->each(workers, step->items, multiply_some, &b);
-    return GPUPROC_OK;
+    gpuproc_status st = GPUPROC_OK;
+    uint64_t begin = gp_now_ns();
+    if (step->items == 1) st = multiply_one(&b, 0, workers, err);
+    else workers->each(workers, step->items, multiply_some, &b);
+    gp_product_spans_add(&m->product->spans,
+                         &(gp_product_span){.stage = GPUPROC_STAGE_KERNEL, .begin_ns = begin, .end_ns = gp_now_ns(),
+                                            .bytes = gp_panels_bytes(&m->panels, step), .read = step->job->read,
+                                            .flags = step->job->again ? GPUPROC_SPAN_FALLBACK : 0});
+    return st;
 }
 
 /* The same on the device. What it cannot the CPU does, if it may. */
@@ -285,8 +280,12 @@ static gpuproc_status multiply_there(multiplier *m, const gp_product_step *step,
     if (st != GPUPROC_OK) {
         *err = m->error;
     } else {
+        uint64_t begin = gp_now_ns();
         st = gp_on_device_step(&m->on, &m->panels, step, which, c, err);
         if (st == GPUPROC_OK) return st;
+        gp_product_spans_add(&p->spans, &(gp_product_span){.stage = GPUPROC_STAGE_KERNEL, .begin_ns = begin,
+                                                           .end_ns = gp_now_ns(), .device = m->on.device,
+                                                           .flags = GPUPROC_SPAN_FAILED, .read = job->read});
         give_up(m, st, err);
     }
     job->again = !p->options.no_fallback;
@@ -306,20 +305,13 @@ static void do_step(multiplier *m, const gp_product_step *step, unsigned which)
     gp_product *p = m->product;
     gp_product_job *job = step->job;
     gpuproc_error err = {0};
-    uint64_t read = m->panels.bytes_read, read_ns = m->panels.read_ns;
     gpuproc_status st = gp_panels_end(&m->panels, step, which, &err);
-    uint64_t begin = gp_now_ns();
-    job->read->bytes += m->panels.bytes_read - read;
     pthread_mutex_lock(&p->lock);
-    if (st == GPUPROC_OK && p->cancelled)
-        st = gp_fail(&err, GPUPROC_CANCELLED, "cancelled while matrices were multiplied");
+    if (st == GPUPROC_OK && p->cancelled) st = cancelled(&err);
     pthread_mutex_unlock(&p->lock);
     bool multiplies = st == GPUPROC_OK && job->status == GPUPROC_OK;
     if (multiplies) st = (m->on.device != NULL ? multiply_there : multiply)(m, step, which, &err);
     pthread_mutex_lock(&p->lock);
-    p->counts.bytes_read += m->panels.bytes_read - read;
-    p->counts.read_ns += m->panels.read_ns - read_ns;
-    p->counts.multiply_ns += gp_now_ns() - begin;
     if (multiplies && st == GPUPROC_OK) note_use(m);
     pthread_mutex_unlock(&p->lock);
     if (st == GPUPROC_OK || job->status != GPUPROC_OK) return;
@@ -333,12 +325,8 @@ static void *work(void *arg)
     multiplier *m = arg;
     gp_product_step step[2];
     unsigned which = 0;
-    gpuproc_error err = {0};
     fesetenv(FE_DFL_ENV); /* as all that computes */
-    if (m->on.device != NULL) {
-        gpuproc_status st = gp_on_device_open(&m->on, &m->panels, &m->product->options.tiling, &err);
-        if (st != GPUPROC_OK) give_up(m, st, &err);
-    }
+    if (m->on.device != NULL) open_device(m);
     while (next_step(m, NULL, &step[which])) {
         gp_panels_begin(&m->panels, &step[which], which);
         for (bool more = true; more; which ^= 1) {
@@ -370,6 +358,7 @@ static void close_product(void *ctx)
     }
     free(p->multiplier);
     gp_kept_free(p->kept);
+    gp_product_spans_free(&p->spans);
     for (int o = 0; o < GP_OPERANDS; o++) gp_operand_close(&p->operand[o]);
     pthread_cond_destroy(&p->wake);
     pthread_mutex_destroy(&p->lock);
@@ -391,8 +380,9 @@ static gpuproc_status start_multiplier(gp_product *p, multiplier *m, gpuproc_err
 {
     gpuproc_status st = GPUPROC_OK;
     m->product = p;
+    m->tiling = p->options.tiling;
     m->panels = (gp_panels){.spec = &p->spec, .form = p->form, .operand = p->operand, .kept = p->kept,
-                            .workers = &p->options.workers, .depth = p->options.tiling.depth};
+                            .spans = &p->spans, .workers = &p->options.workers, .depth = p->options.tiling.depth};
     if (!gp_product_room(&p->spec, &p->form, &p->options.tiling, m->panels.room))
         return gp_fail(err, GPUPROC_INTERNAL, "panels of a product of matrices are too large to count");
     GP_TRY(gp_panels_init(&m->panels, err));
@@ -402,6 +392,17 @@ static gpuproc_status start_multiplier(gp_product *p, multiplier *m, gpuproc_err
     else m->started = true;
 out:
     return st;
+}
+
+/* An operand that is multiplied where it is, once. */
+static void note_in_place(gp_product *p, const gp_operand *operand)
+{
+    uint64_t now = gp_now_ns(), elements = 1;
+    for (int d = 0; d < operand->walk.shape.ndim; d++)
+        if (operand->walk.stride[d] != 0) elements *= (uint64_t)operand->walk.shape.dim[d];
+    uint64_t bytes = elements * gpuproc_dtype_bytes(operand->stored);
+    gp_product_spans_add(&p->spans, &(gp_product_span){.stage = GPUPROC_STAGE_READ, .begin_ns = now, .end_ns = now,
+                                                       .bytes = bytes, .bytes_in_place = bytes});
 }
 
 static gpuproc_status make_product(gp_product *p, gpuproc_error *err)
@@ -415,6 +416,7 @@ static gpuproc_status make_product(gp_product *p, gpuproc_error *err)
         p->operand[o] = (gp_operand){.source = p->options.source[o], .walk = s->walk[o], .stored = s->operand[o],
                                      .dtype = s->dtype, .swapped = p->form.swapped[o], .conjugate = s->conjugate[o]};
         gp_operand_open(&p->operand[o], p->options.tiling.whole, o == GP_LEFT && p->form.joined);
+        if (p->operand[o].base != NULL) note_in_place(p, &p->operand[o]);
     }
     if (p->options.tiling.keep_b && p->form.joined && p->operand[GP_RIGHT].base == NULL && s->k > 0)
         GP_TRY(gp_kept_new(s, &p->options.tiling, &p->kept, err));
@@ -452,6 +454,7 @@ gpuproc_status gp_product_open(const gp_product_spec *spec, const gp_product_opt
     gp_origin origin = {.kind = GP_ORIGIN_MADE, .dtype = spec->dtype, .fd = -1, .count = spec->stack * spec->m * spec->n,
                         .shape = {.ndim = 2, .dim = {(int64_t)(spec->stack * spec->m), (int64_t)spec->n}},
                         .maker = &maker, .maker_ctx = p};
+    GP_TRY(gp_product_spans_init(&p->spans, err));
     GP_TRY(make_product(p, err));
     GP_TRY(gp_source_open(&origin, engine, false, source, err));
     p = NULL;
@@ -468,4 +471,11 @@ void gp_product_counts_of(const gp_source *source, gp_product_counts *counts)
     pthread_mutex_lock(&p->lock);
     *counts = p->counts;
     pthread_mutex_unlock(&p->lock);
+}
+
+const gp_product_span *gp_product_spans_take(const gp_source *source, size_t *count)
+{
+    gp_product *p = gp_source_maker_ctx(source, &maker);
+    *count = 0;
+    return p != NULL ? gp_product_spans_swap(&p->spans, count) : NULL;
 }

@@ -38,7 +38,8 @@ typedef struct gp_product_need {
     uint64_t tile_bytes; /* that the pass takes per element of a tile, in all slots together */
     bool strips;         /* may be cut along columns: nothing in the pass depends on the order */
     bool whole;          /* the operands are in memory anyway, or fit the budget */
-    unsigned devices;    /* that multiply beside the CPU: each takes panels of its own */
+    gp_device *const *device; /* that multiply beside the CPU: each takes panels of its own, and what its tile takes */
+    size_t devices;           /* of the host's memory */
 } gp_product_need;
 
 /* The tiling that reads least. False: not even the smallest fits; *least_budget says what would. */
@@ -58,6 +59,7 @@ typedef struct gp_product_options {
     bool cpu;             /* the CPU takes tiles; it always does what a device failed to do */
     gp_device *const *device;
     size_t devices;
+    unsigned sharing;     /* products that share the devices' memory; 0 is 1 */
     bool no_fallback;
     void (*log)(void *ctx, gpuproc_log_level level, const char *message); /* from the product's threads; or NULL */
     void *log_ctx;
@@ -65,9 +67,8 @@ typedef struct gp_product_options {
 
 /* What it did, for reports; after the last read. */
 typedef struct gp_product_counts {
-    uint64_t bytes_read;  /* of the operands, from their sources */
     uint64_t tiles, tiles_again; /* done; and of those, on the CPU after a device failed */
-    uint64_t read_ns, multiply_ns;
+    uint64_t devices_lost;       /* that failed before their first tile */
     bool used_cpu;
     bool used_device[64]; /* by index in options.device */
 } gp_product_counts;
@@ -78,5 +79,21 @@ typedef struct gp_product_counts {
 gpuproc_status gp_product_open(const gp_product_spec *spec, const gp_product_options *options, gp_io_engine *engine,
                                gp_source **source, gpuproc_error *err);
 void gp_product_counts_of(const gp_source *source, gp_product_counts *counts);
+
+/* A piece of its work: panels that were read (READ), brought to a device (UPLOAD) and multiplied (KERNEL), a tile
+ * that came back (DOWNLOAD), a device's library made ready (PROGRAM). */
+typedef struct gp_product_span {
+    uint64_t begin_ns, end_ns, error_ns;
+    uint64_t bytes, bytes_in_place; /* of READ: of the operands, each as often as it is read */
+    gpuproc_stage stage;
+    unsigned flags;          /* GPUPROC_SPAN_* */
+    const gp_device *device; /* NULL: the CPU, or, for READ, none */
+    const gp_read *read;     /* of the product, for which it was, which has not ended or ended since the last call;
+                              * NULL: for all */
+} gp_product_span;
+
+/* What was done since the last call, about in the order of the ends; there until the next call. What is for a read
+ * is there when it ends. One thread. Where it is called seldom, several become one: bytes add up in any case. */
+const gp_product_span *gp_product_spans_take(const gp_source *source, size_t *count);
 
 #endif

@@ -31,6 +31,10 @@ struct gp_product_job {
     gp_product_job *next;
 };
 
+/* What rows and columns the elements of a read are; false: they are no whole rows of at most `strip` columns, or no
+ * such elements. */
+bool gp_product_rows_of_read(const gp_product_spec *spec, uint64_t strip, const gp_read *read, gp_product_job *job);
+
 /* Rows of one matrix of the stack or several whole matrices, times columns, along a piece of k. */
 typedef struct gp_product_step {
     gp_product_job *job;
@@ -84,6 +88,19 @@ void gp_operand_read_rows(const gp_operand *operand, const gp_part *part, gp_wal
 /* A part that was read and lies at `data` in the product's dtype. */
 gp_matrix gp_operand_panel(const gp_operand *operand, const gp_part *part, const void *data, uint64_t nth);
 
+/* ---- spans.c ---- */
+
+typedef struct gp_product_spans {
+    pthread_mutex_t lock;
+    gp_product_span *now, *taken;
+    size_t count; /* of `now` */
+} gp_product_spans;
+gpuproc_status gp_product_spans_init(gp_product_spans *spans, gpuproc_error *err);
+void gp_product_spans_free(gp_product_spans *spans); /* zeros, too */
+/* Any thread; one that ends at 0 did not happen. */
+void gp_product_spans_add(gp_product_spans *spans, const gp_product_span *span);
+const gp_product_span *gp_product_spans_swap(gp_product_spans *spans, size_t *count);
+
 /* ---- panels.c: what a thread reads ahead ---- */
 
 typedef struct gp_product gp_product;
@@ -126,7 +143,7 @@ typedef struct gp_panels {
     gp_fetch fetch[GP_OPERANDS][2];
     gp_pages converted[GP_OPERANDS];
     uint64_t depth;
-    uint64_t bytes_read, read_ns;
+    gp_product_spans *spans;
 } gp_panels;
 gpuproc_status gp_panels_init(gp_panels *panels, gpuproc_error *err);
 void gp_panels_free(gp_panels *panels);
@@ -138,6 +155,8 @@ gpuproc_status gp_panels_end(gp_panels *panels, const gp_product_step *step, uns
 /* Of the nth matrix of the step. */
 gp_matrix gp_panels_matrix(const gp_panels *panels, int operand, const gp_product_step *step, unsigned which,
                            uint64_t nth);
+/* Of both, as they are multiplied. */
+uint64_t gp_panels_bytes(const gp_panels *panels, const gp_product_step *step);
 
 /* ---- on_device.c ---- */
 
@@ -145,9 +164,15 @@ typedef struct gp_on_device {
     gp_device *device;
     gp_device_tile *tile;
     unsigned place; /* for the next panels */
+    struct {
+        const gp_read *read; /* what was added from it is for; NULL: nothing is under way */
+        uint64_t bytes;
+        gp_span filled;
+    } added[2];
 } gp_on_device;
-gpuproc_status gp_on_device_open(gp_on_device *on, const gp_panels *panels, const gp_product_tiling *tiling,
-                                 gpuproc_error *err);
+/* Takes fewer rows for the tiling's tiles where the device has not the memory for them: `budget` bytes. */
+gpuproc_status gp_on_device_open(gp_on_device *on, const gp_panels *panels, uint64_t budget,
+                                 gp_product_tiling *tiling, gpuproc_error *err);
 void gp_on_device_close(gp_on_device *on);
 /* `c`: where the step's rows go, once its last piece of k was added. */
 gpuproc_status gp_on_device_step(gp_on_device *on, const gp_panels *panels, const gp_product_step *step,

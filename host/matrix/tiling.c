@@ -28,20 +28,6 @@ typedef struct search {
     uint64_t least;   /* bytes of the smallest tiling seen */
 } search;
 
-/* ---- arithmetic that stops at the end ---- */
-
-static uint64_t times(uint64_t a, uint64_t b)
-{
-    uint64_t c;
-    return gp_mul_u64(a, b, &c) ? c : UINT64_MAX;
-}
-
-static uint64_t plus(uint64_t a, uint64_t b)
-{
-    uint64_t c;
-    return gp_add_u64(a, b, &c) ? c : UINT64_MAX;
-}
-
 static uint64_t divisor(uint64_t a, uint64_t b)
 {
     while (b != 0) {
@@ -57,19 +43,24 @@ static uint64_t rows_of_blocks(uint64_t columns) { return GP_BLOCK / divisor(gp_
 
 /* ---- what a tiling costs ---- */
 
-static uint64_t pages_of(uint64_t elements, uint64_t width) { return plus(times(elements, width), GP_STAGING_SLACK); }
+static uint64_t pages_of(uint64_t elements, uint64_t width) { return gp_plus(gp_times(elements, width), GP_STAGING_SLACK); }
 
 static uint64_t panel_bytes(const search *s, const gp_product_tiling *t)
 {
     uint64_t room[GP_OPERANDS], bytes = 0, devices = s->need->devices;
+    uint64_t rows = s->form.joined ? t->rows : gp_min_u64(t->rows, s->spec->m), host, there;
     if (!gp_product_room(s->spec, &s->form, t, room)) return UINT64_MAX;
     for (int o = 0; o < GP_OPERANDS; o++) {
         bool converts = s->spec->operand[o] != s->spec->dtype, kept = o == GP_RIGHT && t->keep_b;
-        uint64_t raw = times(2, pages_of(room[o], s->stored[o])), converted = pages_of(room[o], s->wide);
-        if (kept) bytes = plus(bytes, times(gp_ceil_div(s->spec->k, t->depth), converted));
-        else if (converts) bytes = plus(bytes, times(converted, 1 + devices));
-        if (!kept || converts) bytes = plus(bytes, times(raw, 1 + devices));
-        bytes = plus(bytes, times(times(2, converted), devices));
+        uint64_t raw = gp_times(2, pages_of(room[o], s->stored[o])), converted = pages_of(room[o], s->wide);
+        if (kept) bytes = gp_plus(bytes, gp_times(gp_ceil_div(s->spec->k, t->depth), converted));
+        else if (converts) bytes = gp_plus(bytes, gp_times(converted, 1 + devices));
+        if (!kept || converts) bytes = gp_plus(bytes, gp_times(raw, 1 + devices));
+    }
+    for (size_t d = 0; d < devices; d++) {
+        gp_device *device = s->need->device[d];
+        device->matrix->bytes(device, s->spec->dtype, rows, t->strip, t->depth, &host, &there);
+        bytes = gp_plus(bytes, host);
     }
     return bytes;
 }
@@ -79,15 +70,15 @@ static uint64_t meetings(const search *s, uint64_t rows)
 {
     uint64_t m = s->spec->m, tiles = gp_ceil_div(s->rows, rows);
     if (s->form.joined) return tiles;
-    uint64_t common = times(rows / divisor(rows, m), m);
+    uint64_t common = gp_times(rows / divisor(rows, m), m);
     return tiles + s->spec->stack - 1 - (s->rows - 1) / common;
 }
 
 static uint64_t read_bytes(const search *s, const gp_product_tiling *t)
 {
     const gp_product_spec *x = s->spec;
-    uint64_t a = times(times(s->rows, x->k), s->stored[GP_LEFT]), b = times(times(x->k, x->n), s->stored[GP_RIGHT]);
-    return plus(times(gp_ceil_div(x->n, t->strip), a), times(t->keep_b ? 1 : meetings(s, t->rows), b));
+    uint64_t a = gp_times(gp_times(s->rows, x->k), s->stored[GP_LEFT]), b = gp_times(gp_times(x->k, x->n), s->stored[GP_RIGHT]);
+    return gp_plus(gp_times(gp_ceil_div(x->n, t->strip), a), gp_times(t->keep_b ? 1 : meetings(s, t->rows), b));
 }
 
 /* The bound: what must be read with tiles of any shape that take all of the budget, or with as much of B in memory as
@@ -131,7 +122,7 @@ static double cost_of(const search *s, const gp_product_tiling *t)
 
 static uint64_t all_bytes(const search *s, const gp_product_tiling *t)
 {
-    return plus(panel_bytes(s, t), times(times(t->rows, t->strip), s->need->tile_bytes));
+    return gp_plus(panel_bytes(s, t), gp_times(gp_times(t->rows, t->strip), s->need->tile_bytes));
 }
 
 /* ---- the search ---- */
@@ -141,7 +132,7 @@ static uint64_t items_of(const search *s, const gp_product_tiling *t)
 {
     uint64_t m = s->spec->m;
     if (s->form.joined || t->depth < s->spec->k || t->rows < m) return 1;
-    return gp_max_u64(gp_min_u64(t->rows / m, TOGETHER / times(gp_max_u64(m, t->strip), t->depth)), 1);
+    return gp_max_u64(gp_min_u64(t->rows / m, TOGETHER / gp_times(gp_max_u64(m, t->strip), t->depth)), 1);
 }
 
 static bool fits(search *s, gp_product_tiling *t, uint64_t rows)
@@ -156,7 +147,7 @@ static bool fits(search *s, gp_product_tiling *t, uint64_t rows)
 /* The same number of tiles, as even as they can be; matrices of a stack whole where that is possible. */
 static uint64_t even_out(const search *s, uint64_t rows, uint64_t unit)
 {
-    uint64_t m = s->spec->m, both = times(unit / divisor(unit, m), m);
+    uint64_t m = s->spec->m, both = gp_times(unit / divisor(unit, m), m);
     if (!s->form.joined && both <= rows) return rows / both * both;
     uint64_t tiles = gp_ceil_div(s->rows, rows);
     return gp_min_u64(rows, gp_ceil_div(gp_ceil_div(s->rows, tiles), unit) * unit);
@@ -229,7 +220,7 @@ bool gp_product_tile(const gp_product_spec *spec, const gp_product_need *need, g
 {
     uint64_t n = gp_max_u64(spec->n, 1), strips = gp_ceil_div(n, NARROW);
     search s = {.spec = spec, .need = need, .wide = gpuproc_dtype_bytes(spec->dtype), .best = -1, .tiling = tiling,
-                .rows = times(spec->stack, spec->m), .least = UINT64_MAX};
+                .rows = gp_times(spec->stack, spec->m), .least = UINT64_MAX};
     *tiling = (gp_product_tiling){.strip = n, .rows = gp_max_u64(s.rows, 1), .depth = gp_max_u64(spec->k, 1),
                                   .items = 1, .whole = need->whole};
     for (int o = 0; o < GP_OPERANDS; o++) s.stored[o] = gpuproc_dtype_bytes(spec->operand[o]);
@@ -238,7 +229,7 @@ bool gp_product_tile(const gp_product_spec *spec, const gp_product_need *need, g
     if (spec->k == 0) { /* zeros: no panels, and rows do not matter */
         gp_product_tiling t = *tiling;
         uint64_t unit = rows_of_blocks(n), room = need->budget / gp_max_u64(need->tile_bytes, 1) / n;
-        *least_budget = times(times(gp_min_u64(unit, s.rows), n), need->tile_bytes);
+        *least_budget = gp_times(gp_times(gp_min_u64(unit, s.rows), n), need->tile_bytes);
         t.rows = room >= s.rows ? s.rows : room / unit * unit;
         if (t.rows > 0) {
             *tiling = t;
@@ -265,9 +256,9 @@ bool gp_product_tile(const gp_product_spec *spec, const gp_product_need *need, g
 
 uint64_t gp_product_rows(const gp_product_spec *spec, const gp_product_tiling *tiling, uint64_t width)
 {
-    uint64_t all = times(spec->stack, spec->m), unit = rows_of_blocks(width);
+    uint64_t all = gp_times(spec->stack, spec->m), unit = rows_of_blocks(width);
     if (width == tiling->strip || width == 0) return tiling->rows;
-    uint64_t most = times(tiling->rows, tiling->strip) / width;
+    uint64_t most = gp_times(tiling->rows, tiling->strip) / width;
     if (most >= all) return all;
     return gp_max_u64(gp_min_u64(tiling->rows, most) / unit, most >= unit ? 1 : 0) * unit;
 }

@@ -10,6 +10,10 @@
 /* A pipeline of three stages over n chunks takes (n + 2) / n of its longest stage: 2 % with these. */
 #define PIPELINE_CHUNKS 96
 #define SMALL_CHUNK_BYTES ((uint64_t)1 << 20)
+/* More streams than these share the room, down to the smallest chunks: fresh memory for all of them would cost
+ * more than the work on it. */
+#define MANY_STREAMS 16
+#define SHARED_CHUNK_BYTES ((uint64_t)64 << 10)
 #define DEFAULT_SLOTS 6
 #define FEWEST_SLOTS 3 /* read, compute and write of different chunks together */
 
@@ -49,9 +53,12 @@ static gpuproc_status too_small(const gp_chunking_request *r, uint64_t elements,
 gpuproc_status gp_chunking_choose(const gp_chunking_request *r, gp_chunking *out,
                                   gpuproc_error *err)
 {
-    uint64_t bytes = r->chunk_bytes ? r->chunk_bytes : r->large_bytes ? r->large_bytes : GP_CHUNK_BYTES;
+    uint64_t usual = r->handed_on ? HANDED_ON_BYTES : GP_CHUNK_BYTES;
+    uint64_t bytes = r->chunk_bytes ? r->chunk_bytes : r->large_bytes ? r->large_bytes : usual;
     if (r->transfers && r->chunk_bytes == 0 && r->large_bytes == 0 && r->count / PIPELINE_CHUNKS < bytes / r->widest_bytes)
         bytes = gp_max_u64(r->count / PIPELINE_CHUNKS * r->widest_bytes, SMALL_CHUNK_BYTES);
+    if (r->streams > MANY_STREAMS && r->chunk_bytes == 0 && r->large_bytes == 0)
+        bytes = gp_max_u64(bytes / r->streams * MANY_STREAMS, SHARED_CHUNK_BYTES);
     uint64_t elements = whole_blocks(gp_min_u64(bytes / r->widest_bytes, MOST_ELEMENTS));
     unsigned slots = r->sync ? 1 : r->slots ? r->slots : r->large_bytes ? FEWEST_SLOTS : DEFAULT_SLOTS;
     uint64_t total = 0;

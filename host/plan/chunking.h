@@ -14,6 +14,7 @@ typedef void (*gp_slot_bytes_fn)(void *ctx, uint64_t elements, uint64_t *host, u
 typedef struct gp_chunking_request {
     uint64_t count;         /* elements of the pass */
     size_t widest_bytes;    /* of the widest streamed element; >= 1 */
+    size_t streams;         /* streamed inputs, and outputs */
     uint64_t chunk_bytes;   /* asked for, of the widest array; 0: choose */
     uint64_t large_bytes;   /* chosen where there is room: larger chunks read this pass better; 0: they do not */
     unsigned slots;         /* asked for; 0: choose */

@@ -1,5 +1,7 @@
-/* Arrays in Fortran order stream in their own order where the pass may walk its axes backwards. */
+/* Arrays in Fortran order stream in their own order where the passes over a shape may walk its axes backwards. */
 #include "plan/planner.h"
+
+#include <string.h>
 
 static void reverse_walk(gp_walk *walk)
 {
@@ -13,13 +15,10 @@ static void reverse_walk(gp_walk *walk)
     }
 }
 
-static void reverse(int64_t *value, int n)
+static bool in_group(const gp_planner *p, const gp_root *root, const gp_root *like)
 {
-    for (int d = 0; d < n / 2; d++) {
-        int64_t other = value[n - 1 - d];
-        value[n - 1 - d] = value[d];
-        value[d] = other;
-    }
+    return root->level == like->level &&
+           gp_shape_equal(&gp_planner_node(p, root->operand)->shape, &gp_planner_node(p, like->operand)->shape);
 }
 
 static int axes_of(uint32_t mask) { return __builtin_popcount(mask); }
@@ -45,30 +44,14 @@ static bool fold_allows(const gp_planner *p, const gp_root *root)
     }
 }
 
-/* Asks every fold over this shape, those in passes of their own as well: whether they need one depends on
- * the memory budget, and the order of a result shall not. */
-static bool folds_allow(const gp_planner *p, const gp_pass *pass)
+static bool allows(const gp_planner *p, const gp_root *root)
 {
-    for (size_t i = 0; i < p->roots; i++) {
-        const gp_root *root = &p->root[i];
-        if (root->fold < 0 || root->level != pass->level) continue;
-        if (gp_shape_equal(&gp_planner_node(p, root->operand)->shape, &pass->shape) && !fold_allows(p, root))
-            return false;
+    if (root->fold >= 0) return fold_allows(p, root);
+    if (root->reduction >= 0) {
+        gp_op op = gp_planner_node(p, root->reduction)->op;
+        return op != GP_OP_ARGMIN && op != GP_OP_ARGMAX;
     }
-    return true;
-}
-
-static bool allows(const gp_planner *p, const gp_plan_pass *out)
-{
-    const gp_pass *pass = &out->pass;
-    for (size_t o = 0; o < pass->outputs; o++) {
-        size_t target = out->output_target[o];
-        if (target != SIZE_MAX && p->plan->target[target].c_order) return false;
-    }
-    for (size_t r = 0; r < pass->reduces; r++) {
-        if (pass->reduce[r].kind == GP_REDUCE_ARGMIN || pass->reduce[r].kind == GP_REDUCE_ARGMAX) return false;
-    }
-    return folds_allow(p, pass);
+    return root->target == SIZE_MAX || !p->plan->target[root->target].c_order;
 }
 
 /* Every element of the pass is another one of the array. */
@@ -80,52 +63,71 @@ static bool is_full(const gp_walk *walk)
     return true;
 }
 
-/* Does not look at the memory budget, so that the order of a result does not depend on it. */
-static bool helps(const gp_pass *pass)
+/* Some marked array lies backwards, and all that have as many elements as the shape do. */
+static bool helps(const gp_planner *p, const gp_shape *shape)
 {
     bool any = false;
-    for (size_t i = 0; i < pass->inputs; i++) {
-        const gp_pass_input *in = &pass->input[i];
-        if (in->table || !is_full(&in->walk)) continue;
-        gp_walk reversed = in->walk;
+    for (size_t i = 0; i < p->program->nodes; i++) {
+        const gp_node *n = gp_planner_node(p, (int)i);
+        gp_walk own, walk, reversed;
+        if (!p->mark[i] || !gp_planner_is_array(n) || n->op == GP_OP_TABLE) continue;
+        gp_node_walk(p->program, (int)i, &own);
+        gp_walk_broadcast(&own, shape, &walk);
+        if (!is_full(&walk)) continue;
+        reversed = walk;
         reverse_walk(&reversed);
         if (!gp_walk_contiguous(&reversed)) return false;
-        any = any || !gp_walk_contiguous(&in->walk);
+        any = any || !gp_walk_contiguous(&walk);
     }
     return any;
 }
 
-static void reverse_fold(gp_plan *plan, gp_plan_fold *fold)
+static void mark_group(gp_planner *p, const gp_root *like)
 {
-    gp_fold_spec *spec = &fold->spec;
+    memset(p->mark, 0, p->program->nodes);
+    for (size_t i = 0; i < p->roots; i++) {
+        const gp_root *root = &p->root[i];
+        if (in_group(p, root, like)) gp_planner_mark_root(p, root);
+    }
+    gp_planner_mark_operands(p, false);
+}
+
+/* Asks all that goes over this shape, what has passes of its own as well: whether it needs them depends on
+ * the memory budget, and the order in which elements are taken shall not. */
+bool gp_planner_goes_backwards(gp_planner *p, const gp_root *like)
+{
+    const gp_shape *shape = &gp_planner_node(p, like->operand)->shape;
+    if (shape->ndim < 2 || gp_shape_size(shape) == 0) return false;
+    for (size_t i = 0; i < p->roots; i++) {
+        if (in_group(p, &p->root[i], like) && !allows(p, &p->root[i])) return false;
+    }
+    mark_group(p, like);
+    return helps(p, shape);
+}
+
+void gp_planner_backwards(const gp_shape *shape, gp_shape *out, int order[GPUPROC_MAX_NDIM])
+{
+    int n = shape->ndim;
+    out->ndim = n;
+    for (int d = 0; d < n; d++) {
+        order[d] = n - 1 - d;
+        out->dim[d] = shape->dim[n - 1 - d];
+    }
+}
+
+bool gp_planner_fold_backwards(gp_fold_spec *spec)
+{
+    int order[GPUPROC_MAX_NDIM], n = spec->shape.ndim;
+    gp_shape shape = spec->shape, result = spec->result;
     uint32_t axes = 0;
-    int n = spec->shape.ndim;
     for (int d = 0; d < n; d++) {
         if (spec->axes >> d & 1) axes |= (uint32_t)1 << (n - 1 - d);
     }
     spec->axes = axes;
-    reverse(spec->shape.dim, n);
+    gp_planner_backwards(&shape, &spec->shape, order);
     if (spec->op == GP_OP_BINCOUNT || spec->op == GP_OP_UNIQUE || spec->op == GP_OP_UNIQUE_COUNTS ||
         gp_op_is_quantile(spec->op))
-        return;
-    reverse(spec->result.dim, spec->result.ndim);
-    if (fold->target != SIZE_MAX) plan->target_fortran[fold->target] = spec->result.ndim > 1;
-}
-
-void gp_planner_try_fortran(gp_planner *p, gp_plan_pass *out)
-{
-    gp_pass *pass = &out->pass;
-    int n = pass->shape.ndim;
-    if (n < 2 || pass->count == 0 || !helps(pass) || !allows(p, out)) return;
-    out->fortran = true;
-    reverse(pass->shape.dim, n);
-    for (size_t i = 0; i < pass->inputs; i++) {
-        if (!pass->input[i].table) reverse_walk(&pass->input[i].walk);
-        reverse(pass->input[i].stride, n);
-    }
-    for (size_t i = 0; i < pass->indices; i++) reverse(pass->index[i].stride, n);
-    for (size_t o = 0; o < pass->outputs; o++) {
-        if (out->output_target[o] != SIZE_MAX) p->plan->target_fortran[out->output_target[o]] = true;
-    }
-    for (size_t f = 0; f < out->folds; f++) reverse_fold(p->plan, &out->fold[f]);
+        return false;
+    gp_planner_backwards(&result, &spec->result, order);
+    return spec->result.ndim > 1;
 }

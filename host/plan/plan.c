@@ -232,15 +232,18 @@ static size_t stored_by(gp_planner *p, int product)
     return s;
 }
 
-static void add_to_pass(gp_planner *p, gp_plan_pass *out, const gp_root *r)
+static void add_to_pass(gp_planner *p, gp_plan_pass *out, const gp_root *r, bool backwards)
 {
     gp_pass *pass = &out->pass;
     const gp_node *operand = gp_planner_node(p, r->operand);
     p->mark[r->operand] = true;
     if (r->fold >= 0) {
         gp_fold_spec spec = spec_of(p, r->fold);
+        bool fortran = backwards && gp_planner_fold_backwards(&spec);
+        if (r->target != SIZE_MAX) p->plan->target_fortran[r->target] = fortran;
         add_fold(p, out, r, &spec, 0);
     } else if (r->reduction < 0) {
+        if (r->target != SIZE_MAX) p->plan->target_fortran[r->target] = backwards;
         out->output_target[pass->outputs] = r->target;
         out->output_stored[pass->outputs] = r->target == SIZE_MAX ? stored_by(p, r->operand) : SIZE_MAX;
         pass->output[pass->outputs++] = (gp_pass_output){.node = r->operand, .dtype = operand->dtype};
@@ -259,7 +262,6 @@ static gpuproc_status complete(gp_planner *p, gp_plan_pass *out, const gp_frame 
     if (wanted == NULL) return no_memory(err);
     gp_planner_mark_operands(p, false);
     GP_TRY(gp_planner_fill_inputs(p, &out->pass, frame, err));
-    if (frame->order == NULL && frame->lo == NULL && !frame->in_blocks) gp_planner_try_fortran(p, out);
     for (size_t u = 0; u < out->pass.uniforms; u++) wanted[out->pass.uniform[u]] = true;
     GP_TRY(gp_planner_scalars(p, wanted, &out->scalars, err));
     for (size_t i = 0; i < out->pass.inputs; i++) {
@@ -271,61 +273,69 @@ out:
     return st;
 }
 
-/* A fold that goes through its operand in an order of its own, or in tiles. */
-static gpuproc_status make_own_passes(gp_planner *p, gp_root *root, const gp_fold_spec *whole,
-                                      const gp_tiling *tiling, const int *order, gpuproc_error *err)
-{
-    gpuproc_status st = GPUPROC_OK;
-    gp_shape operand = gp_planner_node(p, root->operand)->shape;
-    root->taken = true;
-    for (uint64_t t = 0; t < tiling->count; t++) {
-        int64_t lo[GPUPROC_MAX_NDIM] = {0};
-        gp_fold_spec spec = *whole;
-        uint64_t first = 0;
-        gp_plan_pass *out;
-        if (tiling->axis >= 0) {
-            gp_planner_tile_at(whole, tiling, t, lo, &spec.shape, &first);
-            spec.result = (gp_shape){0};
-            for (int d = 0; d < spec.shape.ndim; d++) {
-                if (!(spec.axes >> d & 1)) spec.result.dim[spec.result.ndim++] = spec.shape.dim[d];
-            }
-        }
-        GP_TRY(add_pass(p, &spec.shape, root->level, 1, &out, err));
-        add_fold(p, out, root, &spec, first);
-        gp_frame frame = {.whole = operand, .lo = tiling->axis >= 0 ? lo : NULL, .order = order};
-        GP_TRY(complete(p, out, &frame, err));
-    }
-out:
-    return st;
-}
-
-/* How a root that needs passes of its own goes through its operand. */
+/* How a root that needs passes of its own goes through its operand: in another order of axes, or in tiles. */
 typedef struct own_way {
     gp_fold_spec spec;
     gp_tiling tiling;
-    bool moved; /* in `order` */
+    bool moved;     /* in `order` */
+    bool fortran;   /* that is from the last axis to the first, and so comes the result */
     int order[GPUPROC_MAX_NDIM];
 } own_way;
 
-static gpuproc_status find_own_way(const gp_planner *p, const gp_root *root, own_way *way, bool *own,
-                                   gpuproc_error *err)
+static gpuproc_status find_own_way(gp_planner *p, const gp_root *root, own_way *way, bool *own, gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
     *way = (own_way){.tiling = {.axis = -1, .count = 1}};
     *own = false;
     if (root->fold < 0) return GPUPROC_OK;
     way->spec = spec_of(p, root->fold);
-    if (gp_op_is_quantile(way->spec.op) && way->spec.axes != 0) way->moved = reduced_last(&way->spec, way->order);
+    if (gp_op_is_quantile(way->spec.op) && way->spec.axes != 0) {
+        *own = way->moved = reduced_last(&way->spec, way->order);
+    } else if (gp_planner_goes_backwards(p, root)) {
+        gp_shape shape = way->spec.shape, reversed;
+        gp_planner_backwards(&shape, &reversed, way->order);
+        way->moved = true;
+        way->fortran = gp_planner_fold_backwards(&way->spec);
+    }
     GP_TRY(gp_planner_tile(p, &way->spec, &way->tiling, err));
-    *own = way->moved || way->tiling.axis >= 0;
+    *own = *own || way->tiling.axis >= 0;
 out:
     return st;
 }
 
-gpuproc_status gp_planner_has_own_passes(const gp_planner *p, const gp_root *root, bool *own, gpuproc_error *err)
+gpuproc_status gp_planner_has_own_passes(gp_planner *p, const gp_root *root, bool *own, gpuproc_error *err)
 {
     own_way way;
     return find_own_way(p, root, &way, own, err);
+}
+
+static gpuproc_status make_own_passes(gp_planner *p, gp_root *root, const own_way *way, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    gp_shape operand = gp_planner_node(p, root->operand)->shape;
+    root->taken = true;
+    if (root->target != SIZE_MAX) p->plan->target_fortran[root->target] = way->fortran;
+    for (uint64_t t = 0; t < way->tiling.count; t++) {
+        int64_t lo[GPUPROC_MAX_NDIM] = {0};
+        gp_fold_spec spec = way->spec;
+        uint64_t first = 0;
+        gp_plan_pass *out;
+        if (way->tiling.axis >= 0) {
+            gp_planner_tile_at(&way->spec, &way->tiling, t, lo, &spec.shape, &first);
+            spec.result = (gp_shape){0};
+            for (int d = 0; d < spec.shape.ndim; d++) {
+                if (!(spec.axes >> d & 1)) spec.result.dim[spec.result.ndim++] = spec.shape.dim[d];
+            }
+        }
+        GP_TRY(add_pass(p, &spec.shape, root->level, 1, &out, err));
+        out->backwards = way->fortran;
+        add_fold(p, out, root, &spec, first);
+        gp_frame frame = {.whole = operand, .lo = way->tiling.axis >= 0 ? lo : NULL,
+                          .order = way->moved ? way->order : NULL};
+        GP_TRY(complete(p, out, &frame, err));
+    }
+out:
+    return st;
 }
 
 /* The passes of a root that needs some of its own. */
@@ -335,7 +345,7 @@ static gpuproc_status make_special(gp_planner *p, gp_root *root, gpuproc_error *
     own_way way;
     bool own;
     GP_TRY(find_own_way(p, root, &way, &own, err));
-    if (own) GP_TRY(make_own_passes(p, root, &way.spec, &way.tiling, way.moved ? way.order : NULL, err));
+    if (own) GP_TRY(make_own_passes(p, root, &way, err));
 out:
     return st;
 }
@@ -353,11 +363,19 @@ static gpuproc_status make_pass(gp_planner *p, size_t first, gpuproc_error *err)
     const gp_root like = p->root[first];
     gp_frame frame = {.whole = gp_planner_node(p, like.operand)->shape};
     gp_plan_pass *out;
+    gp_shape shape = frame.whole;
+    int order[GPUPROC_MAX_NDIM];
     size_t count = 0;
     uint64_t columns;
     for (size_t i = first; i < p->roots; i++) count += gp_planner_shares_pass(p, &p->root[i], &like);
     GP_TRY(gp_planner_columns(p, first, &columns, err));
-    GP_TRY(add_pass(p, &frame.whole, like.level, count, &out, err));
+    bool backwards = columns == 0 && gp_planner_goes_backwards(p, &like);
+    if (backwards) {
+        gp_planner_backwards(&frame.whole, &shape, order);
+        frame.order = order;
+    }
+    GP_TRY(add_pass(p, &shape, like.level, count, &out, err));
+    out->backwards = backwards;
     out->columns = columns;
     frame.in_blocks = columns != 0;
     /* Targets first: their outputs serve folds of the same node, too. */
@@ -365,7 +383,7 @@ static gpuproc_status make_pass(gp_planner *p, size_t first, gpuproc_error *err)
         for (size_t i = first; i < p->roots; i++) {
             gp_root *r = &p->root[i];
             if (!gp_planner_shares_pass(p, r, &like) || (r->fold >= 0) != folds) continue;
-            add_to_pass(p, out, r);
+            add_to_pass(p, out, r, backwards);
             if (i != first) r->taken = true; /* `first` stays what the others are compared with */
         }
     }

@@ -49,15 +49,13 @@ typedef struct gp_plan_pass {
     gp_pass pass;
     size_t *output_target; /* per pass.output: index into the plan's targets; SIZE_MAX: none */
     size_t *output_stored; /* per pass.output: index of the stored array that it is; SIZE_MAX: none */
+    bool backwards;   /* it goes through its axes from the last to the first, as Fortran arrays lie */
     bool products;    /* it reads some products; its chunks are their tiles: */
     uint64_t columns; /* of a tile, where one of whole rows would read more: the pass may be in blocks; else 0 */
     gp_plan_finish *finish;
     size_t finishes;
     gp_plan_fold *fold;
     size_t folds;
-    /* The pass walks its shape with the axes reversed, so that Fortran-ordered arrays stream
-     * in their own order: its outputs are in Fortran order, too. */
-    bool fortran;
     /* Scalars to compute before this pass, as a pass of shape () whose outputs they are. */
     gp_pass scalars;
 } gp_plan_pass;

@@ -36,6 +36,7 @@ static inline const gp_node *gp_planner_node(const gp_planner *p, int index)
 /* Marks the nodes that the marked ones are made of in a pass; `through_uniform`: below uniform
  * ones, too. */
 void gp_planner_mark_operands(const gp_planner *p, bool through_uniform);
+void gp_planner_mark_root(const gp_planner *p, const gp_root *root); /* what it takes (products.c) */
 
 /* Fills a pass's inputs, indices and uniforms from the marks (pass_inputs.c). `lo`: where the pass's
  * shape begins in the operands' shape `whole` (a tile), NULL for all of it; `order`: axis k of the pass is
@@ -49,9 +50,13 @@ typedef struct gp_frame {
 gpuproc_status gp_planner_fill_inputs(gp_planner *p, gp_pass *pass, const gp_frame *frame,
                                       gpuproc_error *err);
 
-/* Reverses the axes of a pass where that lets arrays in Fortran order stream in their own order and
- * nothing in the pass depends on the order (fortran.c). */
-void gp_planner_try_fortran(gp_planner *p, gp_plan_pass *pass);
+/* Whether what goes over a root's shape walks its axes backwards, since that lets arrays in Fortran order
+ * stream in their own order and nothing shows it (fortran.c). Changes the marks. */
+bool gp_planner_goes_backwards(gp_planner *p, const gp_root *root);
+/* The shape that such passes go through, and gp_frame.order. */
+void gp_planner_backwards(const gp_shape *shape, gp_shape *out, int order[GPUPROC_MAX_NDIM]);
+/* The fold over it; true: its result comes in Fortran order. */
+bool gp_planner_fold_backwards(gp_fold_spec *spec);
 
 /* The tiles of a fold that would hold too much at once (tiles.c): the result's elements in runs of C order.
  * Fills lo and shape (of the operand) and the first element of the result for tile `index`; false behind the last. */
@@ -66,7 +71,7 @@ void gp_planner_tile_at(const gp_fold_spec *spec, const gp_tiling *tiling, uint6
                         int64_t lo[GPUPROC_MAX_NDIM], gp_shape *shape, uint64_t *first);
 
 /* Whether a root needs passes of its own (plan.c); whether two share one. */
-gpuproc_status gp_planner_has_own_passes(const gp_planner *p, const gp_root *root, bool *own, gpuproc_error *err);
+gpuproc_status gp_planner_has_own_passes(gp_planner *p, const gp_root *root, bool *own, gpuproc_error *err);
 bool gp_planner_shares_pass(const gp_planner *p, const gp_root *a, const gp_root *b);
 bool gp_planner_is_array(const gp_node *n); /* pass_inputs.c */
 

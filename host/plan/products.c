@@ -50,7 +50,7 @@ const gp_plan_stored *gp_planner_product(const gp_planner *p, int node)
 
 /* ---- Which are stored ------------------------------------------------------- */
 
-static void mark_root(gp_planner *p, const gp_root *root)
+void gp_planner_mark_root(const gp_planner *p, const gp_root *root)
 {
     p->mark[root->operand] = true;
     if (root->fold < 0) return;
@@ -63,7 +63,7 @@ static void mark_root(gp_planner *p, const gp_root *root)
 static bool reads(gp_planner *p, const gp_root *root, int node)
 {
     memset(p->mark, 0, p->program->nodes);
-    mark_root(p, root);
+    gp_planner_mark_root(p, root);
     gp_planner_mark_operands(p, false);
     return p->mark[node];
 }
@@ -130,7 +130,7 @@ static size_t mark_group(gp_planner *p, size_t first)
     size_t products = 0;
     memset(p->mark, 0, p->program->nodes);
     for (size_t r = first; r < p->roots; r++) {
-        if (r == first || gp_planner_shares_pass(p, &p->root[r], &p->root[first])) mark_root(p, &p->root[r]);
+        if (r == first || gp_planner_shares_pass(p, &p->root[r], &p->root[first])) gp_planner_mark_root(p, &p->root[r]);
     }
     gp_planner_mark_operands(p, false);
     for (size_t i = 0; i < p->program->nodes; i++) products += p->mark[i] && gp_planner_makes(p, (int)i, p->root[first].level);

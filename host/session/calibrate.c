@@ -144,7 +144,7 @@ static gpuproc_status choose(gpuproc_session *session, const char *wish, gp_devi
                              gpuproc_error *err)
 {
     char reason[256];
-    return gp_choose_devices(session->registry, wish, device, count, reason, err);
+    return gp_choose_devices(session->registry, wish, NULL, device, count, reason, err);
 }
 
 static gpuproc_status calibrate_cpu(gp_calibration *c, bool *stored, gpuproc_error *err)

@@ -273,7 +273,7 @@ gpuproc_status gpuproc_explanation_pass(const gpuproc_explanation *x, size_t ind
     *e = (gpuproc_explained_pass){.struct_size = e->struct_size, .ndim = pass->pass.shape.ndim,
                                   .elements = pass->pass.count, .chunks = cost->chunks,
                                   .chunk_elements = cost->chunk_elements, .slots = cost->slots,
-                                  .in_blocks = cost->in_blocks, .copies = cost->copies, .fortran = pass->fortran,
+                                  .in_blocks = cost->in_blocks, .copies = cost->copies, .fortran = pass->backwards,
                                   .reductions = (unsigned)pass->finishes, .resident_bytes = cost->resident_bytes,
                                   .fold_bytes = cost->fold_bytes, .memory_bytes = cost->memory_bytes,
                                   .wall_ns = (uint64_t)p->pass[index].wall_ns};

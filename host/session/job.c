@@ -369,7 +369,9 @@ gpuproc_status gp_job_make(gpuproc_session *session, const char *expression, con
     /* Asked once: what is available changes, and the run must fit what was planned. */
     job->run.host_budget = host_budget(options);
     GP_TRY(gp_plan_make(&job->program, job->target, job->targets, job->run.host_budget, &job->plan, err));
-    GP_TRY(gp_choose_devices(session->registry, options ? options->device : NULL, &job->device,
+    gp_work work;
+    gp_work_of_plan(&job->plan, &work);
+    GP_TRY(gp_choose_devices(session->registry, options ? options->device : NULL, &work, &job->device,
                              &job->devices, job->reason, err));
     GP_TRY(open_inputs(job, inputs, err));
     job->run.value = gp_calloc(job->program.nodes, sizeof *job->run.value);

@@ -246,7 +246,8 @@ gpuproc_status gp_job_choose(gpuproc_job *job, bool keep, gpuproc_error *err)
     bool others = gp_session_any_device_rates(session);
     /* No device was ever measured here: nothing to choose from, and OpenCL need not be loaded. */
     if (!others && !keep) return GPUPROC_OK;
-    if (gp_predict(job, NULL, &best, NULL) != GPUPROC_OK) return GPUPROC_OK;
+    if (!others && job->devices > 0) chosen = job->device[0]; /* what the rule of thumb said stays */
+    if (gp_predict(job, chosen, &best, NULL) != GPUPROC_OK) return GPUPROC_OK;
     size_t count = 0;
     gp_device *const *device = others ? gp_registry_all(session->registry, &count) : NULL;
     for (size_t d = 1; d < count; d++) {

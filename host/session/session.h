@@ -42,9 +42,19 @@ struct gpuproc_array {
 bool gp_origin_copy(const gp_origin *from, gp_origin *to);
 void gp_origin_free(gp_origin *origin);
 
-/* Which devices a job uses, by the words of gpuproc_job_options.device (NULL: auto).
- * *devices is the caller's to free; `reason` says why in one sentence. */
-gpuproc_status gp_choose_devices(gp_registry *registry, const char *wish, gp_device ***devices,
+/* What of a plan may be worth a device: its products of matrices. */
+typedef struct gp_work {
+    size_t products;
+    double operations, bytes; /* of all: additions and multiplications, operands and results */
+    gp_dtype dtype;           /* of the largest */
+} gp_work;
+void gp_work_of_plan(const gp_plan *plan, gp_work *work);
+/* Whether "auto" would take this device for it, and not the CPU. */
+bool gp_work_is_for(const gp_work *work, const gp_device *device);
+
+/* Which devices a job uses, by the words of gpuproc_job_options.device (NULL: auto) and, for auto, by its work
+ * (NULL: nothing for a device). *devices is the caller's to free; `reason` says why in one sentence. */
+gpuproc_status gp_choose_devices(gp_registry *registry, const char *wish, const gp_work *work, gp_device ***devices,
                                  size_t *count, char reason[256], gpuproc_error *err);
 
 bool gp_is_auto(const char *wish);

@@ -28,7 +28,7 @@ static gpuproc_status choose(gp_registry *registry, const char *wish, gp_device 
     char reason[256];
     if (wish == NULL || *wish == '\0' || strcasecmp(wish, "auto") == 0 || strcasecmp(wish, "all") == 0)
         return choose_any(registry, device, err);
-    GP_TRY(gp_choose_devices(registry, wish, &chosen, &count, reason, err));
+    GP_TRY(gp_choose_devices(registry, wish, NULL, &chosen, &count, reason, err));
     if (chosen[0] == gp_registry_cpu(registry)) {
         st = gp_fail(err, GPUPROC_UNSUPPORTED,
                      "nothing to tune on the CPU: its matrix library chooses by itself; expected an OpenCL device");

@@ -2,7 +2,6 @@
  * runs on the CPU, where the tile is; the devices multiply. */
 #include "stream/run_pass.h"
 
-#include "base/clock.h"
 #include "base/memory.h"
 #include "device/cpu/cpu_device.h"
 
@@ -44,12 +43,44 @@ static uint64_t bytes_to_bring(const gp_pass_run *p, const gp_plan_stored *store
     return sum;
 }
 
-static bool tile(const gp_pass_run *p, const gp_plan_stored *stored, uint64_t budget, uint64_t element,
-                 unsigned slots, gp_product_tiling *tiling, uint64_t *least)
+/* The devices that have a library for matrices. */
+static gpuproc_status find_multipliers(gp_pass_run *p, gpuproc_error *err)
 {
-    uint64_t bring = bytes_to_bring(p, stored);
-    gp_product_need need = {.budget = budget, .tile_bytes = element * slots, .whole = bring <= budget / 2,
-                            .strips = p->plan_pass->columns != 0};
+    const gp_run *run = p->run;
+    free(p->multiplier);
+    p->multipliers = 0;
+    p->multiplier = gp_calloc(run->devices, sizeof *p->multiplier);
+    if (p->multiplier == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a pass");
+    for (size_t d = 0; d < run->devices; d++) {
+        if (run->device[d] != run->cpu && run->device[d]->matrix != NULL) p->multiplier[p->multipliers++] = run->device[d];
+    }
+    return GPUPROC_OK;
+}
+
+/* Those of them that have the product's dtype; room for all. */
+static size_t multipliers_of(const gp_pass_run *p, const gp_plan_stored *stored, gp_device **device)
+{
+    size_t count = 0;
+    for (size_t m = 0; m < p->multipliers; m++) {
+        uint64_t host, there;
+        p->multiplier[m]->matrix->bytes(p->multiplier[m], stored->spec.dtype, 1, 1, 1, &host, &there);
+        if (there != UINT64_MAX) device[count++] = p->multiplier[m];
+    }
+    return count;
+}
+
+typedef struct tile_need {
+    uint64_t budget, element; /* bytes of the pass per element of a tile */
+    gp_device *const *device;
+    size_t devices;
+} tile_need;
+
+static bool tile(const gp_pass_run *p, const gp_plan_stored *stored, const tile_need *n, unsigned slots,
+                 gp_product_tiling *tiling, uint64_t *least)
+{
+    uint64_t bring = bytes_to_bring(p, stored), budget = n->budget;
+    gp_product_need need = {.budget = budget, .tile_bytes = n->element * slots, .whole = bring <= budget / 2,
+                            .strips = p->plan_pass->columns != 0, .device = n->device, .devices = n->devices};
     if (need.whole) need.budget -= bring;
     if (need.whole && gp_product_tile(&stored->spec, &need, tiling, least)) return true;
     need.whole = false;
@@ -76,27 +107,27 @@ static uint64_t element_bytes(gp_slot_bytes_fn slot_bytes, void *ctx)
 }
 
 /* How many multiply at once, beside the slot that is being written. */
-static unsigned multipliers(const gp_run *run)
+static unsigned at_once(const gp_pass_run *p)
 {
-    unsigned count = 0;
-    for (size_t d = 0; d < run->devices; d++) count += run->device[d] == run->cpu || run->device[d]->matrix != NULL;
+    unsigned count = (unsigned)p->multipliers;
+    for (size_t d = 0; d < p->run->devices; d++) count += p->run->device[d] == p->run->cpu;
     return count > 0 ? count : 1;
 }
 
 /* The product's tiling, for `slots` tiles at a time or for one: writing beside multiplying is worth less than
  * reading much more. */
-static gpuproc_status choose_tiling(const gp_pass_run *p, gp_pass_product_run *product, uint64_t budget,
-                                    uint64_t element, unsigned *slots, gpuproc_error *err)
+static gpuproc_status choose_tiling(const gp_pass_run *p, gp_pass_product_run *product, const tile_need *need,
+                                    unsigned *slots, gpuproc_error *err)
 {
     const gp_run *run = p->run;
-    bool free_choice = !run->sync && run->slots == 0 && multipliers(run) == 1;
+    bool free_choice = !run->sync && run->slots == 0 && at_once(p) == 1;
     gp_product_tiling one;
-    uint64_t least = 0, left = budget / 8 * 7;
-    if (!tile(p, product->stored, left, element, 1, &one, &least))
+    uint64_t least = 0;
+    if (!tile(p, product->stored, need, 1, &one, &least))
         return gp_fail(err, GPUPROC_BUDGET,
                        "a tile of the matrix product takes %" PRIu64 " bytes, but the memory budget leaves %" PRIu64,
-                       least, left);
-    bool several = tile(p, product->stored, left, element, *slots, &product->tiling, &least);
+                       least, need->budget);
+    bool several = tile(p, product->stored, need, *slots, &product->tiling, &least);
     if (several && (!free_choice || product->tiling.read_bytes / 11 <= one.read_bytes / 10)) return GPUPROC_OK;
     product->tiling = one;
     *slots = 1;
@@ -107,23 +138,52 @@ static gpuproc_status choose_tilings(gp_pass_run *p, size_t products, uint64_t e
                                      gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
+    gp_device **device = gp_calloc(p->multipliers, sizeof(gp_device *));
+    free(p->product);
+    p->products = 0;
     p->product = gp_calloc(products, sizeof *p->product);
-    if (p->product == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a pass");
+    if (p->product == NULL || device == NULL) {
+        st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a pass");
+        goto out;
+    }
     for (size_t i = 0; i < p->pass->inputs; i++) {
         const gp_plan_stored *stored = gp_pass_product(p, p->pass->input[i].input);
         if (stored == NULL) continue;
         gp_pass_product_run *product = &p->product[p->products++];
         *product = (gp_pass_product_run){.array = p->pass->input[i].input, .stored = stored};
-        GP_TRY(choose_tiling(p, product, gp_pass_budget(p) / products, element, slots, err));
+        tile_need need = {.budget = gp_pass_budget(p) / products / 8 * 7, .element = element, .device = device,
+                          .devices = multipliers_of(p, stored, device)};
+        GP_TRY(choose_tiling(p, product, &need, slots, err));
     }
 out:
+    free(device);
     return st;
+}
+
+/* With devices, or where what they take leaves no room for tiles, without. */
+static gpuproc_status choose_with_devices(gp_pass_run *p, size_t products, uint64_t element, unsigned *slots,
+                                          gpuproc_error *err)
+{
+    const gp_run *run = p->run;
+    gpuproc_error why = {0};
+    for (;;) {
+        *slots = run->sync ? 1 : run->slots ? run->slots : at_once(p) + 1;
+        gpuproc_status st = choose_tilings(p, products, element, slots, &why);
+        if (st == GPUPROC_OK) return st;
+        if (st != GPUPROC_BUDGET || p->multipliers == 0 || run->no_fallback) {
+            if (err != NULL) *err = why;
+            return st;
+        }
+        p->multipliers = 0;
+        gp_run_log(p->run, GPUPROC_LOG_INFO, "the CPU alone multiplies: with devices %s", why.message);
+    }
 }
 
 /* Chunks of so many rows: whole blocks of reduction. */
 static uint64_t whole_rows(const gp_pass_run *p, uint64_t rows, uint64_t columns)
 {
     uint64_t unit = GP_BLOCK / greatest_common(columns, GP_BLOCK);
+    if (rows >= p->pass->count / columns) return gp_ceil_div(p->pass->count, GP_BLOCK) * GP_BLOCK;
     return gp_min_u64(gp_max_u64(rows / unit, 1) * unit * columns, gp_ceil_div(p->pass->count, GP_BLOCK) * GP_BLOCK);
 }
 
@@ -145,11 +205,11 @@ gpuproc_status gp_pass_products_chunking(gp_pass_run *p, gp_slot_bytes_fn slot_b
                                          gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
-    const gp_run *run = p->run;
     uint64_t element = element_bytes(slot_bytes, &p->device[0]), panels = 0, host, device;
     uint64_t rows = UINT64_MAX, columns = UINT64_MAX, all = 0;
-    unsigned slots = run->sync ? 1 : run->slots ? run->slots : multipliers(run) + 1;
-    GP_TRY(choose_tilings(p, products_of(p), element, &slots, err));
+    unsigned slots;
+    GP_TRY(find_multipliers(p, err));
+    GP_TRY(choose_with_devices(p, products_of(p), element, &slots, err));
     for (size_t k = 0; k < p->products; k++) {
         const gp_product_tiling *tiling = &p->product[k].tiling;
         rows = gp_min_u64(rows, tiling->rows);
@@ -192,15 +252,18 @@ gpuproc_status gp_pass_products_open(gp_pass_run *p, gpuproc_error *err)
     gp_run *run = p->run;
     gp_product_options options = {.linalg = run->linalg, .no_fallback = run->no_fallback, .log = log_line,
                                   .log_ctx = run};
-    p->multiplier = gp_calloc(run->devices, sizeof *p->multiplier);
-    if (p->multiplier == NULL) return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a pass");
     gp_cpu_device_workers(run->cpu, &options.workers);
-    for (size_t d = 0; d < run->devices; d++) {
-        if (run->device[d] == run->cpu) options.cpu = true;
-        else if (run->device[d]->matrix != NULL) p->multiplier[options.devices++] = run->device[d];
-    }
-    options.cpu = options.cpu || options.devices == 0;
+    for (size_t d = 0; d < run->devices; d++) options.cpu = options.cpu || run->device[d] == run->cpu;
+    bool none = p->multipliers == 0 && !options.cpu;
+    if (none && run->no_fallback)
+        return gp_fail(err, GPUPROC_DEVICE_UNSUPPORTED, "%s has no library for matrices: CLBlast was not found",
+                       run->device[0]->info.name);
+    if (none && run->device[0]->matrix == NULL)
+        gp_run_log(run, GPUPROC_LOG_INFO, "%s has no library for matrices: the CPU multiplies", run->device[0]->info.name);
+    options.cpu = options.cpu || none;
     options.device = p->multiplier;
+    options.devices = p->multipliers;
+    options.sharing = (unsigned)p->products;
     for (size_t k = 0; k < p->products; k++) {
         gp_pass_product_run *product = &p->product[k];
         for (int o = 0; o < 2; o++) options.source[o] = run->source[product->stored->operand[o]];
@@ -211,14 +274,59 @@ out:
     return st;
 }
 
+/* ---- The trace --------------------------------------------------------------- */
+
+static uint64_t chunk_of(const gp_pass_run *p, const gp_read *read)
+{
+    for (unsigned s = 0; s < p->slots && read != NULL; s++) {
+        const gp_pass_slot *slot = &p->slot[s];
+        for (size_t r = 0; r < slot->device->reads; r++) {
+            if (&slot->read[r].read == read) return slot->chunk;
+        }
+    }
+    return GPUPROC_NO_CHUNK;
+}
+
+static void add_span(gp_pass_run *p, const gp_product_span *span)
+{
+    const gp_device *device = span->device != NULL || span->stage == GPUPROC_STAGE_READ ? span->device : p->run->cpu;
+    gp_trace_span one = {.begin_ns = span->begin_ns, .end_ns = span->end_ns, .chunk = chunk_of(p, span->read),
+                         .bytes = span->bytes, .bytes_in_place = span->bytes_in_place,
+                         .error_ns = (uint32_t)gp_min_u64(span->error_ns, UINT32_MAX),
+                         .pass = atomic_load(&p->run->counters.pass), .slot = -1,
+                         .device = gp_run_device_number(p->run, device), .stage = (uint8_t)span->stage,
+                         .flags = (uint8_t)span->flags};
+    gp_trace_add(&p->run->trace, &one);
+}
+
+/* Of several products the one that ended first is first, as the trace wants it. */
+void gp_pass_products_trace(gp_pass_run *p)
+{
+    for (size_t k = 0; k < p->products; k++) {
+        const gp_source *source = p->run->source[p->product[k].array];
+        p->product[k].span = source != NULL ? gp_product_spans_take(source, &p->product[k].spans) : NULL;
+        if (source == NULL) p->product[k].spans = 0;
+    }
+    for (;;) {
+        gp_pass_product_run *first = NULL;
+        for (size_t k = 0; k < p->products; k++) {
+            gp_pass_product_run *one = &p->product[k];
+            if (one->spans > 0 && (first == NULL || one->span->end_ns < first->span->end_ns)) first = one;
+        }
+        if (first == NULL) return;
+        add_span(p, first->span++);
+        first->spans--;
+    }
+}
+
+/* ---- The end ------------------------------------------------------------------ */
+
 static void add_counts(gp_pass_run *p, const gp_product_counts *counts)
 {
     gp_counters *c = &p->run->counters;
-    uint64_t now = gp_now_ns();
-    gp_run_trace(p->run, GPUPROC_STAGE_READ, NULL, now, now, counts->bytes_read, 0);
-    c->fallbacks += counts->tiles_again;
+    c->fallbacks += counts->tiles_again + counts->devices_lost;
     if (counts->used_cpu) c->used_cpu = true;
-    for (size_t m = 0; m < p->run->devices && m < 64; m++) {
+    for (size_t m = 0; m < p->multipliers && m < 64; m++) {
         for (size_t d = 0; counts->used_device[m] && d < p->run->devices && d < 64; d++) {
             if (p->run->device[d] == p->multiplier[m]) c->used_device[d] = true;
         }
@@ -227,6 +335,7 @@ static void add_counts(gp_pass_run *p, const gp_product_counts *counts)
 
 void gp_pass_products_close(gp_pass_run *p)
 {
+    gp_pass_products_trace(p);
     for (size_t k = 0; k < p->products; k++) {
         gp_source **source = &p->run->source[p->product[k].array];
         gp_product_counts counts;
@@ -240,5 +349,5 @@ void gp_pass_products_close(gp_pass_run *p)
     free(p->multiplier);
     p->product = NULL;
     p->multiplier = NULL;
-    p->products = 0;
+    p->products = p->multipliers = 0;
 }

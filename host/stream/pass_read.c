@@ -176,6 +176,19 @@ static void *place_of_product(const gp_pass_slot *slot, const gp_pass_read *r)
     return NULL;
 }
 
+/* What the chunk's elements are where its walk has none but zeros; memory that is never written takes none. */
+static const void *zeros_of(gp_pass_slot *slot, const gp_pass_read *r)
+{
+    gp_pass_run *p = slot->pass;
+    if (r->walk == NULL || !r->walk->bounded || !(slot->device->device->in_place || p->copies)) return NULL;
+    uint64_t low, high;
+    gp_walk block;
+    if (p->in_blocks) gp_walk_box(r->walk, slot->block.lo, &slot->block.shape, &block);
+    if (p->in_blocks ? gp_walk_span(&block, &low, &high) : !gp_walk_misses_box(r->walk, slot->first, slot->count))
+        return NULL;
+    return gp_pass_staging(NULL, &p->zeros, p->chunk_elements, GPUPROC_COMPLEX128);
+}
+
 static bool start_one(gp_pass_slot *slot, size_t index)
 {
     gp_pass_run *p = slot->pass;
@@ -248,6 +261,11 @@ gp_step gp_pass_start_read(void *ctx, unsigned index, uint64_t chunk)
     }
     for (size_t r = 0; r < slot->device->reads; r++) {
         if (look_at(slot, r)) continue;
+        const void *zeros = zeros_of(slot, &slot->device->read[r]);
+        if (zeros != NULL) {
+            set_inputs(slot, &slot->device->read[r], zeros);
+            continue;
+        }
         if (is_held(slot, slot->device->read[r].input)) {
             slot->input[slot->device->read[r].input] = NULL;
             continue;
@@ -273,10 +291,9 @@ bool gp_pass_read_held(gp_pass_slot *slot)
     return slot->for_cpu;
 }
 
-/* What it read itself is counted when the pass ends. */
+/* The product tells itself what was read and multiplied for it. */
 static bool product_ended(gp_pass_slot *slot, const gp_pass_read *r, const gp_read *read)
 {
-    gp_pass_trace_moved(slot, (gp_span){read->begin_ns, read->end_ns}, 0, 0);
     if (read->status != GPUPROC_OK) gp_pass_keep_error(slot->pass, &read->error);
     else set_inputs(slot, r, read->data);
     return read->status == GPUPROC_OK;

@@ -161,6 +161,7 @@ void gp_pass_straight_free(gp_pass_run *p)
         if (p->straight[i].source != NULL) gp_source_close(p->straight[i].source);
         if (p->straight[i].sink != NULL) gp_sink_close(p->straight[i].sink);
     }
+    p->pass = &p->plan_pass->pass; /* what is freed after this looks at it */
     free(p->straight);
     free(p->straight_pass.input);
 }

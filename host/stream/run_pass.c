@@ -77,6 +77,13 @@ static void slot_bytes(void *ctx, uint64_t elements, uint64_t *host, uint64_t *d
     *host += gp_pass_fold_room(d->pass, elements);
 }
 
+static size_t streams_of(const gp_pass *pass)
+{
+    size_t streams = pass->outputs;
+    for (size_t i = 0; i < pass->inputs; i++) streams += pass->input[i].streamed;
+    return streams;
+}
+
 static size_t widest_of(const gp_pass *pass)
 {
     size_t bytes = 1;
@@ -190,7 +197,7 @@ static gpuproc_status choose_for_all(gp_pass_run *p, uint64_t chunk_bytes, gp_ch
         gp_chunking own;
         gp_chunking_request request = {
             .count = p->pass->count, .widest_bytes = widest(p), .chunk_bytes = chunk_bytes,
-            .large_bytes = gp_pass_large_chunk(p, widest(p)),
+            .large_bytes = gp_pass_large_chunk(p, widest(p)), .streams = streams_of(p->pass),
             .slots = p->run->slots, .sync = p->run->sync,
             .transfers = !p->device[d].device->in_place,
             .handed_on = handed_on(p, &p->device[d]),
@@ -279,6 +286,7 @@ static void handle(gp_pass_run *p, gp_operation *op)
 {
     gp_pass_slot *slot = op->slot;
     bool ok = true;
+    gp_pass_products_trace(p);
     switch (op->kind) {
     case GP_OPERATION_READ: ok = gp_pass_read_ended(slot, op); break;
     case GP_OPERATION_WRITE: ok = gp_pass_write_ended(slot, op); break;
@@ -471,6 +479,7 @@ out:
     }
     free(p.state);
     free(p.resident);
+    gp_pages_free(p.zeros.pages, p.zeros.bytes);
     free(p.key);
     free(p.keep);
     free(p.ask);

@@ -145,6 +145,8 @@ typedef struct gp_pass_product_run {
     int array;
     const gp_plan_stored *stored;
     gp_product_tiling tiling;
+    const gp_product_span *span; /* for the trace */
+    size_t spans;
 } gp_pass_product_run;
 
 struct gp_pass_run {
@@ -175,10 +177,12 @@ struct gp_pass_run {
     uint64_t kept_elements; /* of the chunks that an earlier pass left on devices; 0: none */
     gp_pass_slot *slot;
     unsigned slots;
+    gp_staging zeros; /* a chunk of them, for the reads of all slots that would give nothing else */
     gp_reduce_state **state;
     gp_pass_product_run *product;
     size_t products;
     gp_device **multiplier; /* devices that multiply */
+    size_t multipliers;
     gp_pass_fold *fold;
     size_t folds;
     gp_folder folder;
@@ -270,6 +274,8 @@ gpuproc_status gp_pass_products_chunking(gp_pass_run *pass, gp_slot_bytes_fn slo
                                          gpuproc_error *err);
 gpuproc_status gp_pass_products_open(gp_pass_run *pass, gpuproc_error *err);
 void gp_pass_products_close(gp_pass_run *pass);
+/* What they did since the last time, for the trace. */
+void gp_pass_products_trace(gp_pass_run *pass);
 /* The sink of an output: of its target, or of the array that it is; NULL: none. */
 gp_sink *gp_pass_output_sink(const gp_pass_run *pass, size_t output);
 

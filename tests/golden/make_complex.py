@@ -63,6 +63,9 @@ def main():
         pairs += list(zip(large, reversed(large)))[k % 3::3]
         for x, y in pairs + [(x, 2 - 1j) for x in special[k % 3::3]]:
             put(expression, x, y)
+    for x in special:
+        put("2**x", x, 0j)
+        put("0.5**x", x, 0j)
     for x, y in zip(plain, reversed(plain)):
         put("x**y", x, y)
     for x in (0j, 1 + 2j):

@@ -90,6 +90,8 @@ struct command {
     size_t global[3], local[3];
     bool has_local;
     arg args[MAX_ARGS];
+    cl_mem held[MAX_ARGS]; /* its buffers: kernel and buffers may be released once it is enqueued */
+    cl_uint helds;
     unsigned char pattern[128];
     size_t pattern_bytes;
 };
@@ -297,7 +299,10 @@ static cl_int work_kernel(command *c, cl_command_queue queue)
         code = target->clEnqueueNDRangeKernel(queue, c->kernel, c->dims, NULL, c->global,
                                               c->has_local ? c->local : NULL, 0, NULL, NULL);
     pthread_mutex_unlock(&launching);
-    return code == CL_SUCCESS ? target->clFinish(queue) : code;
+    if (code == CL_SUCCESS) code = target->clFinish(queue);
+    for (cl_uint i = 0; i < c->helds; i++) target->clReleaseMemObject(c->held[i]);
+    target->clReleaseKernel(c->kernel);
+    return code;
 }
 
 /* ---- The layer's functions ------------------------------------------------------- */
@@ -568,10 +573,13 @@ static cl_int CL_API_CALL launch(cl_command_queue queue, cl_kernel kernel, cl_ui
         cl_mem memory;
         memcpy(&memory, c->args[i].bytes, sizeof memory);
         for (live_buffer *b = buffers; b != NULL; b = b->next) {
-            if (b->memory == memory) c->bytes += b->bytes;
+            if (b->memory != memory) continue;
+            c->bytes += b->bytes;
+            if (target->clRetainMemObject(memory) == CL_SUCCESS) c->held[c->helds++] = memory;
         }
     }
     pthread_mutex_unlock(&tables);
+    target->clRetainKernel(kernel);
     return enqueue(queue, c, waits, wait, event, false);
 }
 

@@ -9,7 +9,11 @@ kernels=${POCL_CACHE_DIR-}
 export POCL_CACHE_DIR=${kernels:-$scratch/pocl}
 layer=$2
 skip_without_device
-"$gpuproc" devices --json 2>/dev/null | grep -q '"matrices":"CLBlast' || { echo "no CLBlast"; exit 77; }
+"$gpuproc" devices --json 2>/dev/null | grep -q '"matrices":"CLBlast' || {
+    echo "no CLBlast"
+    [ "${GPUPROC_REQUIRE_DEVICE-}" = 1 ] && exit 1
+    exit 77
+}
 export XDG_CACHE_HOME=$scratch/cache
 tuned() { ls "$scratch/cache/gpuproc" 2>/dev/null | grep -c '[.]tuned$'; }
 

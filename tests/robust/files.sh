@@ -59,12 +59,43 @@ if mkdir -p tiny && mount -t tmpfs -o size=1m gpuproc-test tiny 2>/dev/null; the
     rc=$?; expect 0 "redirected input needs no room"
     TMPDIR=tiny timeout 20 "$gpuproc" eval 'sum(x - mean(x))' x=-,dtype=f4,shape=1000000 --device cpu < <(cat zeros) >out 2>err
     rc=$?; expect 1 "no room for a second pass"
+    # What passes keep between them, what shows its length only in the end, and results beside it.
+    rm tiny/y.npy
+    no_room() {
+        local name=$1
+        shift
+        TMPDIR=tiny evaluate "$@" x=zeros,dtype=f4 --memory 2M
+        expect 1 "$name"; says 'No space left' "$name"
+        [ -z "$(ls -A tiny)" ] || complain "$name: left behind: $(ls -A tiny)"
+    }
+    no_room "no room between two passes" 'sum(cumsum(x)[::-1] * 2)'
+    no_room "no room between two passes, an array" 'cumsum(x)[::-1]' -o kept.npy
+    no_room "no room for what grows" 'x[x == 0]' -o tiny/y.npy
+    no_room "no room for what grows, to a pipe" 'x[x == 0]' -o -
+    [ ! -s out ] || complain "no room for what grows, to a pipe: something was written"
+    no_room "no room for one of two" 'y = x[x == 0]; z = x + 1' -o y=tiny/y.npy -o z=kept.npy
+    [ ! -e kept.npy ] || complain "no room: a result is there all the same"
+    # A full one is no reason for what needs none.
+    TMPDIR=tiny evaluate 'x[x == 0]' x=zeros,dtype=f4 --memory 2M -o kept.npy; expect 0 "no room is needed"
+    rm kept.npy
     umount tiny
 fi
 
 # ---- Standard streams ----
 "$gpuproc" eval 'x + 1' x=zeros,dtype=f4 -o - --device cpu 2>err | head -c 100 >/dev/null
 rc=${PIPESTATUS[0]}; [ "$rc" -eq 1 ] || complain "a reader that has gone: $rc $(cat err)"
+# What grows is not lost on the way, nor is something left of it; the other result does not appear.
+mkdir spools
+for format in npy raw; do
+    TMPDIR=spools timeout 20 "$gpuproc" eval 'y = x[x == 0]; z = x + 1' x=zeros,dtype=f4 -o "y=-,format=$format" -o z=gone.npy \
+        --device cpu --memory 2M 2>err | head -c 100 >/dev/null
+    rc=${PIPESTATUS[0]}; [ "$rc" -eq 1 ] || complain "what grows, and a reader that has gone, $format: $rc $(cat err)"
+    [ ! -e gone.npy ] || complain "what grows, and a reader that has gone: the other result is there"
+    [ -z "$(ls -A spools)" ] || complain "what grows, and a reader that has gone: left behind: $(ls -A spools)"
+done
+timeout 20 "$gpuproc" eval 'x[x == 0]' x=zeros,dtype=f4 -o -,format=raw --device cpu --memory 2M 2>err | cat >out
+rc=${PIPESTATUS[0]}; expect 0 "what grows, to a pipe"
+cmp -s out zeros || complain "what grows, to a pipe: not all of it arrived"
 # As a reader that has gone: nobody is there to be told.
 timeout 20 "$gpuproc" eval 'sum(x)' x=zeros,dtype=f4 --device cpu >&- 2>err; rc=$?; [ "$rc" -eq 1 ] || complain "closed standard output: $rc"
 timeout 20 "$gpuproc" eval 'x + 1' x=zeros,dtype=f4 -o - --device cpu >&- 2>err; rc=$?; [ "$rc" -eq 1 ] || complain "closed standard output, an array: $rc"

@@ -49,6 +49,28 @@ for memory in 8M 64M; do
     mv out o
     is o "$columns, $rows" "to a pipe, $memory" "$i * $columns + $k"
 done
+
+# A reduction that keeps too much is made in tiles. Neither that nor its order shows: only the shape and the order
+# of the file do.
+evaluate "random.random(960000, 5) + 0.5" -o f,format=raw
+expect 0 "a file to reduce"
+for text in 'prod(x, axis=2)' 'prod(x, axis=(0, 2))' 'var(x, axis=(0, 2))' 'std(x, axis=(2, 0), keepdims=True)' \
+    'nanvar(x, axis=0)' 'argmin(x, axis=1)' 'argmax(x.T, axis=1)' 'sum(x, axis=(1, 2))' 'max(x, axis=0)'; do
+    for order in F C; do
+        for memory in 1G 64M 8M 2M; do
+            evaluate "$text" x=f,dtype=f8,shape=8x60x8x250,order=$order -o o.npy -f --memory $memory
+            expect 0 "$text, $order, $memory"
+            if [ $memory = 1G ]; then mv o.npy expected.npy; else
+                cmp -s o.npy expected.npy || complain "$text, $order: another result where memory is $memory"
+            fi
+        done
+    done
+done
+
+# Of many pieces, a chunk reads those that it is made of.
+pieces=$(for ((k = 0; k < 1000; k++)); do printf 'x[%d:%d],' $((k * 7 % 1000 * 1000)) $((k * 7 % 1000 * 1000 + 1000)); done)
+reads 1 "a thousand pieces" "concatenate([${pieces%,}])" x=x,dtype=f4 -o o,format=raw -f
+is o 1000000 "a thousand pieces" "(arange(1000000) // 1000 * 7 % 1000 * 1000 + arange(1000000) % 1000).astype('float32')"
 # No room for a file without a name is no error: it only takes longer.
 TMPDIR=$PWD/nowhere evaluate "sum(($tall.T + x.reshape($columns, $rows)) % 7)" x=x,dtype=f4 --memory 8M
 expect 0 "nowhere to put it"

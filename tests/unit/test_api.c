@@ -394,6 +394,15 @@ static void nothing_given(void **state)
     REFUSED(gpuproc_array_info_get(x, NULL, NULL));
     REFUSED(gpuproc_device_info_get(NULL, 0, &device, NULL));
     REFUSED(gpuproc_device_info_get(s, 0, NULL, NULL));
+    gpuproc_tune_options tune = {0};
+    gpuproc_tune_result tuned = {0};
+    REFUSED(gpuproc_session_tune(s, NULL, NULL, NULL));
+    REFUSED(gpuproc_session_tune(s, NULL, &tuned, NULL));
+    tuned.struct_size = sizeof tuned;
+    REFUSED(gpuproc_session_tune(NULL, NULL, &tuned, NULL));
+    REFUSED(gpuproc_session_tune(s, &tune, &tuned, NULL));
+    tune = (gpuproc_tune_options){.struct_size = sizeof tune, .device = "cpu"};
+    assert_int_equal(gpuproc_session_tune(s, &tune, &tuned, NULL), GPUPROC_UNSUPPORTED);
     REFUSED(gpuproc_dtype_parse(NULL, &dtype, NULL, NULL));
     REFUSED(gpuproc_dtype_parse("f4", NULL, NULL, NULL));
     assert_null(a);
@@ -430,7 +439,7 @@ static void functions_are_listed(void **state)
         found++;
     }
     assert_int_equal(found, 1);
-    assert_int_equal(groups, 9); /* each in one piece */
+    assert_int_equal(groups, 11); /* each in one piece */
     assert_int_equal(gpuproc_function_info_get(gpuproc_function_count(), &info, &err), GPUPROC_INVALID_ARGUMENT);
     info.struct_size = 0;
     assert_int_equal(gpuproc_function_info_get(0, &info, &err), GPUPROC_INVALID_ARGUMENT);

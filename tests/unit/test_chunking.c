@@ -135,6 +135,17 @@ static void what_is_asked_for(void **state)
     r.count = 0;
     c = choose(r);
     assert_true(c.elements == GP_BLOCK && c.slots == 1);
+    /* Very many streams have less each, down to a least; what is asked for counts all the same. */
+    r = (gp_chunking_request){.count = 1 << 28, .widest_bytes = 4, .host_budget = UINT64_C(1) << 40, .streams = 1000};
+    c = choose(r);
+    assert_true(c.elements * 4 * 1000 <= UINT64_C(256) << 20 && c.elements >= 8 * GP_BLOCK);
+    r.streams = 100000;
+    assert_true(choose(r).elements >= 8 * GP_BLOCK);
+    r.chunk_bytes = 8 << 20;
+    assert_int_equal(choose(r).elements, 2 << 20);
+    /* Chunks that are handed on as they are may be larger. */
+    r = (gp_chunking_request){.count = 1 << 28, .widest_bytes = 8, .host_budget = UINT64_C(1) << 40, .handed_on = true};
+    assert_true(choose(r).elements * 8 > 8 << 20);
     /* Nothing overflows, whatever is asked for. */
     r = (gp_chunking_request){.count = INT64_MAX, .widest_bytes = 1, .host_budget = UINT64_MAX,
                               .chunk_bytes = UINT64_MAX, .slots = UINT32_MAX};

@@ -162,8 +162,55 @@ static void kept_apart(void **state)
     gp_text_free(&got);
 }
 
+/* '@' binds as '*' does, from the left. */
+static void precedence(void **state)
+{
+    (void)state;
+    lists("x @ y * 2", "%0 = input float32 (9, 4) x\n"
+                       "%1 = input float16 (4, 5) y\n"
+                       "%2 = matmul float32 (9, 5) %0 %1\n"
+                       "%3 = const float32 () 2.0\n"
+                       "%4 = mul float32 (9, 5) %2 %3\n"
+                       "value 'x @ y * 2' = %4\n");
+    lists("-x @ y", "%0 = input float32 (9, 4) x\n"
+                    "%1 = neg float32 (9, 4) %0\n"
+                    "%2 = input float16 (4, 5) y\n"
+                    "%3 = store float32 (9, 4) %1\n"
+                    "%4 = matmul float32 (9, 5) %3 %2\n"
+                    "value '-x @ y' = %4\n");
+}
+
+static void refuses(const char *text, gpuproc_status status, const char *message)
+{
+    const gp_input inputs[3] = {{.name = "x", .dtype = GPUPROC_FLOAT32, .shape = {2, {3, 4}}},
+                                {.name = "y", .dtype = GPUPROC_FLOAT32, .shape = {2, {5, 6}}},
+                                {.name = "t", .dtype = GPUPROC_FLOAT64, .shape = {2, {1 << 20, 64}}}};
+    gp_program program = {0};
+    gpuproc_error err = {0};
+    assert_int_equal(gp_compile(text, inputs, 3, &program, &err), status);
+    if (strstr(err.message, message) == NULL) fail_msg("%s: %s", text, err.message);
+}
+
+static void refusals(void **state)
+{
+    (void)state;
+    refuses("x @ y", GPUPROC_SHAPE, "matmul: shapes (3, 4) and (5, 6) do not fit: 4 is not 5");
+    refuses("dot(x, y)", GPUPROC_SHAPE, "shapes (3, 4) and (5, 6) not aligned: 4 (dim 1) != 5 (dim 0)");
+    refuses("x @ 2", GPUPROC_VALUE, "operand 2 is a single number");
+    refuses("x[x > 0] @ x", GPUPROC_UNSUPPORTED, "x[mask]");
+    refuses("unique(x) @ x", GPUPROC_SHAPE, "do not fit");
+    refuses("einsum('ij,jk', x)", GPUPROC_VALUE, "found subscripts for more");
+    refuses("einsum('ijk', x)", GPUPROC_VALUE, "3 subscripts, found an array of 2 dimensions");
+    refuses("einsum('ij->ik', x)", GPUPROC_VALUE, "in none of the arrays");
+    refuses("linalg.inv(x)", GPUPROC_VALUE, "must be square");
+    refuses("linalg.inv(float16(x[:, :3]))", GPUPROC_TYPE, "float16 is unsupported in linalg");
+    refuses("linalg.svd(t)", GPUPROC_UNSUPPORTED, "8.19e+03 GiB");
+    refuses("linalg.solve(x[:, :3], y)", GPUPROC_SHAPE, "a has 3 rows, b 5");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(as_numpy), cmocka_unit_test(made_of), cmocka_unit_test(kept_apart)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(as_numpy), cmocka_unit_test(made_of), cmocka_unit_test(kept_apart),
+                                       cmocka_unit_test(precedence), cmocka_unit_test(refusals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* Products as sources against a plain triple loop: every form of operand, of read and of tiling. Values are small
  * integers, so that every sum is exact and every difference an error. */
 #include "io/io_fixture.h"
-#include "matrix/product.h"
+#include "matrix/product_impl.h"
 
 #include <complex.h>
 
@@ -287,6 +287,50 @@ static void read_all(product *p, uint64_t chunk)
     }
 }
 
+/* Everything that was read and multiplied is told, once. */
+static void check_spans(product *p)
+{
+    uint64_t bytes[GPUPROC_STAGES] = {0};
+    size_t count;
+    const gp_product_span *span = gp_product_spans_take(p->source, &count);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(span[i].begin_ns <= span[i].end_ns && span[i].bytes_in_place <= span[i].bytes);
+        assert_null(span[i].device);
+        bytes[span[i].stage] += span[i].bytes;
+    }
+    uint64_t all = p->spec.stack * p->spec.m * p->spec.n * p->spec.k;
+    assert_int_equal(bytes[GPUPROC_STAGE_KERNEL] > 0, all > 0);
+    if (all > 0) assert_true(bytes[GPUPROC_STAGE_READ] > 0);
+    (void)gp_product_spans_take(p->source, &count);
+    assert_int_equal(count, 0);
+}
+
+/* Where nobody takes them they become fewer, and their bytes stay. */
+static void spans_that_nobody_takes(void **state)
+{
+    gp_product_spans s = {0};
+    size_t count;
+    uint64_t bytes[2] = {0};
+    (void)state;
+    assert_int_equal(gp_product_spans_init(&s, NULL), GPUPROC_OK);
+    for (int round = 0; round < 3; round++) {
+        for (uint64_t i = 1; i <= 10000; i++)
+            gp_product_spans_add(&s, &(gp_product_span){.stage = i % 2 ? GPUPROC_STAGE_READ : GPUPROC_STAGE_KERNEL,
+                                                        .begin_ns = i, .end_ns = i + 1, .bytes = i});
+        gp_product_spans_add(&s, &(gp_product_span){.stage = GPUPROC_STAGE_UPLOAD, .bytes = 7}); /* did not happen */
+        const gp_product_span *span = gp_product_spans_swap(&s, &count);
+        assert_true(count > 100 && count < 10000);
+        bytes[0] = bytes[1] = 0;
+        for (size_t i = 0; i < count; i++) {
+            assert_int_not_equal(span[i].stage, GPUPROC_STAGE_UPLOAD);
+            bytes[span[i].stage == GPUPROC_STAGE_READ] += span[i].bytes;
+        }
+        assert_int_equal(bytes[1], 25000000);
+        assert_int_equal(bytes[0], 25005000);
+    }
+    gp_product_spans_free(&s);
+}
+
 static void check(product *p, uint64_t strip, uint64_t rows, uint64_t depth, uint64_t items, bool keep_b, uint64_t chunk)
 {
     p->tiling = (gp_product_tiling){.strip = strip, .rows = rows, .depth = depth, .items = items, .keep_b = keep_b};
@@ -297,6 +341,7 @@ static void check(product *p, uint64_t strip, uint64_t rows, uint64_t depth, uin
         gp_product_counts counts;
         gp_product_counts_of(p->source, &counts);
         assert_true(counts.tiles > 0);
+        check_spans(p);
         gp_source_close(p->source);
     }
 }
@@ -375,7 +420,8 @@ typedef struct fake {
     fault where;
     int from;  /* which of these calls fails, and all that follow */
     atomic_int calls[FAULTS], tiles;
-    atomic_int logged;
+    atomic_int logged, warned;
+    uint64_t most_rows; /* of a tile so far */
 } fake;
 
 struct gp_device_tile {
@@ -398,6 +444,7 @@ static gpuproc_status fake_new(gp_device *device, gp_dtype dtype, uint64_t m, ui
     gpuproc_status st = may_fail(f, AT_NEW, err);
     if (st != GPUPROC_OK) return st;
     assert_int_equal(dtype, GPUPROC_FLOAT64);
+    f->most_rows = gp_max_u64(f->most_rows, m);
     gp_device_tile *t = calloc(1, sizeof *t);
     *t = (gp_device_tile){.owner = f, .max = {m, n, k}, .c = calloc(m * n, 8)};
     for (int i = 0; i < 2; i++) {
@@ -449,21 +496,29 @@ static gpuproc_status fake_take(gp_device_tile *t, void *c, int64_t c_row, uint6
     return st;
 }
 
+static void fake_bytes(gp_device *device, gp_dtype dtype, uint64_t m, uint64_t n, uint64_t k, uint64_t *host,
+                       uint64_t *there)
+{
+    (void)device;
+    *host = *there = (2 * (m * k + k * n) + m * n) * gpuproc_dtype_bytes(dtype);
+}
+
 static const gp_device_matrix_api fake_api = {.tile_new = fake_new, .tile_free = fake_free, .panels = fake_panels,
-                                              .add = fake_add, .take = fake_take};
+                                              .add = fake_add, .take = fake_take, .bytes = fake_bytes};
 
 static void note_log(void *ctx, gpuproc_log_level level, const char *message)
 {
-    (void)level;
+    if (level == GPUPROC_LOG_WARNING) atomic_fetch_add(&((fake *)ctx)->warned, 1);
     assert_non_null(strstr(message, "fake"));
     atomic_fetch_add(&((fake *)ctx)->logged, 1);
 }
 
-static gp_product_counts run_on(product *p, fake *f, bool cpu, bool other)
+static gp_product_counts run_on_chunks(product *p, fake *f, bool cpu, bool other, uint64_t chunk)
 {
     gp_product_counts counts;
     gp_device *devices[2] = {&f->device, &f->device};
     f->device.matrix = &fake_api;
+    if (f->device.memory_budget == 0) f->device.memory_budget = 1 << 20;
     strcpy(f->device.info.name, "fake");
     p->options.device = devices;
     p->options.devices = other ? 2 : 1;
@@ -471,11 +526,16 @@ static gp_product_counts run_on(product *p, fake *f, bool cpu, bool other)
     p->options.log = note_log;
     p->options.log_ctx = f;
     open_product(p);
-    read_all(p, 8);
+    read_all(p, chunk);
     gp_product_counts_of(p->source, &counts);
     gp_source_close(p->source);
     assert_int_equal(f->tiles, 0);
     return counts;
+}
+
+static gp_product_counts run_on(product *p, fake *f, bool cpu, bool other)
+{
+    return run_on_chunks(p, f, cpu, other, 8);
 }
 
 static product *for_devices(fixture *f, int i)
@@ -515,15 +575,45 @@ static void failing_devices_are_replaced(void **state)
                 if (failed) assert_true(f.logged >= 1 && f.logged <= 2);
                 if (failed && where != AT_NEW) assert_true(counts.tiles_again > 0 && counts.used_cpu);
                 if (!failed) assert_int_equal(counts.tiles_again, 0);
+                if (where != AT_NEW) assert_int_equal(counts.devices_lost, 0);
+                else if (i == 0) assert_int_equal(counts.devices_lost, failed); /* nobody else began without it */
                 free_product(p);
             }
+}
+
+/* A device takes lower tiles where its memory holds no others, and where even those do not fit, none. */
+static void memory_of_devices_bounds_tiles(void **state)
+{
+    static const struct {
+        uint64_t bytes, rows;
+    } cases[] = {{1 << 20, 400}, {110000, 200}, {70000, 100}, {40000, 50}, {1000, 0}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
+        for (int no_fallback = 0; no_fallback < 2; no_fallback++) {
+            operand a = {.dtype = GPUPROC_FLOAT64, .stack = 1, .file = c & 1}, b = a;
+            product *p = new_product(*state, GPUPROC_FLOAT64, a, b, 1, 400, 22, 17);
+            fake f = {.device = {.memory_budget = cases[c].bytes}};
+            if (cases[c].rows == 0 && no_fallback) {
+                free_product(p);
+                continue;
+            }
+            p->tiling = (gp_product_tiling){.strip = 22, .rows = 400, .depth = 17, .items = 1};
+            p->options.no_fallback = no_fallback;
+            gp_product_counts counts = run_on_chunks(p, &f, false, false, 400);
+            assert_int_equal(f.most_rows, cases[c].rows);
+            assert_int_equal(f.logged, cases[c].rows < 400);
+            assert_int_equal(f.warned, 0);
+            assert_int_equal(counts.used_cpu, cases[c].rows == 0);
+            assert_int_equal(counts.used_device[0], cases[c].rows > 0);
+            assert_int_equal(counts.tiles_again + counts.devices_lost, 0);
+            free_product(p);
+        }
 }
 
 static void without_fallback_reads_fail(void **state)
 {
     for (int where = AT_NEW; where < FAULTS; where++) {
         product *p = for_devices(*state, 1);
-        fake f = {.where = (fault)where, .device = {.matrix = &fake_api}};
+        fake f = {.where = (fault)where, .device = {.matrix = &fake_api, .memory_budget = 1 << 20}};
         gp_device *device = &f.device;
         p->options.device = &device;
         p->options.devices = 1;
@@ -668,6 +758,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_to_multiply, with_threads, fixture_close),
         cmocka_unit_test_setup_teardown(devices_multiply, with_threads, fixture_close),
         cmocka_unit_test_setup_teardown(failing_devices_are_replaced, with_threads, fixture_close),
+        cmocka_unit_test(spans_that_nobody_takes),
+        cmocka_unit_test_setup_teardown(memory_of_devices_bounds_tiles, with_threads, fixture_close),
         cmocka_unit_test_setup_teardown(without_fallback_reads_fail, with_threads, fixture_close),
         cmocka_unit_test_setup_teardown(errors_of_operands_end_reads, with_threads, fixture_close),
         cmocka_unit_test_setup_teardown(cancelled_and_wrong_reads_fail, with_threads, fixture_close),

@@ -151,6 +151,14 @@ static void small_budgets_are_refused(void **state)
     check_tiling(&s, &need, &t);
 }
 
+/* A device whose memory is the host's. */
+static void bytes_of_tile(gp_device *device, gp_dtype dtype, uint64_t m, uint64_t n, uint64_t k, uint64_t *host,
+                          uint64_t *there)
+{
+    (void)device;
+    *host = *there = (2 * (m * k + k * n) + m * n) * gpuproc_dtype_bytes(dtype);
+}
+
 static void stacks_and_limits(void **state)
 {
     gp_product_need need = {.budget = 16 * MIB, .tile_bytes = 12, .strips = true};
@@ -181,10 +189,20 @@ static void stacks_and_limits(void **state)
     s = spec_of(GPUPROC_FLOAT64, 1, 9000, 9000, 9000);
     s.operand[0] = GPUPROC_FLOAT16;
     s.operand[1] = GPUPROC_FLOAT32;
-    need.devices = 2;
+    const gp_device_matrix_api matrix = {.bytes = bytes_of_tile};
+    gp_device device = {.matrix = &matrix};
+    gp_device *devices[] = {&device, &device};
     need.budget = 64 * MIB;
     assert_true(tile(&s, &need, &t));
+    uint64_t alone = t.rows * t.strip;
+    need.device = devices;
+    need.devices = 2;
+    assert_true(tile(&s, &need, &t));
+    uint64_t host, there;
+    bytes_of_tile(&device, GPUPROC_FLOAT64, t.rows, t.strip, t.depth, &host, &there);
+    assert_true(t.panel_bytes > 2 * host);
     assert_true(t.panel_bytes + t.rows * t.strip * need.tile_bytes <= need.budget);
+    assert_true(t.rows * t.strip < alone);
 }
 
 static void last_strips_begin_at_blocks(void **state)

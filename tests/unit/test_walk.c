@@ -134,6 +134,20 @@ static void wholes(void **state)
     assert_false(gp_walk_equal(&w, &scalar));
 }
 
+/* Ranges that are told to be outside are; on one axis, all that are. */
+static void check_misses(const gp_walk *w, const int64_t *element, uint64_t count)
+{
+    for (uint64_t at = 0; at < count; at += count / 7 + 1) {
+        for (uint64_t n = 1; n <= count - at; n = 3 * n + at % 5) {
+            bool outside = true;
+            for (uint64_t k = at; k < at + n && outside; k++) outside = element[k] < 0;
+            bool told = gp_walk_misses_box(w, at, n);
+            assert_true(outside || !told);
+            if (w->shape.ndim == 1) assert_int_equal(told, outside && w->bounded);
+        }
+    }
+}
+
 /* normalise, contiguous, span and equal, on the same walks. */
 static void normal_forms(void **state)
 {
@@ -162,6 +176,7 @@ static void normal_forms(void **state)
         if (!w.bounded) assert_int_equal(gp_walk_contiguous(&w), straight);
         assert_int_equal(gp_walk_span(&w, &first, &last), high >= 0);
         if (high >= 0) assert_true(first == (uint64_t)low && last == (uint64_t)high);
+        check_misses(&w, a, count);
         for (int d = 0; d < n.shape.ndim; d++) assert_true(n.shape.dim[d] != 1 || n.bounded);
         free(a);
         free(b);

@@ -99,7 +99,7 @@ gpuproc_status gp_cl_blast_fail(gpuproc_error *err, int code, const char *call)
         st = GPUPROC_DEVICE_BUILD;
     if (name == NULL) return gp_cl_fail(err, st, code, call);
     if (code == NOT_IMPLEMENTED || code == NO_LOCAL_MEMORY || code == NO_HALF || code == NO_DOUBLE)
-        st = GPUPROC_UNSUPPORTED;
+        st = GPUPROC_DEVICE_UNSUPPORTED;
     gp_fail(err, st, "%s: %s (%d)", call, name, code);
     if (err != NULL) err->native_code = code;
     return st;

@@ -72,7 +72,7 @@ gpuproc_status gp_cl_gemm_scratch(const gp_cl_blast *blast, const gp_cl_gemm *ge
 gpuproc_status gp_cl_gemm_enqueue(const gp_cl_blast *blast, const gp_cl_gemm *gemm, cl_command_queue queue,
                                   cl_mem scratch, cl_event *event, gpuproc_error *err);
 
-/* Reports that `call` returned `code`, as gp_cl_fail does for OpenCL's own: UNSUPPORTED, DEVICE_MEMORY,
+/* Reports that `call` returned `code`, as gp_cl_fail does for OpenCL's own: DEVICE_UNSUPPORTED, DEVICE_MEMORY,
  * DEVICE_BUILD or DEVICE_FAILED. */
 gpuproc_status gp_cl_blast_fail(gpuproc_error *err, int code, const char *call);
 

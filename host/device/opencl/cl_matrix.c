@@ -4,6 +4,7 @@
  * multiplies. On a unified one the buffers are the staging: mapped while the host fills them, and nothing is copied. */
 #include "device/opencl/cl_device.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <string.h>
@@ -21,6 +22,11 @@ typedef struct panel {
 typedef struct place {
     panel panel[2]; /* A, B */
     cl_event added; /* the last product from here is done with it; NULL: nothing under way */
+    /* For the times of that one: its panels were up; both were, and what was before it had ended. */
+    cl_event up[2], ready;
+    uint64_t asked_ns, up_asked_ns, asked_error_ns; /* when `add` was called, when its second panel was sent */
+    uint64_t enqueued_ns;  /* the kernels were handed over */
+    gp_device_tile_times times;
 } place;
 
 struct gp_device_tile {
@@ -33,6 +39,8 @@ struct gp_device_tile {
     gp_cl_host back; /* discrete: two halves that take turns */
     cl_command_queue up, compute;
     bool zero; /* C is nothing but zeros, which no buffer holds: a product with k = 0 */
+    bool compiled; /* something was added: the library has its kernels */
+    gp_span download;
 };
 
 /* ---- Sizes ---- */
@@ -46,16 +54,30 @@ static bool tile_sizes(gp_dtype dtype, uint64_t m, uint64_t n, uint64_t k, uint6
            gp_mul_u64(bytes[2], element, &bytes[2]);
 }
 
-static uint64_t matrix_bytes(gp_device *device, gp_dtype dtype, uint64_t m, uint64_t n, uint64_t k)
+static bool has_dtype(const gp_device *device, gp_dtype dtype)
 {
-    uint64_t bytes[3], sum, scratch;
-    (void)device;
-    if (!tile_sizes(dtype, m, n, k, bytes) ||
-        !gp_mul_u64(gp_cl_gemm_scratch_most(m, n, k), gpuproc_dtype_bytes(dtype), &scratch) ||
-        !gp_add_u64(bytes[0], bytes[1], &sum) || !gp_mul_u64(sum, 2, &sum) || !gp_add_u64(sum, bytes[2], &sum) ||
-        !gp_add_u64(sum, scratch, &sum))
-        return UINT64_MAX;
-    return sum;
+    bool doubles = dtype == GPUPROC_FLOAT64 || dtype == GPUPROC_COMPLEX128;
+    return gp_cl_blast_precision(dtype) != 0 && (!doubles || device->info.fp64);
+}
+
+/* Of C, on its way back: half of what is staged. */
+static uint64_t back_half(uint64_t element, uint64_t m, uint64_t n)
+{
+    return gp_min_u64(m * n * element, gp_max_u64(BACK_BYTES, n * element));
+}
+
+static void matrix_bytes(gp_device *base, gp_dtype dtype, uint64_t m, uint64_t n, uint64_t k, uint64_t *host_bytes,
+                         uint64_t *device_bytes)
+{
+    const gp_cl_device *device = (const gp_cl_device *)base;
+    uint64_t bytes[3], panels, sum, scratch, element = gpuproc_dtype_bytes(dtype);
+    *host_bytes = *device_bytes = UINT64_MAX;
+    if (!has_dtype(base, dtype) || !tile_sizes(dtype, m, n, k, bytes) ||
+        !gp_mul_u64(gp_cl_gemm_scratch_most(m, n, k), element, &scratch) || !gp_add_u64(bytes[0], bytes[1], &panels) ||
+        !gp_mul_u64(panels, 2, &panels) || !gp_add_u64(panels, bytes[2], &sum) || !gp_add_u64(sum, scratch, &sum))
+        return;
+    *device_bytes = sum;
+    *host_bytes = device->unified ? sum : panels + 2 * back_half(element, m, n);
 }
 
 /* ---- Making and freeing ---- */
@@ -77,7 +99,8 @@ static gpuproc_status make_buffer(const gp_cl_device *device, uint64_t bytes, cl
 static gpuproc_status make_queue(const gp_cl_device *device, cl_command_queue *queue, gpuproc_error *err)
 {
     cl_int rc = CL_SUCCESS;
-    *queue = device->api->clCreateCommandQueue(device->context, device->id, 0, &rc);
+    *queue = device->api->clCreateCommandQueue(device->context, device->id, CL_QUEUE_PROFILING_ENABLE, &rc);
+    if (*queue == NULL) *queue = device->api->clCreateCommandQueue(device->context, device->id, 0, &rc);
     if (*queue == NULL) return gp_cl_fail(err, GPUPROC_DEVICE_FAILED, rc, "clCreateCommandQueue");
     return GPUPROC_OK;
 }
@@ -96,10 +119,14 @@ out:
     return st;
 }
 
-static uint64_t back_half(const gp_device_tile *tile)
+/* What is known of the last product from a place, but that it is under way. */
+static void forget_events(const gp_cl_api *api, place *p)
 {
-    uint64_t all = tile->max_m * tile->max_n * tile->element, row = tile->max_n * tile->element;
-    return gp_min_u64(all, gp_max_u64(BACK_BYTES, row));
+    cl_event *const event[] = {&p->up[0], &p->up[1], &p->ready};
+    for (size_t i = 0; i < 3; i++) {
+        if (*event[i] != NULL) api->clReleaseEvent(*event[i]);
+        *event[i] = NULL;
+    }
 }
 
 static void tile_free(gp_device_tile *tile)
@@ -117,6 +144,7 @@ static void tile_free(gp_device_tile *tile)
     }
     for (size_t i = 0; i < 2; i++) {
         if (tile->place[i].added != NULL) api->clReleaseEvent(tile->place[i].added);
+        forget_events(api, &tile->place[i]);
     }
     gp_cl_host_free(tile->device, tile->compute, &tile->back);
     if (tile->scratch != NULL) api->clReleaseMemObject(tile->scratch);
@@ -133,13 +161,11 @@ static gpuproc_status tile_new(gp_device *base, gp_dtype dtype, uint64_t max_m, 
     gp_cl_device *device = (gp_cl_device *)base;
     uint64_t bytes[3];
     if (gp_cl_blast_precision(dtype) == 0)
-        return gp_fail(err, GPUPROC_UNSUPPORTED, "%s has no matrices of %s", device->blast->name,
+        return gp_fail(err, GPUPROC_DEVICE_UNSUPPORTED, "%s has no matrices of %s", device->blast->name,
                        gpuproc_dtype_name(dtype));
-    bool doubles = dtype == GPUPROC_FLOAT64 || dtype == GPUPROC_COMPLEX128;
-    if (doubles && !base->info.fp64)
-        return gp_fail(err, GPUPROC_UNSUPPORTED, "the device has no float64");
+    if (!has_dtype(base, dtype)) return gp_fail(err, GPUPROC_DEVICE_UNSUPPORTED, "the device has no float64");
     if (!gp_cl_gemm_fits(dtype, max_m, max_n, max_k) || !tile_sizes(dtype, max_m, max_n, max_k, bytes))
-        return gp_fail(err, GPUPROC_UNSUPPORTED,
+        return gp_fail(err, GPUPROC_DEVICE_UNSUPPORTED,
                        "%s counts elements in 32 bits, too few for a tile of (%llu, %llu) @ (%llu, %llu)",
                        device->blast->name, (unsigned long long)max_m, (unsigned long long)max_k,
                        (unsigned long long)max_k, (unsigned long long)max_n);
@@ -154,12 +180,51 @@ static gpuproc_status tile_new(gp_device *base, gp_dtype dtype, uint64_t max_m, 
     GP_TRY(make_panels(t, bytes, err));
     GP_TRY(make_buffer(device, bytes[2], &t->c, err));
     if (!device->unified)
-        GP_TRY(gp_cl_host_new(device, t->compute, (size_t)(2 * back_half(t)), &t->back, err));
+        GP_TRY(gp_cl_host_new(device, t->compute, (size_t)(2 * back_half(t->element, max_m, max_n)), &t->back, err));
     *tile = t;
     t = NULL;
 out:
     tile_free(t);
     return st;
+}
+
+/* ---- Times ---- */
+
+static uint64_t profile(const gp_cl_api *api, cl_event event, cl_profiling_info what)
+{
+    cl_ulong ns = 0;
+    if (event == NULL || api->clGetEventProfilingInfo(event, what, sizeof ns, &ns, NULL) != CL_SUCCESS) return 0;
+    return ns;
+}
+
+/* The device's clock is put beside ours where the second panel was sent: a command is queued while the call that
+ * queues it lasts. */
+static void note_times(gp_device_tile *tile, place *p)
+{
+    const gp_cl_api *api = tile->device->api;
+    uint64_t now = gp_now_ns(), queued = profile(api, p->up[1], CL_PROFILING_COMMAND_QUEUED);
+    uint64_t up[] = {profile(api, p->up[0], CL_PROFILING_COMMAND_START), profile(api, p->up[1], CL_PROFILING_COMMAND_END)};
+    uint64_t run[] = {profile(api, p->ready, CL_PROFILING_COMMAND_END), profile(api, p->added, CL_PROFILING_COMMAND_END)};
+    gp_device_tile_times *t = &p->times;
+    t->error_ns = p->asked_error_ns;
+    t->kernel = (gp_span){p->enqueued_ns, now}; /* without times of the device's: no later than this */
+    t->upload = (gp_span){p->asked_ns, p->up_asked_ns};
+    if (queued == 0 || up[0] == 0 || up[1] < up[0] || run[0] == 0 || run[1] < run[0]) return;
+    uint64_t *const from[] = {&up[0], &up[1], &run[0], &run[1]};
+    for (size_t i = 0; i < 4; i++) {
+        uint64_t ns = *from[i] + (p->up_asked_ns - queued);
+        /* Drivers were seen to report nonsense: nothing can be outside of this. */
+        *from[i] = (int64_t)(ns - p->asked_ns) < 0 ? p->asked_ns : (int64_t)(now - ns) < 0 ? now : ns;
+    }
+    uint64_t least = t->program.end_ns != 0 ? t->program.end_ns : p->asked_ns;
+    t->upload = (gp_span){up[0], up[1]};
+    t->kernel = (gp_span){gp_min_u64(gp_max_u64(run[0], least), run[1]), run[1]};
+}
+
+static void times(const gp_device_tile *tile, unsigned which, gp_device_tile_times *times)
+{
+    *times = tile->place[which & 1].times;
+    times->download = tile->download;
 }
 
 /* ---- Adding ---- */
@@ -172,6 +237,8 @@ static gpuproc_status settle(gp_device_tile *tile, place *p, gpuproc_error *err)
     if (p->added == NULL) return GPUPROC_OK;
     cl_int rc = api->clWaitForEvents(1, &p->added);
     cl_int asked = api->clGetEventInfo(p->added, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof state, &state, NULL);
+    if (rc == CL_SUCCESS) note_times(tile, p);
+    forget_events(api, p);
     api->clReleaseEvent(p->added);
     p->added = NULL;
     /* What went wrong is the more useful word, where it can be had. */
@@ -246,8 +313,8 @@ static gpuproc_status add(gp_device_tile *tile, unsigned which, const gp_device_
     const gp_cl_api *api = tile->device->api;
     gpuproc_status st = GPUPROC_OK;
     place *p = &tile->place[which & 1];
-    cl_event event[2] = {NULL, NULL};
     cl_int rc;
+    p->times = (gp_device_tile_times){0};
     if (m > tile->max_m || n > tile->max_n || k > tile->max_k)
         return gp_fail(err, GPUPROC_INTERNAL, "panels of (%llu, %llu) @ (%llu, %llu) are larger than the tile's",
                        (unsigned long long)m, (unsigned long long)k, (unsigned long long)k, (unsigned long long)n);
@@ -257,22 +324,28 @@ static gpuproc_status add(gp_device_tile *tile, unsigned which, const gp_device_
                        .b = p->panel[1].buffer, .c = tile->c, .a_transposed = a->transposed,
                        .b_transposed = b->transposed, .add = !tile->zero};
     GP_TRY(make_scratch(tile, &gemm, err));
-    GP_TRY(upload(tile, &p->panel[0], m * k, &event[0], err));
-    GP_TRY(upload(tile, &p->panel[1], k * n, &event[1], err));
+    p->asked_ns = gp_now_ns();
+    GP_TRY(upload(tile, &p->panel[0], m * k, &p->up[0], err));
+    uint64_t before = gp_now_ns();
+    GP_TRY(upload(tile, &p->panel[1], k * n, &p->up[1], err));
+    p->up_asked_ns = gp_now_ns();
+    p->asked_error_ns = p->up_asked_ns - before;
     rc = api->clFlush(tile->up);
-    if (rc == CL_SUCCESS) rc = api->clEnqueueBarrierWithWaitList(tile->compute, 2, event, NULL);
+    if (rc == CL_SUCCESS) rc = api->clEnqueueBarrierWithWaitList(tile->compute, 2, p->up, &p->ready);
     if (rc != CL_SUCCESS) {
         st = gp_cl_fail(err, GPUPROC_DEVICE_FAILED, rc, "clEnqueueBarrierWithWaitList");
         goto out;
     }
+    before = gp_now_ns();
     GP_TRY(gp_cl_gemm_enqueue(tile->device->blast, &gemm, tile->compute, tile->scratch, &p->added, err));
+    p->enqueued_ns = gp_now_ns();
+    if (!tile->compiled) p->times.program = (gp_span){before, p->enqueued_ns};
+    tile->compiled = true;
     tile->zero = false;
     rc = api->clFlush(tile->compute);
     if (rc != CL_SUCCESS) st = gp_cl_fail(err, GPUPROC_DEVICE_FAILED, rc, "clFlush");
 out:
-    for (size_t i = 0; i < 2; i++) {
-        if (event[i] != NULL) api->clReleaseEvent(event[i]);
-    }
+    if (p->added == NULL) forget_events(api, p);
     return st;
 }
 
@@ -307,7 +380,7 @@ static gpuproc_status take_read(gp_device_tile *tile, void *c, int64_t c_row, ui
 {
     const gp_cl_api *api = tile->device->api;
     gpuproc_status st = GPUPROC_OK;
-    uint64_t half = back_half(tile), row = n * tile->element, step = half / row, begun = 0;
+    uint64_t half = back_half(tile->element, tile->max_m, tile->max_n), row = n * tile->element, step = half / row, begun = 0;
     cl_event event[2] = {NULL, NULL};
     for (uint64_t at = 0; at < m; at += step) {
         for (; begun < m && begun <= at + step; begun += step) {
@@ -347,9 +420,11 @@ static gpuproc_status take(gp_device_tile *tile, void *c, int64_t c_row, uint64_
     /* Reading alone would not tell that a product went wrong. */
     GP_TRY(settle(tile, &tile->place[0], err));
     GP_TRY(settle(tile, &tile->place[1], err));
+    tile->download.begin_ns = gp_now_ns();
     if (tile->zero) copy_rows(tile, c, c_row, NULL, m, n);
     else if (tile->device->unified) GP_TRY(take_mapped(tile, c, c_row, m, n, err));
     else GP_TRY(take_read(tile, c, c_row, m, n, err));
+    tile->download.end_ns = gp_now_ns();
 out:
     return st;
 }
@@ -361,5 +436,6 @@ const gp_device_matrix_api gp_cl_matrix_api = {
     .panels = panels,
     .add = add,
     .take = take,
+    .times = times,
     .tune = gp_cl_tune,
 };
