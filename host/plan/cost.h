@@ -55,6 +55,7 @@ typedef struct gp_cost {
     uint64_t bytes[GPUPROC_STAGES], in_place[GPUPROC_STAGES];
     double ns[GPUPROC_STAGES]; /* busy, as a report has it */
     double wall_ns;
+    double compute_ns, memory_ns; /* of KERNEL: what computing alone would take, and moving alone */
 } gp_cost;
 
 /* Fills op_ns and device_op_ns from the CPU's program of the pass. */
@@ -66,6 +67,9 @@ double gp_cost_of_pass(const gp_cost_pass *pass, const gp_cost_machine *machine,
 
 /* Behind the last pass: what a job costs by itself, and `outputs` files of `bytes` made safe. */
 void gp_cost_of_job(const gp_cost_machine *machine, unsigned outputs, uint64_t bytes, gp_cost *sum);
+
+/* Elements that a growing result of `most` may come to, made from `count`: nobody knows. */
+uint64_t gp_cost_growing(gp_op op, uint64_t most, uint64_t count);
 
 /* The longest stage. */
 gpuproc_stage gp_cost_limit(const gp_cost *cost);

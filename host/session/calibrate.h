@@ -13,6 +13,7 @@ typedef struct gp_calibration {
     void *ctx;
     uint64_t begin_ns;
     double part, parts;      /* of the steps: done, all */
+    double cpu_ns;           /* processor time of the last trial: of its quickest repetition */
     /* Elements between 0.1 and 0.9; whole numbers from 1 to 1000. */
     void *data[2][GP_RATES_DTYPES];
     void *out;
@@ -30,12 +31,17 @@ typedef struct gp_trial {
     const char *file_out;    /* the result goes to this raw file */
     uint64_t chunk_bytes;
     bool sync;
-    int repeat;              /* the report with the shortest wall */
+    int repeat;              /* at most; no more once it took so long: */
+    uint64_t enough_ns;      /* 0: whatever it takes */
 } gp_trial;
 
 /* CANCELLED where the callback says so. `parts`: steps that this one stands for. */
 gpuproc_status gp_calibration_step(gp_calibration *c, const char *what, double parts, gpuproc_error *err);
+/* *best: of each time the shortest of the repetitions. */
 gpuproc_status gp_calibration_run(gp_calibration *c, const gp_trial *trial, gpuproc_report *best, gpuproc_error *err);
+/* The time of one thread that the last trial's work took, by the stage's busy time or by the processor time of the
+ * process: whichever is less, since other processes disturb the one and other threads of this one the other. */
+double gp_calibration_thread_ns(const gp_calibration *c, uint64_t busy_ns);
 
 /* The figures (calibrate_cpu.c, calibrate_device.c); figures of what does not run are left as they are. */
 #define GP_CALIBRATION_CPU_PARTS 60

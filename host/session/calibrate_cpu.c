@@ -10,7 +10,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define OPERATION_ELEMENTS (1 << 20)
@@ -74,35 +73,37 @@ static const operation table[] = {
 static gpuproc_status time_kernel(gp_calibration *c, const char *expression, size_t dtype, double *ns, gpuproc_error *err)
 {
     gpuproc_report r;
-    gp_trial t = {.expression = expression, .dtype = dtype, .shape = {OPERATION_ELEMENTS}, .repeat = 3};
+    gp_trial t = {.expression = expression, .dtype = dtype, .shape = {OPERATION_ELEMENTS}, .repeat = 16, .enough_ns = 25000000};
     gpuproc_status st = gp_calibration_run(c, &t, &r, err);
     if (st == GPUPROC_OK)
-        *ns = (double)r.stage[GPUPROC_STAGE_KERNEL].busy_ns * c->threads / OPERATION_ELEMENTS;
+        *ns = gp_calibration_thread_ns(c, r.stage[GPUPROC_STAGE_KERNEL].busy_ns) / OPERATION_ELEMENTS;
     return st;
 }
 
-/* The operation four times, of slightly different operands, added up: three additions and three other cheap
- * operations beside it. */
-static void four_times(const char *text, bool integers, gp_text *out)
+/* Dozens of one operation show beside what a job costs. */
+#define TIMES 12
+
+/* The operation so many times, of slightly different operands, added up: two cheap operations beside each, but the
+ * first. */
+static void many_times(const char *text, bool integers, gp_text *out)
 {
-    static const char *const scaled[] = {"x", "(x*0.9)", "(x*0.8)", "(x*0.7)"};
-    static const char *const moved[] = {"x", "(x+1)", "(x+2)", "(x+3)"};
     gp_text_add(out, "max(");
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < TIMES; i++) {
         gp_text_add(out, "%s", i > 0 ? "+(" : "(");
         for (const char *p = text; *p != '\0'; p++) {
-            if (*p == '@') gp_text_add(out, "%s", integers ? moved[i] : scaled[i]);
-            else gp_text_add_bytes(out, p, 1);
+            if (*p != '@') gp_text_add_bytes(out, p, 1);
+            else if (i == 0) gp_text_add(out, "x");
+            else gp_text_add(out, integers ? "(x+%d)" : "(x*0.%d)", integers ? i : 99 - i);
         }
         gp_text_add(out, ")");
     }
     gp_text_add(out, ")");
 }
 
-static gpuproc_status measure_four(gp_calibration *c, const char *text, size_t dtype, double *ns, gpuproc_error *err)
+static gpuproc_status measure_many(gp_calibration *c, const char *text, size_t dtype, double *ns, gpuproc_error *err)
 {
     gp_text expression = {0};
-    four_times(text, dtype >= 2, &expression);
+    many_times(text, dtype >= 2, &expression);
     gpuproc_status st = expression.failed ? gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for an expression")
                                           : time_kernel(c, expression.data, dtype, ns, err);
     gp_text_free(&expression);
@@ -113,18 +114,18 @@ static gpuproc_status measure_operations(gp_calibration *c, size_t dtype, gp_rat
 {
     gpuproc_status st = GPUPROC_OK;
     gp_rates cautious;
-    double alone, four;
+    double alone, many;
     gp_rates_cautious(&cautious, c->threads);
     GP_TRY(time_kernel(c, "max(x)", dtype, &alone, err));
-    GP_TRY(measure_four(c, "@+y", dtype, &four, err));
-    double add = fmax((four - alone) / 10, 0.01), cheap = cautious.op[GP_OP_ADD][dtype];
+    GP_TRY(measure_many(c, "@+y", dtype, &many, err));
+    double add = fmax((many - alone) / (3 * TIMES - 2), 0.005), cheap = cautious.op[GP_OP_ADD][dtype];
     for (int op = 0; op < GP_OP_COUNT; op++) {
         if (cautious.op[op][dtype] == cheap) rates->op[op][dtype] = add; /* the cheap ones are much alike */
     }
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         if (!(table[i].kinds & (dtype >= 2 ? INTEGERS : FLOATS))) continue;
-        GP_TRY(measure_four(c, table[i].text, dtype, &four, err));
-        rates->op[table[i].op][dtype] = fmax((four - alone - 6 * add) / 4, 0.01);
+        GP_TRY(measure_many(c, table[i].text, dtype, &many, err));
+        rates->op[table[i].op][dtype] = fmax((many - alone - (2 * TIMES - 2) * add) / TIMES, 0.005);
     }
     rates->op[GP_OP_RECIPROCAL][dtype] = dtype < 2 ? rates->op[GP_OP_DIV][dtype] : rates->op[GP_OP_FLOORDIV][dtype];
 out:
@@ -153,14 +154,15 @@ out:
 
 /* ---- Folds ------------------------------------------------------------------------- */
 
-static gpuproc_status measure_fold(gp_calibration *c, const char *text, bool array, size_t dtype, double *ns,
+static gpuproc_status measure_fold(gp_calibration *c, const char *text, bool array, int64_t rows, size_t dtype, double *ns,
                                    gpuproc_error *err)
 {
     gpuproc_report r;
-    gp_trial t = {.expression = text, .dtype = dtype, .shape = {FOLD_SIDE, FOLD_SIDE}, .output = array, .repeat = 2};
+    gp_trial t = {.expression = text, .dtype = dtype, .shape = {rows, FOLD_SIDE}, .output = array, .repeat = 8,
+                  .enough_ns = 40000000};
     gpuproc_status st = gp_calibration_run(c, &t, &r, err);
     if (st == GPUPROC_OK)
-        *ns = (double)r.stage[GPUPROC_STAGE_FOLD].busy_ns * c->threads / ((double)FOLD_SIDE * FOLD_SIDE);
+        *ns = gp_calibration_thread_ns(c, r.stage[GPUPROC_STAGE_FOLD].busy_ns) / ((double)rows * FOLD_SIDE);
     return st;
 }
 
@@ -185,7 +187,9 @@ static gpuproc_status measure_folds(gp_calibration *c, size_t dtype, gp_rates *r
     for (size_t i = 0; i < sizeof fold / sizeof fold[0]; i++) {
         double ns;
         if (dtype < 2 ? !fold[i].floats : !fold[i].integers) continue;
-        GP_TRY(measure_fold(c, fold[i].text, fold[i].array, dtype, &ns, err));
+        /* A few elements are sorted at once; it is streams of them that are wanted. */
+        int64_t rows = fold[i].op[0] == GP_OP_QUANTILE ? 3 * FOLD_SIDE - 8 : FOLD_SIDE;
+        GP_TRY(measure_fold(c, fold[i].text, fold[i].array, rows, dtype, &ns, err));
         for (int k = 0; k < 4; k++) rates->fold[fold[i].op[k]][dtype] = ns;
     }
 out:
@@ -196,13 +200,19 @@ out:
 
 static double rate(uint64_t bytes, uint64_t ns) { return (double)bytes / (double)gp_max_u64(ns, 1); }
 
+/* What all threads do, where they all have something to do. */
+static double shared_rate(const gp_calibration *c, double work, uint64_t busy_ns)
+{
+    return work * c->threads / gp_calibration_thread_ns(c, busy_ns);
+}
+
 static gpuproc_status measure_memory(gp_calibration *c, gp_rates *rates, gpuproc_error *err)
 {
     gpuproc_report r;
     gp_trial t = {.expression = "max(maximum(x, y))", .shape = {(int64_t)(c->bytes / 4)}, .repeat = 3};
     gpuproc_status st = gp_calibration_run(c, &t, &r, err);
     if (st != GPUPROC_OK) return st;
-    rates->host[GP_RATE_HOST_memory] = rate(2 * c->bytes, r.stage[GPUPROC_STAGE_KERNEL].busy_ns);
+    rates->host[GP_RATE_HOST_memory] = shared_rate(c, 2 * (double)c->bytes, r.stage[GPUPROC_STAGE_KERNEL].busy_ns);
     gp_trial copy = {.expression = "x", .shape = {(int64_t)(c->bytes / 4)}, .output = true, .repeat = 3};
     st = gp_calibration_run(c, &copy, &r, err);
     if (st == GPUPROC_OK)
@@ -222,9 +232,10 @@ static gpuproc_status measure_fixed(gp_calibration *c, gp_rates *rates, gpuproc_
     double pass = fmax((double)two.wall_ns - (double)one.wall_ns, 1000);
     rates->host[GP_RATE_HOST_pass_ns] = fmin(pass, (double)one.wall_ns);
     rates->host[GP_RATE_HOST_job_ns] = fmax((double)one.wall_ns - pass, 1000);
-    t = (gp_trial){.expression = "max(x)", .shape = {OPERATION_ELEMENTS}, .chunk_bytes = 8192, .repeat = 2};
+    t = (gp_trial){.expression = "max(x)", .shape = {OPERATION_ELEMENTS}, .chunk_bytes = 8192, .repeat = 6};
     GP_TRY(gp_calibration_run(c, &t, &many, err));
-    rates->host[GP_RATE_HOST_chunk_ns] = fmax(((double)many.wall_ns - (double)one.wall_ns) / (double)many.chunks, 100);
+    double chunks_ns = fmin((double)many.wall_ns - (double)one.wall_ns, c->cpu_ns);
+    rates->host[GP_RATE_HOST_chunk_ns] = fmax(chunks_ns / (double)many.chunks, 100);
 out:
     return st;
 }
@@ -239,25 +250,19 @@ static void measure_matrices(gp_calibration *c, gp_rates *rates)
         /* What this installation cannot do keeps its guess. */
         if (gp_calibration_run(c, &t, &r, NULL) != GPUPROC_OK) continue;
         rates->host[d == 0 ? GP_RATE_HOST_gemm_f4 : GP_RATE_HOST_gemm_f8] =
-            2.0 * FOLD_SIDE * FOLD_SIDE * FOLD_SIDE / (double)gp_max_u64(r.stage[GPUPROC_STAGE_READ].busy_ns, 1);
+            shared_rate(c, 2.0 * FOLD_SIDE * FOLD_SIDE * FOLD_SIDE, r.stage[GPUPROC_STAGE_READ].busy_ns);
     }
     gp_trial t = {.expression = "linalg.inv(x)", .dtype = 1, .shape = {512, 512}, .output = true, .repeat = 2};
     if (gp_calibration_run(c, &t, &r, NULL) == GPUPROC_OK)
-        rates->host[GP_RATE_HOST_lapack] = 2.0 * 512 * 512 * 512 / (double)gp_max_u64(r.stage[GPUPROC_STAGE_FOLD].busy_ns, 1);
+        rates->host[GP_RATE_HOST_lapack] =
+            shared_rate(c, 2.0 * 512 * 512 * 512, r.stage[GPUPROC_STAGE_FOLD].busy_ns);
 }
 
 /* ---- Files ------------------------------------------------------------------------------ */
 
-static double processor_seconds(void)
+static double cores_used(double cpu_ns, uint64_t ns, unsigned threads)
 {
-    struct rusage u;
-    getrusage(RUSAGE_SELF, &u);
-    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
-}
-
-static double cores_used(double seconds, uint64_t ns, unsigned threads)
-{
-    return fmin(fmax(seconds * 1e9 / (double)gp_max_u64(ns, 1), 0.1), threads);
+    return fmin(fmax(cpu_ns / (double)gp_max_u64(ns, 1), 0.1), threads);
 }
 
 static gpuproc_status measure_writing(gp_calibration *c, const char *path, gp_rates *rates, gpuproc_error *err)
@@ -266,12 +271,11 @@ static gpuproc_status measure_writing(gp_calibration *c, const char *path, gp_ra
     gpuproc_report small, large;
     gp_trial t = {.expression = "x", .shape = {1024}, .file_out = path, .repeat = 3};
     GP_TRY(gp_calibration_run(c, &t, &small, err));
-    t = (gp_trial){.expression = "x", .shape = {(int64_t)(c->bytes / 4)}, .file_out = path};
-    double before = processor_seconds();
+    t = (gp_trial){.expression = "x", .shape = {(int64_t)(c->bytes / 4)}, .file_out = path, .repeat = 3};
     GP_TRY(gp_calibration_run(c, &t, &large, err));
     uint64_t write = large.stage[GPUPROC_STAGE_WRITE].busy_ns, commit = large.stage[GPUPROC_STAGE_COMMIT].busy_ns;
     rates->host[GP_RATE_HOST_write] = rate(c->bytes, write);
-    rates->host[GP_RATE_HOST_write_cores] = cores_used(processor_seconds() - before, write + commit, c->threads);
+    rates->host[GP_RATE_HOST_write_cores] = cores_used(c->cpu_ns, write, c->threads);
     rates->host[GP_RATE_HOST_commit_ns] = (double)gp_max_u64(small.stage[GPUPROC_STAGE_COMMIT].busy_ns, 1000);
     double more = (double)commit - rates->host[GP_RATE_HOST_commit_ns];
     rates->host[GP_RATE_HOST_commit] = fmin((double)c->bytes / fmax(more, 1), 1000);
@@ -293,17 +297,16 @@ static gpuproc_status measure_reading(gp_calibration *c, const char *path, gp_ra
     gpuproc_status st = GPUPROC_OK;
     gpuproc_report r;
     int64_t elements = (int64_t)(c->bytes / 4);
-    gp_trial t = {.expression = "max(x)", .shape = {elements}, .file_in = path, .repeat = 2};
+    gp_trial t = {.expression = "max(x)", .shape = {elements}, .file_in = path, .repeat = 3};
     GP_TRY(gp_calibration_run(c, &t, &r, err));
-    rates->host[GP_RATE_HOST_mapped] = rate(c->bytes, r.stage[GPUPROC_STAGE_KERNEL].busy_ns);
+    rates->host[GP_RATE_HOST_mapped] = shared_rate(c, (double)c->bytes, r.stage[GPUPROC_STAGE_KERNEL].busy_ns);
     /* What is not aligned cannot be mapped, and is copied. */
-    t = (gp_trial){.expression = "max(x)", .shape = {elements - 1}, .file_in = path, .offset = 2};
-    double before = processor_seconds();
+    t = (gp_trial){.expression = "max(x)", .shape = {elements - 1}, .file_in = path, .offset = 2, .repeat = 4};
     GP_TRY(gp_calibration_run(c, &t, &r, err));
     uint64_t ns = r.stage[GPUPROC_STAGE_READ].busy_ns;
-    double kernel = (double)r.stage[GPUPROC_STAGE_KERNEL].busy_ns * c->threads / 1e9;
+    double kernel = (double)c->bytes / rates->host[GP_RATE_HOST_memory] * c->threads;
     rates->host[GP_RATE_HOST_cache_read] = rate(c->bytes, ns);
-    rates->host[GP_RATE_HOST_read_cores] = cores_used(processor_seconds() - before - kernel, ns, c->threads);
+    rates->host[GP_RATE_HOST_read_cores] = cores_used(c->cpu_ns - kernel, ns, c->threads);
     forget_file(path);
     t = (gp_trial){.expression = "max(x)", .shape = {elements}, .file_in = path};
     GP_TRY(gp_calibration_run(c, &t, &r, err));

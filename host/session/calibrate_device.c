@@ -8,7 +8,10 @@
 #include <math.h>
 #include <stdio.h>
 
-#define ELEMENTS (4 << 20)
+/* Slow devices are known from few elements, fast ones need many. */
+#define FEW_ELEMENTS (1 << 18)
+#define MANY_ELEMENTS (3 << 20)
+#define ENOUGH_NS 4000000u
 #define SIDE 1024
 
 static double rate(uint64_t bytes, uint64_t ns) { return (double)bytes / (double)gp_max_u64(ns, 1); }
@@ -51,8 +54,12 @@ out:
 static gpuproc_status time_kernel(gp_calibration *c, const char *text, size_t dtype, double *ns, gpuproc_error *err)
 {
     gpuproc_report r;
-    gp_trial t = {.expression = text, .dtype = dtype, .shape = {dtype == 0 ? ELEMENTS : ELEMENTS / 2}, .repeat = 2};
+    gp_trial t = {.expression = text, .dtype = dtype, .shape = {FEW_ELEMENTS}, .repeat = 2};
     gpuproc_status st = gp_calibration_run(c, &t, &r, err);
+    if (st == GPUPROC_OK && r.stage[GPUPROC_STAGE_KERNEL].busy_ns < ENOUGH_NS) {
+        t.shape[0] = MANY_ELEMENTS;
+        st = gp_calibration_run(c, &t, &r, err);
+    }
     if (st == GPUPROC_OK) *ns = (double)r.stage[GPUPROC_STAGE_KERNEL].busy_ns / (double)t.shape[0];
     return st;
 }

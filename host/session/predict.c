@@ -54,13 +54,17 @@ static figures *find_figures(gpuproc_session *session, const gp_device *device)
 static unsigned files_of(const gpuproc_job *job, uint64_t *bytes)
 {
     unsigned files = 0;
+    uint64_t most = 0; /* what grows seldom comes to what it may */
+    for (size_t i = 0; i < job->plan.passes; i++) most = gp_max_u64(most, job->plan.pass[i].pass.count);
     *bytes = 0;
     for (size_t i = 0; i < job->results; i++) {
         const gp_job_result *r = &job->result[i];
         const gp_node *node = &job->program.node[r->result->node];
         if (r->path == NULL || r->to_memory || strcmp(r->path, "-") == 0) continue;
         files++;
-        *bytes += gp_shape_size(&node->shape) * gpuproc_dtype_bytes(node->dtype) / (node->growing ? 2 : 1);
+        uint64_t elements = gp_shape_size(&node->shape);
+        if (node->growing) elements = gp_cost_growing(node->op, elements, most);
+        *bytes += elements * gpuproc_dtype_bytes(node->dtype);
     }
     return files;
 }
@@ -84,6 +88,8 @@ static void calculate(const gpuproc_job *job, const figures *f, const gp_device 
             sum->in_place[k] += own.in_place[k];
         }
         sum->wall_ns += own.wall_ns;
+        sum->compute_ns += own.compute_ns;
+        sum->memory_ns += own.memory_ns;
     }
     gp_cost_of_job(&m, files, bytes, sum);
 }
@@ -130,6 +136,7 @@ gpuproc_status gp_predict(gpuproc_job *job, gp_device *device, gp_prediction *p,
     calculate(job, f, device, p, 1000000, 1, NULL, &cost);
     p->all_threads_ns = cost.wall_ns;
     calculate(job, f, device, p, threads, 1, p->pass, &p->cost);
+    p->computing = p->cost.compute_ns >= p->cost.memory_ns;
     p->made = true;
 out:
     free(f);
@@ -189,13 +196,7 @@ static const char *limit_of(const gp_prediction *p)
         return disk ? "the disk" : "reading";
     case GPUPROC_STAGE_UPLOAD:
     case GPUPROC_STAGE_DOWNLOAD: return "the way to the device";
-    case GPUPROC_STAGE_KERNEL: {
-        double ops = 0, bytes = 0;
-        for (size_t i = 0; i < p->survey.passes; i++)
-            ops += p->survey.pass[i].op_ns * (double)p->survey.pass[i].plan->pass.count;
-        bytes = p->cost.ns[GPUPROC_STAGE_KERNEL];
-        return ops > 0 && p->one_thread_ns > 1.2 * p->cost.wall_ns && bytes > 0 ? "computing" : "memory";
-    }
+    case GPUPROC_STAGE_KERNEL: return p->computing ? "computing" : "memory";
     case GPUPROC_STAGE_FOLD: return "what goes in order";
     case GPUPROC_STAGE_WRITE: return "writing";
     case GPUPROC_STAGE_COMMIT: return "making the result safe on the disk";

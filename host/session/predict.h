@@ -9,6 +9,7 @@ typedef struct gp_prediction {
     gp_survey survey;
     gp_cost cost;       /* of all */
     gp_cost *pass;      /* per pass */
+    bool computing;     /* kernels wait less for memory than they compute */
     bool calibrated;    /* by figures that were measured, not guessed */
     bool used;          /* the device has work in some pass; the CPU always */
     bool *on_device;    /* per pass: not on the CPU */

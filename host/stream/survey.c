@@ -177,7 +177,7 @@ gpuproc_status gp_pass_note(gp_pass_run *p, const gp_chunking *chunking, gpuproc
         cost->fold_in_memory == NULL)
         return gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a prediction");
     cost->chunks = gp_pass_chunks(p);
-    cost->chunk_elements = p->in_blocks ? gp_shape_size(&p->blocks.most) : p->chunk_elements;
+    cost->chunk_elements = p->chunk_elements;
     cost->slots = chunking->slots;
     cost->in_blocks = p->in_blocks;
     cost->copies = p->copies;
