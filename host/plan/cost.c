@@ -162,7 +162,7 @@ typedef struct stages {
     double bytes[GPUPROC_STAGES], in_place[GPUPROC_STAGES], ns[GPUPROC_STAGES];
     double mapped, memory; /* bytes that the kernel finds in mapped files, and elsewhere in memory */
     double cpu_ns;         /* processor time of all stages */
-    double compute_ns, memory_ns;
+    double compute_ns, memory_ns, multiply_ns, device_ns;
 } stages;
 
 static void read_input(const gp_cost_machine *m, const gp_cost_input *in, stages *s)
@@ -201,6 +201,7 @@ static void make_products(const gp_cost_pass *pass, const gp_cost_machine *m, st
         double rate = r[wide ? GP_RATE_HOST_gemm_f8 : GP_RATE_HOST_gemm_f4] * m->threads / fmax(m->rates->threads, 1);
         double device = m->device == NULL ? 0 : m->device->value[wide ? GP_RATE_DEVICE_gemm_f8 : GP_RATE_DEVICE_gemm_f4];
         ns += flops / (device > 0 ? device : rate);
+        if (device > 0) s->device_ns += flops / device;
     }
     if (bytes <= 0 && ns <= 0) return;
     if (pass->product_from == GP_FROM_DISK) read_ns = bytes / r[GP_RATE_HOST_disk_read];
@@ -208,6 +209,7 @@ static void make_products(const gp_cost_pass *pass, const gp_cost_machine *m, st
     if (m->device != NULL) read_ns += bytes / m->device->value[GP_RATE_DEVICE_upload];
     s->bytes[GPUPROC_STAGE_READ] += bytes;
     s->ns[GPUPROC_STAGE_READ] += fmax(ns, read_ns);
+    s->multiply_ns = ns;
     if (m->device == NULL) s->cpu_ns += ns * m->threads;
 }
 
@@ -250,6 +252,7 @@ static void compute(const gp_cost_pass *pass, const gp_cost_machine *m, double e
     s->memory_ns = (in + out) / d[GP_RATE_DEVICE_memory];
     s->ns[GPUPROC_STAGE_KERNEL] = fmax(s->compute_ns, s->memory_ns) +
                                   chunks * d[GP_RATE_DEVICE_launch_ns];
+    s->device_ns += s->ns[GPUPROC_STAGE_KERNEL];
     s->bytes[GPUPROC_STAGE_DOWNLOAD] = out;
     s->ns[GPUPROC_STAGE_DOWNLOAD] = out / d[GP_RATE_DEVICE_download];
 }
@@ -327,13 +330,19 @@ double gp_cost_of_pass(const gp_cost_pass *pass, const gp_cost_machine *m, gp_co
     sum->wall_ns += wall;
     sum->compute_ns += s.compute_ns;
     sum->memory_ns += s.memory_ns;
+    sum->multiply_ns += s.multiply_ns;
+    sum->device_ns += s.device_ns;
     return wall;
 }
 
-void gp_cost_of_job(const gp_cost_machine *m, unsigned outputs, uint64_t bytes, gp_cost *sum)
+void gp_cost_of_job(const gp_cost_machine *m, unsigned outputs, uint64_t bytes, uint64_t spooled, gp_cost *sum)
 {
     const double *r = m->rates->host;
     double commit = outputs * r[GP_RATE_HOST_commit_ns] + (double)bytes * m->scale / r[GP_RATE_HOST_commit];
+    double spool = (double)spooled * m->scale * (1 / r[GP_RATE_HOST_write] + 1 / r[GP_RATE_HOST_cache_read]);
+    sum->ns[GPUPROC_STAGE_SPOOL] += spool;
+    sum->bytes[GPUPROC_STAGE_SPOOL] += spooled;
+    sum->wall_ns += spool;
     sum->ns[GPUPROC_STAGE_COMMIT] += commit;
     sum->ns[GPUPROC_STAGE_OPEN] += r[GP_RATE_HOST_job_ns];
     sum->wall_ns += commit + r[GP_RATE_HOST_job_ns];
