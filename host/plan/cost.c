@@ -206,11 +206,21 @@ static void make_products(const gp_cost_pass *pass, const gp_cost_machine *m, st
     if (bytes <= 0 && ns <= 0) return;
     if (pass->product_from == GP_FROM_DISK) read_ns = bytes / r[GP_RATE_HOST_disk_read];
     else if (pass->product_from != GP_FROM_MEMORY) read_ns = bytes / r[GP_RATE_HOST_cache_read];
-    if (m->device != NULL) read_ns += bytes / m->device->value[GP_RATE_DEVICE_upload];
+    else s->in_place[GPUPROC_STAGE_READ] += bytes;
     s->bytes[GPUPROC_STAGE_READ] += bytes;
-    s->ns[GPUPROC_STAGE_READ] += fmax(ns, read_ns);
+    s->ns[GPUPROC_STAGE_READ] += read_ns;
+    s->bytes[GPUPROC_STAGE_KERNEL] += bytes;
+    s->ns[GPUPROC_STAGE_KERNEL] += ns;
     s->multiply_ns = ns;
-    if (m->device == NULL) s->cpu_ns += ns * m->threads;
+    if (s->device_ns <= 0) {
+        s->cpu_ns += ns * m->threads;
+        return;
+    }
+    double made = (double)plan->pass.count * 8 * m->scale;
+    s->bytes[GPUPROC_STAGE_UPLOAD] += bytes;
+    s->ns[GPUPROC_STAGE_UPLOAD] += bytes / m->device->value[GP_RATE_DEVICE_upload];
+    s->bytes[GPUPROC_STAGE_DOWNLOAD] += made;
+    s->ns[GPUPROC_STAGE_DOWNLOAD] += made / m->device->value[GP_RATE_DEVICE_download];
 }
 
 static void write_bytes(const gp_cost_machine *m, double bytes, bool in_memory, stages *s)
@@ -234,15 +244,16 @@ static void compute(const gp_cost_pass *pass, const gp_cost_machine *m, double e
     const double *r = m->rates->host;
     double chunks = (double)pass->chunks * m->scale;
     if (pass->copies || (pass->op_ns <= 0 && out <= 0 && pass->plan->pass.reduces == 0)) return;
-    s->bytes[GPUPROC_STAGE_KERNEL] = in + out;
+    s->bytes[GPUPROC_STAGE_KERNEL] += in + out;
     if (m->device == NULL || pass->plan->products) {
         double moved = (s->memory + out) / r[GP_RATE_HOST_memory] + s->mapped / r[GP_RATE_HOST_mapped];
         double computed = pass->op_ns * elements / m->threads;
         moved *= m->rates->threads / fmin(m->threads, m->rates->threads);
-        s->ns[GPUPROC_STAGE_KERNEL] = fmax(computed, moved) + fmin(computed, moved) * NOT_HIDDEN;
+        double kernel = fmax(computed, moved) + fmin(computed, moved) * NOT_HIDDEN;
+        s->ns[GPUPROC_STAGE_KERNEL] += kernel;
         s->compute_ns = computed;
         s->memory_ns = moved;
-        s->cpu_ns += s->ns[GPUPROC_STAGE_KERNEL] * m->threads;
+        s->cpu_ns += kernel * m->threads;
         return;
     }
     const double *d = m->device->value;

@@ -56,7 +56,7 @@ typedef struct gp_cost {
     double ns[GPUPROC_STAGES]; /* busy, as a report has it */
     double wall_ns;
     double compute_ns, memory_ns; /* of KERNEL: what computing alone would take, and moving alone */
-    double multiply_ns;           /* of READ: making products */
+    double multiply_ns;           /* of KERNEL: making products */
     double device_ns;             /* that a device other than the CPU has something to do */
 } gp_cost;
 

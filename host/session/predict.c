@@ -252,12 +252,24 @@ gpuproc_status gp_job_choose(gpuproc_job *job, bool keep, gpuproc_error *err)
     gp_prediction best = {0}, other = {0}, loser = {0};
     gp_device *chosen = gp_registry_cpu(session->registry), *second = NULL;
     bool others = gp_session_any_device_rates(session);
-    /* No device was ever measured here: nothing to choose from, and OpenCL need not be loaded. */
-    if (!others && !keep) return GPUPROC_OK;
-    if (!others && job->devices > 0) chosen = job->device[0]; /* what the rule of thumb said stays */
-    if (gp_predict(job, chosen, &best, NULL) != GPUPROC_OK) return GPUPROC_OK;
-    size_t count = 0;
+    size_t count = 0, measured = 0;
+    /* No device was ever measured here: what the rule of thumb said stays, and OpenCL need not be loaded. */
     gp_device *const *device = others ? gp_registry_all(session->registry, &count) : NULL;
+    for (size_t d = 1; d < count; d++) {
+        gp_device_rates rates;
+        gp_session_device_rates(session, device[d], &rates);
+        measured += rates.measured;
+    }
+    if (measured == 0) {
+        if (keep) (void)gp_predict(job, job->device[0], &job->predicted, NULL);
+        return GPUPROC_OK;
+    }
+    if (gp_predict(job, chosen, &best, NULL) != GPUPROC_OK) return GPUPROC_OK;
+    if (!best.calibrated) { /* guesses are not compared with measurements */
+        gp_prediction_free(&best);
+        if (keep) (void)gp_predict(job, job->device[0], &job->predicted, NULL);
+        return GPUPROC_OK;
+    }
     for (size_t d = 1; d < count; d++) {
         gp_device_rates rates;
         gp_session_device_rates(session, device[d], &rates);
