@@ -231,8 +231,8 @@ void gp_predict_reason(const gpuproc_job *job, const gp_device *best, const gp_p
 {
     char bytes[32], why[128] = "";
     size_text((double)(p->cost.bytes[GPUPROC_STAGE_READ] + p->cost.bytes[GPUPROC_STAGE_WRITE]), bytes);
-    if (other != NULL && others != NULL && best->info.kind == GPUPROC_DEVICE_CPU) {
-        double waits = 1 - others->cost.device_ns / fmax(others->cost.wall_ns, 1);
+    double waits = others != NULL ? 1 - others->cost.device_ns / fmax(others->cost.wall_ns, 1) : 0;
+    if (other != NULL && others != NULL && best->info.kind == GPUPROC_DEVICE_CPU && waits > 0.5) {
         snprintf(why, sizeof why, "; %.60s would wait for %.0f %% of the time", short_name(other, "the CPU"),
                  100 * fmax(waits, 0));
     } else if (other != NULL && others != NULL) {
