@@ -1,20 +1,22 @@
 /* gpuproc bench: what this machine makes of it. */
-#include "commands.h"
 #include "bench_json.h"
 #include "bench_limits.h"
 #include "bench_machine.h"
 #include "bench_options.h"
+#include "commands.h"
 #include "interrupt.h"
 #include "out_file.h"
 #include "stdout.h"
 #include "term.h"
+#include "vanished.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define GIVEN_ROOM (UINT64_C(8) << 20) /* elements with which the machine's limits are measured */
+#define ROOM (UINT64_C(8) << 20)       /* elements with which the machine's limits are measured */
+#define ROOM_QUICK (UINT64_C(1) << 20)
 #define GIVEN_FILE (UINT64_C(1) << 30) /* bytes of a file that are read to learn its rate */
 
 const char *bench_compiler(void)
@@ -49,12 +51,23 @@ static bool make_files(bench *b, bench_lab *lab)
     return true;
 }
 
+/* Elements of each array in memory: what rows need, and what the machine's limits are measured with. */
+static uint64_t room_of(const bench *b, uint64_t least)
+{
+    for (size_t i = 0; i < b->row_count; i++) {
+        const bench_row *r = &b->rows[i];
+        if (r->c->data <= BENCH_SMALL && r->elements > least) least = r->elements;
+    }
+    return least;
+}
+
 static int run_suite(bench *b, const bench_options *o, double until)
 {
     bench_lab lab = {0};
-    int code = EXIT_FAILED;
-    uint64_t room = o->plan.quick ? UINT64_C(1) << 20 : bench_room(b);
-    if (bench_plan_suite(b, &o->plan) && bench_lab_open(&lab, b, room)) {
+    int code = bench_plan_suite(b, &o->plan);
+    if (code != 0) return code;
+    code = EXIT_FAILED;
+    if (bench_lab_open(&lab, b, room_of(b, o->plan.quick ? ROOM_QUICK : ROOM))) {
         progress_bench(0, "the machine's own limits", o->plan.progress);
         bench_measure_limits(b, &lab);
         progress_bench(0, "writing files", o->plan.progress);
@@ -108,7 +121,7 @@ static int run_given(bench *b, const bench_options *o, double until)
         *c = given;
         b->given = c; /* rows point to it */
         c = NULL;
-        code = bench_plan_given(b, b->given, elements, bytes) && bench_lab_open(&lab, b, GIVEN_ROOM) ? 0 : EXIT_FAILED;
+        code = bench_plan_given(b, b->given, elements, bytes) && bench_lab_open(&lab, b, ROOM) ? 0 : EXIT_FAILED;
         lab.given = o->inputs;
         lab.given_count = o->input_count;
     }
@@ -169,10 +182,13 @@ static int measure(const bench_options *o, json_object *old)
     bench b = {0};
     double begin = bench_now();
     interrupt_hold();
+    vanished_setup();
     bench_look_at_machine(&b);
     snprintf(b.machine.command, sizeof b.machine.command, "%s", o->command);
     int code = bench_open_configs(&b, o->threads, o->device);
-    if (code == 0) code = o->expression != NULL ? run_given(&b, o, begin + o->plan.seconds) : run_suite(&b, o, begin + o->plan.seconds);
+    if (code == 0)
+        code = o->expression != NULL ? run_given(&b, o, begin + o->plan.seconds)
+                                     : run_suite(&b, o, begin + o->plan.seconds);
     b.seconds = bench_now() - begin;
     if (interrupt_exit_code() != 0) {
         term_error("interrupted");
@@ -208,8 +224,10 @@ int command_bench(int argc, char **argv)
 {
     bench_options o;
     int code = bench_options_read(argc, argv, &o);
-    if (code == 0 && o.help) code = help_print("bench");
-    else if (code == 0) code = o.old_path != NULL ? compare(&o) : measure(&o, NULL);
+    if (code == 0 && o.help)
+        code = help_print("bench");
+    else if (code == 0)
+        code = o.old_path != NULL ? compare(&o) : measure(&o, NULL);
     bench_options_free(&o);
     return code;
 }

@@ -10,7 +10,6 @@
 #include <stdio.h>
 
 #define BENCH_SIZES 3
-#define BENCH_ROUNDS 16
 #define BENCH_SCHEMA "gpuproc-bench-1"
 
 /* Where a case's inputs are, and of which shape. */
@@ -31,21 +30,21 @@ typedef enum bench_data {
 typedef struct bench_case {
     const char *name, *group, *expression;
     bench_data data;
-    unsigned inputs;       /* 1: x, 2: x and y */
-    bool array;            /* the result is an array: in memory, or in a file where the data is */
-    double flops;          /* per element; of square matrices per element and row */
-    double ulp;            /* by which an OpenCL device may differ: units in the last place; 0: the same bits;
-                            * -1: one for each of the terms of a square matrix's products */
+    unsigned inputs; /* 1: x, 2: x and y */
+    bool array;      /* the result is an array: in memory, or in a file where the data is */
+    double flops;    /* per element; of square matrices per element and row */
+    double ulp;      /* by which an OpenCL device may differ: units in the last place; 0: the same bits;
+                      * -1: one for each of the terms of a square matrix's products */
     uint64_t size[BENCH_SIZES], quick; /* elements; 0: none */
-    uint64_t memory_bytes; /* of the job; 0: its own choice */
+    uint64_t memory_bytes;             /* of the job; 0: its own choice */
 } bench_case;
 
 /* How something is run. */
 typedef struct bench_config {
-    char name[64];      /* "cpu x2", "device 1, sync" */
-    char device[128];   /* its name */
-    size_t index;       /* of the device */
-    unsigned threads;   /* of the session */
+    char name[64];    /* "cpu x2", "device 1, sync" */
+    char device[128]; /* its name */
+    size_t index;     /* of the device */
+    unsigned threads; /* of the session */
     bool opencl, sync;
     gpuproc_session *session; /* not its own */
 } bench_config;
@@ -60,16 +59,16 @@ typedef struct bench_row {
     size_t count, room;
     size_t end[BENCH_ROUNDS], rounds; /* the k-th round's times are those before seconds[end[k]] */
     bench_summary summary;
-    double prepared; /* seconds of the run that does not count */
+    double prepared;   /* seconds of the run that does not count */
     const char *limit; /* of the machine, which applies: "memory read" */
     double fraction;   /* of it that was reached; 0: no limit is known */
     bool compared;     /* with the result of the reference */
     double difference; /* units in the last place */
     double allowed;
     bool wrong;
-    double overlap;    /* stages under way, on average */
-    char stage[16];    /* the longest */
-    char note[256];    /* why there is no time, or "" */
+    double overlap; /* stages under way, on average */
+    char stage[16]; /* the longest */
+    char note[256]; /* why there is no time, or "" */
 } bench_row;
 
 /* Bytes per second, and operations per second, of the machine itself. */
@@ -99,8 +98,8 @@ typedef struct bench_finding {
     const bench_row *against; /* the CPU with all threads, the one with --sync, the one with one thread */
     double ratio;             /* how many times as fast as `against` */
     bool beyond_noise;
-    bench_amdahl amdahl;      /* SCALING */
-    bench_break where;        /* BREAK_EVEN: from which size `row`'s way is faster than `against`'s */
+    bench_amdahl amdahl; /* SCALING */
+    bench_break where;   /* BREAK_EVEN: from which size `row`'s way is faster than `against`'s */
     double elements;
 } bench_finding;
 
@@ -154,9 +153,9 @@ void bench_print_html(const bench *b, FILE *out);
 
 /* The table of rows: the text of each column, "" where there is none. */
 #define BENCH_COLUMNS_SHOWN 8
-#define BENCH_SPREAD_TEXT                                                                                              \
-    "Times are medians; the spread is half the middle half's width over the median, or half the width between the "    \
-    "medians of the rounds where that is more."
+#define BENCH_SPREAD_TEXT \
+    "Times are medians; the spread is half the middle half's width over the median, of all times or of the medians of " \
+    "the rounds, whichever is more."
 const char *bench_column_title(size_t column);
 bool bench_column_left(size_t column); /* text goes left, numbers right */
 void bench_cells(const bench_row *r, char cell[BENCH_COLUMNS_SHOWN][VALUE_TEXT]);

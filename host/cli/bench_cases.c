@@ -7,6 +7,7 @@
 #define MIB MI
 #define BEYOND UINT64_MAX /* the memory of the machine: known when it is asked */
 
+/* clang-format off */
 const bench_case bench_cases[] = {
     /* name, group, expression, data, inputs, array, flops, ulp, sizes, quick, memory */
     {"hypot", "element-wise", "sqrt(x*x + y*y)", BENCH_VECTORS, 2, true, 4, 0, {16 * KI, 1 * MI, 32 * MI}, 16 * KI, 0},
@@ -30,4 +31,5 @@ const bench_case bench_cases[] = {
      64 * MIB},
     {"small-jobs", "many small jobs", "x*2 + 1", BENCH_SMALL, 1, true, 2, 0, {1 * KI}, 1 * KI, 0},
 };
+/* clang-format on */
 const size_t bench_case_count = sizeof bench_cases / sizeof *bench_cases;

@@ -13,7 +13,8 @@
 static const char *text_of(json_object *o, const char *key)
 {
     json_object *v = NULL;
-    return json_object_object_get_ex(o, key, &v) && json_object_is_type(v, json_type_string) ? json_object_get_string(v) : "";
+    return json_object_object_get_ex(o, key, &v) && json_object_is_type(v, json_type_string) ? json_object_get_string(v)
+                                                                                             : "";
 }
 
 /* NaN where there is no such number. */
@@ -21,7 +22,8 @@ static double number_of(json_object *o, const char *key)
 {
     json_object *v = NULL;
     if (!json_object_object_get_ex(o, key, &v)) return NAN;
-    return json_object_is_type(v, json_type_double) || json_object_is_type(v, json_type_int) ? json_object_get_double(v) : NAN;
+    return json_object_is_type(v, json_type_double) || json_object_is_type(v, json_type_int) ? json_object_get_double(v)
+                                                                                             : NAN;
 }
 
 static json_object *member(json_object *o, const char *key)
@@ -30,12 +32,16 @@ static json_object *member(json_object *o, const char *key)
     return json_object_object_get_ex(o, key, &v) ? v : NULL;
 }
 
-static bool same_text(json_object *a, json_object *b, const char *key) { return strcmp(text_of(a, key), text_of(b, key)) == 0; }
+static bool same_text(json_object *a, json_object *b, const char *key)
+{
+    return strcmp(text_of(a, key), text_of(b, key)) == 0;
+}
 
 static bool same_row(json_object *a, json_object *b)
 {
-    return same_text(a, b, "case") && same_text(a, b, "expression") && same_text(a, b, "data") && same_text(a, b, "config") &&
-           same_text(a, b, "device") && number_of(a, "elements") == number_of(b, "elements");
+    return same_text(a, b, "case") && same_text(a, b, "expression") && same_text(a, b, "data") &&
+           same_text(a, b, "config") && same_text(a, b, "device") &&
+           number_of(a, "elements") == number_of(b, "elements");
 }
 
 static json_object *counterpart(json_object *row, json_object *results)
@@ -53,9 +59,10 @@ static void tell_machine(json_object *old, json_object *now)
     json_object *a = member(old, "machine"), *b = member(now, "machine");
     if (!same_text(a, b, "cpu") || number_of(a, "cores") != number_of(b, "cores") ||
         number_of(a, "memory_bytes") != number_of(b, "memory_bytes"))
-        term_warning("not the same machine: %s with %.0f cores before, %s with %.0f now", text_of(a, "cpu"), number_of(a, "cores"),
-                     text_of(b, "cpu"), number_of(b, "cores"));
-    else if (!same_text(a, b, "kernel")) term_warning("not the same kernel: %s before, %s now", text_of(a, "kernel"), text_of(b, "kernel"));
+        term_warning("not the same machine: %s with %.0f cores before, %s with %.0f now", text_of(a, "cpu"),
+                     number_of(a, "cores"), text_of(b, "cpu"), number_of(b, "cores"));
+    else if (!same_text(a, b, "kernel"))
+        term_warning("not the same kernel: %s before, %s now", text_of(a, "kernel"), text_of(b, "kernel"));
     if (!same_text(old, now, "compiler"))
         term_warning("not the same compiler: %s before, %s now", text_of(old, "compiler"), text_of(now, "compiler"));
 }
@@ -65,8 +72,9 @@ static void put_change(json_object *row, double before, double after, bench_chan
     char a[VALUE_TEXT], b[VALUE_TEXT];
     time_text((uint64_t)(before * 1e9), a);
     time_text((uint64_t)(after * 1e9), b);
-    fprintf(out, "%s  %-11s %11.0f  %-14s %9s -> %9s  %.2f times as fast\n", change == BENCH_FASTER ? "faster" : "slower",
-            text_of(row, "case"), number_of(row, "elements"), text_of(row, "config"), a, b, before / after);
+    fprintf(out, "%s  %-11s %11.0f  %-14s %9s -> %9s  %.2f times as fast\n",
+            change == BENCH_FASTER ? "faster" : "slower", text_of(row, "case"), number_of(row, "elements"),
+            text_of(row, "config"), a, b, before / after);
 }
 
 static void add_change(json_object *list, json_object *row, double before, double after, bench_change change)
@@ -95,10 +103,14 @@ int bench_compare(json_object *old, json_object *now, bool as_json, FILE *out)
         met++;
         bench_change change = bench_compare_times(a, sa, b, sb);
         if (change == BENCH_SAME) continue;
-        if (change == BENCH_SLOWER) slower++;
-        else faster++;
-        if (as_json) add_change(list, row, a, b, change);
-        else put_change(row, a, b, change, out);
+        if (change == BENCH_SLOWER)
+            slower++;
+        else
+            faster++;
+        if (as_json)
+            add_change(list, row, a, b, change);
+        else
+            put_change(row, a, b, change, out);
     }
     if (met == 0) {
         json_object_put(list);

@@ -10,7 +10,10 @@
 
 #define MOST_THREADS 32
 
-static bool timed(const bench_row *r) { return r->summary.count > 0 && r->note[0] == '\0'; }
+static bool timed(const bench_row *r)
+{
+    return r->summary.count > 0 && r->note[0] == '\0';
+}
 
 /* The row of the same case that is run in this way; NULL: there is none with times. */
 static const bench_row *find(const bench *b, const bench_case *c, uint64_t elements, size_t device, unsigned threads,
@@ -39,8 +42,8 @@ static bool add_ratio(bench *b, int kind, const bench_row *row, const bench_row 
     if (row == NULL || against == NULL || row == against) return true;
     bench_finding *f = add(b);
     if (f == NULL) return false;
-    *f = (bench_finding){.kind = kind, .row = row, .against = against,
-                         .ratio = against->summary.median / row->summary.median};
+    *f = (bench_finding){
+        .kind = kind, .row = row, .against = against, .ratio = against->summary.median / row->summary.median};
     f->beyond_noise = bench_compare_times(against->summary.median, against->summary.spread, row->summary.median,
                                           row->summary.spread) != BENCH_SAME;
     return true;
@@ -91,8 +94,11 @@ static bool add_break_even(bench *b, const bench_row *row)
     /* Time goes with the elements; of matrices' products with their rows as well. */
     double power = row->c->flops > 0 && row->c->data == BENCH_SQUARE ? 1.5 : 1;
     double size[2] = {pow((double)smaller->elements, power), pow((double)row->elements, power)};
-    double first[2] = {a->summary.median, z->summary.median}, second[2] = {smaller->summary.median, row->summary.median};
-    *f = (bench_finding){.kind = BENCH_BREAK_EVEN, .row = row, .against = z,
+    double first[2] = {a->summary.median, z->summary.median},
+           second[2] = {smaller->summary.median, row->summary.median};
+    *f = (bench_finding){.kind = BENCH_BREAK_EVEN,
+                         .row = row,
+                         .against = z,
                          .ratio = z->summary.median / row->summary.median,
                          .beyond_noise = bench_compare_times(z->summary.median, z->summary.spread, row->summary.median,
                                                              row->summary.spread) != BENCH_SAME};
@@ -110,7 +116,8 @@ bool bench_derive(bench *b)
         const bench_config *c = r->config;
         if (!timed(r)) continue;
         if (c->opencl && !c->sync) fine = add_ratio(b, BENCH_SPEEDUP, r, find(b, r->c, r->elements, 0, all, false));
-        if (!c->sync && fine) fine = add_ratio(b, BENCH_OVERLAP, r, find(b, r->c, r->elements, c->index, c->threads, true));
+        if (!c->sync && fine)
+            fine = add_ratio(b, BENCH_OVERLAP, r, find(b, r->c, r->elements, c->index, c->threads, true));
         if (fine && c->threads == all) fine = add_scaling(b, r);
         if (fine) fine = add_break_even(b, r);
     }
@@ -137,7 +144,8 @@ void bench_finding_text(const bench_finding *f, char *out, size_t room)
         if (isfinite(f->amdahl.most))
             snprintf(out, room, "%.2f times as fast%s; %.0f %% does not parallelise: at most %.1f", f->ratio, noise,
                      100 * f->amdahl.serial, f->amdahl.most);
-        else snprintf(out, room, "%.2f times as fast%s; no part that does not parallelise", f->ratio, noise);
+        else
+            snprintf(out, room, "%.2f times as fast%s; no part that does not parallelise", f->ratio, noise);
         break;
     case BENCH_BREAK_EVEN:
         switch (f->where) {

@@ -71,6 +71,7 @@ double bench_difference(const bench_result *a, const bench_result *b, bool whole
             most = INFINITY;
         }
     }
-    if (a->data != NULL && b->data != NULL) most = fmax(most, array_difference(a->dtype, a->data, b->data, a->count, whole));
+    if (a->data != NULL && b->data != NULL)
+        most = fmax(most, array_difference(a->dtype, a->data, b->data, a->count, whole));
     return most;
 }

@@ -9,31 +9,44 @@
 
 static const char style[] =
     "<style>\n"
-    ":root{color-scheme:light dark;--bg:#ffffff;--fg:#1c2128;--dim:#5b6470;--line:#d5dae0;--row:#eef1f4;--hot:#fff0d6;\n"
-    "--good:#1d9a5b;--bad:#d1443c;--c0:#2f6fdb;--c1:#e07b00;--c2:#1d9a5b;--c3:#b0409a;--c4:#0d93a8;--c5:#d1443c;--c6:#7a5bd0;"
+    ":root{color-scheme:light "
+    "dark;--bg:#ffffff;--fg:#1c2128;--dim:#5b6470;--line:#d5dae0;--row:#eef1f4;--hot:#fff0d6;\n"
+    "--good:#1d9a5b;--bad:#d1443c;--c0:#2f6fdb;--c1:#e07b00;--c2:#1d9a5b;--c3:#b0409a;--c4:#0d93a8;--c5:#d1443c;--c6:#"
+    "7a5bd0;"
     "--c7:#7d8a10}\n"
     "@media (prefers-color-scheme:dark){:root{--bg:#14181d;--fg:#e6e9ed;--dim:#9aa4b0;--line:#38414b;--row:#20272f;"
     "--hot:#3d2e10;\n"
-    "--good:#4fd08f;--bad:#ff8078;--c0:#6ea2ff;--c1:#ffa64d;--c2:#4fd08f;--c3:#e584d2;--c4:#4ccadf;--c5:#ff8078;--c6:#ab92ff;"
+    "--good:#4fd08f;--bad:#ff8078;--c0:#6ea2ff;--c1:#ffa64d;--c2:#4fd08f;--c3:#e584d2;--c4:#4ccadf;--c5:#ff8078;--c6:#"
+    "ab92ff;"
     "--c7:#c5d152}}\n"
     "body{margin:0 auto;padding:1.2rem 1rem 3rem;max-width:1120px;background:var(--bg);color:var(--fg);"
     "font:15px/1.45 system-ui,-apple-system,\"Segoe UI\",\"DejaVu Sans\",sans-serif}\n"
-    "h1{font-size:1.5rem;margin:.2rem 0 .6rem}h2{font-size:1.12rem;margin:2rem 0 .5rem}p{margin:.3rem 0;max-width:46rem}\n"
+    "h1{font-size:1.5rem;margin:.2rem 0 .6rem}h2{font-size:1.12rem;margin:2rem 0 .5rem}p{margin:.3rem "
+    "0;max-width:46rem}\n"
     ".dim{color:var(--dim)}code,.m{font-family:ui-monospace,\"DejaVu Sans Mono\",monospace;font-size:.92em}\n"
-    "dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem .9rem;margin:.4rem 0}dt{color:var(--dim)}dd{margin:0;"
+    "dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem .9rem;margin:.4rem "
+    "0}dt{color:var(--dim)}dd{margin:0;"
     "overflow-wrap:anywhere}\n"
     ".figs{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,430px),1fr));gap:1.2rem}\n"
     ".small{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,250px),1fr));gap:.6rem}\n"
-    "figure{margin:0}figcaption{font-weight:600;margin:.2rem 0 .3rem}svg{display:block;width:100%;height:auto;font-size:13px}\n"
-    ".wide{overflow-x:auto;margin:.3rem 0}table{border-collapse:collapse;white-space:nowrap;font-variant-numeric:tabular-nums}\n"
-    "th,td{padding:.22rem .7rem;text-align:right;border-bottom:1px solid var(--line)}th{color:var(--dim);font-weight:500}\n"
+    "figure{margin:0}figcaption{font-weight:600;margin:.2rem 0 "
+    ".3rem}svg{display:block;width:100%;height:auto;font-size:13px}\n"
+    ".wide{overflow-x:auto;margin:.3rem "
+    "0}table{border-collapse:collapse;white-space:nowrap;font-variant-numeric:tabular-nums}\n"
+    "th,td{padding:.22rem .7rem;text-align:right;border-bottom:1px solid "
+    "var(--line)}th{color:var(--dim);font-weight:500}\n"
     ".t{text-align:left}.first td{border-top:2px solid var(--line)}.wrong{background:var(--hot);font-weight:600}\n"
-    "ul{padding-left:1.2rem}.key{display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;margin:.4rem 0}.key i{display:inline-block;width:.75em;height:.75em;"
+    "ul{padding-left:1.2rem}.key{display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;margin:.4rem 0}.key "
+    "i{display:inline-block;width:.75em;height:.75em;"
     "border-radius:50%;margin-right:.4em}\n"
-    "svg text{fill:var(--fg)}svg .d{fill:var(--dim)}svg .s{font-size:11px}svg .b{font-weight:600}svg .e{text-anchor:end}"
+    "svg text{fill:var(--fg)}svg .d{fill:var(--dim)}svg .s{font-size:11px}svg .b{font-weight:600}svg "
+    ".e{text-anchor:end}"
     "svg .c{text-anchor:middle}\n"
-    ".small svg{max-width:340px}.l{stroke:var(--line)}.z{stroke:var(--dim)}.r{stroke:var(--fg);stroke-width:1.6}.p{stroke-dasharray:5 4;stroke:var(--dim)}"
-    ".n{fill:none;stroke-width:1.8}.row{fill:var(--row)}.good{fill:var(--good)}.bad{fill:var(--bad)}.weak{opacity:.4}\n";
+    ".small "
+    "svg{max-width:340px}circle{stroke:var(--bg);stroke-width:.8}.l{stroke:var(--line)}.z{stroke:var(--dim)}.r{stroke:var(--fg);stroke-width:1.6}.p{stroke-"
+    "dasharray:5 4;stroke:var(--dim)}"
+    ".n{fill:none;stroke-width:1.8}.row{fill:var(--row)}.good{fill:var(--good)}.bad{fill:var(--bad)}.weak{opacity:.4}"
+    "\n";
 
 /* c0{fill:var(--c0)} and so on, for points, lines and the key. */
 static void put_colors(FILE *out)
@@ -46,11 +59,16 @@ static void put_colors(FILE *out)
 void page_text(FILE *out, const char *text)
 {
     for (; *text != '\0'; text++) {
-        if (*text == '<') fputs("&lt;", out);
-        else if (*text == '>') fputs("&gt;", out);
-        else if (*text == '&') fputs("&amp;", out);
-        else if (*text == '"') fputs("&quot;", out);
-        else fputc((unsigned char)*text < 0x20 ? ' ' : *text, out);
+        if (*text == '<')
+            fputs("&lt;", out);
+        else if (*text == '>')
+            fputs("&gt;", out);
+        else if (*text == '&')
+            fputs("&amp;", out);
+        else if (*text == '"')
+            fputs("&quot;", out);
+        else
+            fputc((unsigned char)*text < 0x20 ? ' ' : *text, out);
     }
 }
 
@@ -78,11 +96,13 @@ static void put_head(const bench *b, FILE *out)
     const bench_machine *m = &b->machine;
     char text[700], memory[VALUE_TEXT];
     fputs("<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
-          "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>gpuproc bench</title>\n", out);
+          "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>gpuproc bench</title>\n",
+          out);
     fputs(style, out);
     put_colors(out);
     fputs("<h1>gpuproc bench</h1>\n<dl>\n", out);
-    snprintf(text, sizeof text, "%s, %u core%s, %s", m->cpu, m->cores, m->cores == 1 ? "" : "s", bytes_text(m->memory_bytes, memory));
+    snprintf(text, sizeof text, "%s, %u core%s, %s", m->cpu, m->cores, m->cores == 1 ? "" : "s",
+             bytes_text(m->memory_bytes, memory));
     put_pair(out, "machine", text);
     for (size_t i = 1; i < b->device_count; i++) {
         snprintf(text, sizeof text, "%s (%s, %s)%s%s", b->devices[i].name, b->devices[i].platform, b->devices[i].driver,
@@ -110,14 +130,16 @@ static void put_key(const bench *b, FILE *out)
 static void put_limit(FILE *out, const char *what, const char *id, double value, double per, const char *unit)
 {
     if (value > 0)
-        fprintf(out, "<tr><td class=\"t\">%s<td data-limit=\"%s\" data-v=\"%.9g\">%.4g %s</tr>\n", what, id, value, value / per, unit);
+        fprintf(out, "<tr><td class=\"t\">%s<td data-limit=\"%s\" data-v=\"%.9g\">%.4g %s</tr>\n", what, id, value,
+                value / per, unit);
 }
 
 static void put_limits(const bench *b, FILE *out)
 {
     const bench_limits *l = &b->limits;
     char size[VALUE_TEXT], what[120];
-    fputs("<figure><figcaption>Limits of the machine, measured in this run</figcaption><div class=\"wide\"><table>\n", out);
+    fputs("<figure><figcaption>Limits of the machine, measured in this run</figcaption><div class=\"wide\"><table>\n",
+          out);
     for (int i = 0; i < BENCH_SIZES; i++) {
         snprintf(what, sizeof what, "memory read, %s", bytes_text(l->memory[i].bytes, size));
         put_limit(out, what, "read_bytes_per_s", l->memory[i].read, 1e9, "GB/s");
@@ -141,12 +163,15 @@ static void put_findings(const bench *b, int kind, FILE *out)
         const bench_finding *f = &b->findings[i];
         if ((int)f->kind != kind) continue;
         if (first)
-            fprintf(out, "<figure><figcaption>%s</figcaption><div class=\"wide\"><table>\n<tr><th class=\"t\">case<th class=\"t\">"
-                    "how<th class=\"t\">against<th class=\"t\">pays</tr>\n", bench_finding_title(kind));
+            fprintf(out,
+                    "<figure><figcaption>%s</figcaption><div class=\"wide\"><table>\n<tr><th class=\"t\">case<th "
+                    "class=\"t\">"
+                    "how<th class=\"t\">against<th class=\"t\">pays</tr>\n",
+                    bench_finding_title(kind));
         first = false;
         bench_finding_text(f, text, sizeof text);
-        fprintf(out, "<tr><td class=\"t\">%s<td class=\"t\">%s<td class=\"t\">%s<td class=\"t\">%s</tr>\n", f->row->c->name,
-                f->row->config->name, f->against->config->name, text);
+        fprintf(out, "<tr><td class=\"t\">%s<td class=\"t\">%s<td class=\"t\">%s<td class=\"t\">%s</tr>\n",
+                f->row->c->name, f->row->config->name, f->against->config->name, text);
     }
     if (!first) fputs("</table></div></figure>\n", out);
 }
@@ -155,8 +180,8 @@ static void put_row(const bench_row *r, bool first, FILE *out)
 {
     char cell[BENCH_COLUMNS_SHOWN][VALUE_TEXT];
     bench_cells(r, cell);
-    fprintf(out, "<tr class=\"%s%s\" data-case=\"%s\" data-elements=\"%" PRIu64 "\" data-config=\"%s\">", first ? "first" : "",
-            r->wrong ? " wrong" : "", r->c->name, r->elements, r->config->name);
+    fprintf(out, "<tr class=\"%s%s\" data-case=\"%s\" data-elements=\"%" PRIu64 "\" data-config=\"%s\">",
+            first ? "first" : "", r->wrong ? " wrong" : "", r->c->name, r->elements, r->config->name);
     for (int k = 0; k < BENCH_COLUMNS_SHOWN; k++) {
         double v = k == 3 ? r->summary.median : k == 4 ? r->summary.spread : r->fraction;
         fputs(bench_column_left((size_t)k) ? "<td class=\"t\"" : "<td", out);
@@ -181,8 +206,10 @@ static void put_rows(const bench *b, FILE *out)
 static void put_cases(const bench *b, FILE *out)
 {
     const bench_case *before = NULL;
-    fputs("<h2>The cases</h2>\n<div class=\"wide\"><table>\n<tr><th class=\"t\">case<th class=\"t\">group<th class=\"t\">expression"
-          "<th class=\"t\">data</tr>\n", out);
+    fputs("<h2>The cases</h2>\n<div class=\"wide\"><table>\n<tr><th class=\"t\">case<th class=\"t\">group<th "
+          "class=\"t\">expression"
+          "<th class=\"t\">data</tr>\n",
+          out);
     for (size_t i = 0; i < b->row_count; i++) {
         const bench_case *c = b->rows[i].c;
         if (c == before) continue;
@@ -200,8 +227,10 @@ static void put_json(const bench *b, FILE *out)
     json_object *o = bench_json(b);
     fputs("<script type=\"application/json\" id=\"bench\">", out);
     for (const char *p = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN); *p != '\0'; p++) {
-        if (*p == '<') fputs("\\u003c", out);
-        else fputc(*p, out);
+        if (*p == '<')
+            fputs("\\u003c", out);
+        else
+            fputc(*p, out);
     }
     fputs("</script>\n", out);
     json_object_put(o);
@@ -214,17 +243,25 @@ void bench_print_html(const bench *b, FILE *out)
         fprintf(out, "<p class=\"wrong\">%zu result%s differ%s from the CPU's by more than is allowed.</p>\n", b->wrong,
                 b->wrong == 1 ? "" : "s", b->wrong == 1 ? "s" : "");
     put_key(b, out);
-    fputs("<h2>Beside the machine's limits</h2>\n<div class=\"figs\">\n<figure><figcaption>Roofline, the largest size of each case"
-          "</figcaption>\n", out);
+    fputs("<h2>Beside the machine's limits</h2>\n<div class=\"figs\">\n<figure><figcaption>Roofline, the largest size "
+          "of each case"
+          "</figcaption>\n",
+          out);
     page_roofline(b, out);
-    fputs("<p class=\"dim\">Operations are counted by the expression; a transcendental function as about twenty.</p></figure>\n", out);
+    fputs("<p class=\"dim\">Operations are counted by the expression; a transcendental function as about "
+          "twenty.</p></figure>\n",
+          out);
     put_limits(b, out);
-    fputs("</div>\n<h2>What pays</h2>\n<p class=\"dim\">Times as fast, at the largest size; pale bars are within noise.</p>\n"
-          "<div class=\"figs\">\n", out);
+    fputs("</div>\n<h2>What pays</h2>\n<p class=\"dim\">Times as fast, at the largest size; pale bars are within "
+          "noise.</p>\n"
+          "<div class=\"figs\">\n",
+          out);
     for (int kind = BENCH_SPEEDUP; kind <= BENCH_SCALING; kind++) {
         fprintf(out, "<figure><figcaption>%s</figcaption>\n", bench_finding_title(kind));
-        if (kind == BENCH_SCALING) page_scaling(b, out);
-        else page_ratios(b, kind, out);
+        if (kind == BENCH_SCALING)
+            page_scaling(b, out);
+        else
+            page_ratios(b, kind, out);
         fputs("</figure>\n", out);
     }
     put_findings(b, BENCH_BREAK_EVEN, out);

@@ -177,7 +177,9 @@ static char *read_whole(const char *path, size_t *bytes)
         if (n == 0) break;
     }
     bool fine = f != NULL && text != NULL && feof(f) && !ferror(f);
-    if (!fine) term_error("cannot read %s: %s", path, f == NULL || ferror(f) ? strerror(errno) : "too large for results of a bench");
+    if (!fine)
+        term_error("cannot read %s: %s", path,
+                   f == NULL || ferror(f) ? strerror(errno) : "too large for results of a bench");
     if (f != NULL && f != stdin) fclose(f);
     if (!fine) {
         free(text);

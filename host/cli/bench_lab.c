@@ -2,6 +2,7 @@
 
 #include "interrupt.h"
 #include "term.h"
+#include "vanished.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -150,8 +151,8 @@ bool bench_drop(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat s;
-    bool dropped = fd >= 0 && fstat(fd, &s) == 0 && s.st_size > 0 && posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0 &&
-                   resident(fd, (size_t)s.st_size) < 0.05;
+    bool dropped = fd >= 0 && fstat(fd, &s) == 0 && s.st_size > 0 &&
+                   posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0 && resident(fd, (size_t)s.st_size) < 0.05;
     if (fd >= 0) close(fd);
     return dropped;
 }
@@ -160,7 +161,8 @@ void bench_warm(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     char *buffer = malloc(1 << 20);
-    while (fd >= 0 && buffer != NULL && read(fd, buffer, 1 << 20) > 0) {}
+    while (fd >= 0 && buffer != NULL && read(fd, buffer, 1 << 20) > 0) {
+    }
     free(buffer);
     if (fd >= 0) close(fd);
 }
@@ -190,9 +192,18 @@ static int shape_of(const bench_row *row, int64_t shape[2])
 {
     int64_t n = (int64_t)row->elements, side = (int64_t)llround(sqrt((double)n));
     switch (row->c->data) {
-    case BENCH_ROWS: shape[0] = n / BENCH_COLUMNS; shape[1] = BENCH_COLUMNS; return 2;
-    case BENCH_SQUARE: shape[0] = side; shape[1] = side; return 2;
-    case BENCH_TALL: shape[0] = n / 64; shape[1] = 64; return 2;
+    case BENCH_ROWS:
+        shape[0] = n / BENCH_COLUMNS;
+        shape[1] = BENCH_COLUMNS;
+        return 2;
+    case BENCH_SQUARE:
+        shape[0] = side;
+        shape[1] = side;
+        return 2;
+    case BENCH_TALL:
+        shape[0] = n / 64;
+        shape[1] = 64;
+        return 2;
     default: shape[0] = n; return 1;
     }
 }
@@ -238,12 +249,14 @@ static gpuproc_status bind(bench_lab *lab, const bench_row *row, bool reference,
         }
     }
     if (st != GPUPROC_OK) return st;
-    t->options = (gpuproc_job_options){.struct_size = sizeof t->options, .memory_bytes = row->c->memory_bytes,
+    t->options = (gpuproc_job_options){.struct_size = sizeof t->options,
+                                       .memory_bytes = row->c->memory_bytes,
                                        .flags = GPUPROC_JOB_OVERWRITE | (row->config->sync ? GPUPROC_JOB_SYNC : 0)};
     t->outputs = (row->c->data == BENCH_GIVEN ? lab->given_array : row->c->array) ? 1 : 0;
     if (t->outputs == 0) return GPUPROC_OK;
     if (!file) {
-        t->output = (gpuproc_output){.kind = GPUPROC_OUTPUT_MEMORY, .data = reference ? lab->reference : lab->out,
+        t->output = (gpuproc_output){.kind = GPUPROC_OUTPUT_MEMORY,
+                                     .data = reference ? lab->reference : lab->out,
                                      .bytes = lab->room * sizeof(float)};
         return GPUPROC_OK;
     }
@@ -320,11 +333,17 @@ gpuproc_status bench_run_once(bench_lab *lab, const bench_row *row, bool referen
     for (unsigned k = 0; k < times && st == GPUPROC_OK; k++) {
         gpuproc_job_free(job);
         job = NULL;
-        st = gpuproc_submit(row->config->session, row->c->expression, t.input, t.inputs, &t.output, t.outputs, &t.options,
-                            &job, err);
+        st = gpuproc_submit(row->config->session, row->c->expression, t.input, t.inputs, &t.output, t.outputs,
+                            &t.options, &job, err);
         interrupt_watch(job);
+        vanished_watch(job);
         if (st == GPUPROC_OK) st = gpuproc_job_wait(job, UINT64_MAX, err);
         interrupt_watch(NULL);
+        vanished_watch(NULL);
+        if (vanished()) {
+            *err = (gpuproc_error){.status = GPUPROC_TRUNCATED, .message = "an input became shorter while it was read"};
+            st = err->status;
+        }
     }
     *seconds = bench_now() - begin;
     if (st == GPUPROC_OK && report != NULL) gpuproc_job_report(job, report);

@@ -21,12 +21,12 @@ typedef struct bench_result {
 typedef struct bench_lab {
     bench *b;
     float *x, *y, *out, *reference;
-    uint64_t room;     /* elements of each */
-    char folder[512];  /* with the files; "": none yet */
+    uint64_t room;    /* elements of each */
+    char folder[512]; /* with the files; "": none yet */
     /* The user's expression: */
     const file_spec *given;
     size_t given_count;
-    bool given_array;  /* its result is one */
+    bool given_array; /* its result is one */
 } bench_lab;
 
 /* Buffers for `room` elements. Errors are told. Close also after a failure: it removes the files. */

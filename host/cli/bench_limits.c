@@ -17,7 +17,7 @@
 #define MOST_THREADS 256u
 #define ROUNDS 5
 #define LEAST_COLD (8u << 20) /* bytes of a file whose reading tells of the disk */
-#define SLICE 0.03 /* seconds of one round */
+#define SLICE 0.03            /* seconds of one round */
 
 typedef enum kind { READ, COPY, FLOPS, FILE_READ } kind;
 
@@ -31,7 +31,7 @@ typedef struct part {
     unsigned times;
     const char *path;
     off_t offset;
-    uint64_t sum;  /* so that nothing is left out */
+    uint64_t sum;            /* so that nothing is left out */
     double begin, end, done; /* seconds; bytes or operations */
 } part;
 
@@ -214,7 +214,8 @@ void bench_measure_limits(bench *b, const bench_lab *lab)
 void bench_measure_files(bench *b, const char *path, uint64_t bytes, bool own)
 {
     part like = {.kind = FILE_READ, .path = path, .bytes = (size_t)bytes, .times = 1};
-    if (own && bytes >= LEAST_COLD && bench_drop(path)) b->limits.cold = rate(&like, b->machine.cores < 4 ? 4 : b->machine.cores);
+    if (own && bytes >= LEAST_COLD && bench_drop(path))
+        b->limits.cold = rate(&like, b->machine.cores < 4 ? 4 : b->machine.cores);
     bench_warm(path);
     b->limits.cached = best_rate(like, b->machine.cores);
 }
@@ -239,8 +240,14 @@ void bench_apply_limits(bench *b)
         if (r->summary.count == 0 || r->note[0] != '\0' || r->c->data == BENCH_SMALL) continue;
         switch (r->c->data) {
         case BENCH_GIVEN:
-        case BENCH_CACHED: rate_of = l->cached; r->limit = "cached file"; break;
-        case BENCH_COLD: rate_of = l->cold; r->limit = "disk"; break;
+        case BENCH_CACHED:
+            rate_of = l->cached;
+            r->limit = "cached file";
+            break;
+        case BENCH_COLD:
+            rate_of = l->cold;
+            r->limit = "disk";
+            break;
         case BENCH_GENERATED: break; /* what the function gives is not known */
         default:
             rate_of = r->bytes_out * 8 < r->bytes_in ? l->memory[level].read : l->memory[level].copy;
@@ -251,7 +258,9 @@ void bench_apply_limits(bench *b)
             least = r->flops / l->flops;
             r->limit = "arithmetic";
         }
-        if (least > 0) r->fraction = least / r->summary.median;
-        else r->limit = NULL;
+        if (least > 0)
+            r->fraction = least / r->summary.median;
+        else
+            r->limit = NULL;
     }
 }

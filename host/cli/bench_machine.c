@@ -59,8 +59,8 @@ static void temporary_kind(char *out, size_t room)
     static const struct {
         unsigned long magic;
         const char *name;
-    } known[] = {{0xef53, "ext4"}, {0x58465342, "xfs"}, {0x9123683e, "btrfs"}, {0x01021994, "tmpfs"},
-                 {0x794c7630, "overlay"}, {0x6969, "nfs"}, {0x2fc12fc1, "zfs"}};
+    } known[] = {{0xef53, "ext4"},        {0x58465342, "xfs"}, {0x9123683e, "btrfs"}, {0x01021994, "tmpfs"},
+                 {0x794c7630, "overlay"}, {0x6969, "nfs"},     {0x2fc12fc1, "zfs"}};
     const char *folder = getenv("TMPDIR");
     struct statfs s;
     snprintf(out, room, "unknown");
@@ -151,8 +151,10 @@ static int list_devices(bench *b, gpuproc_session *session, const char *device)
         any = any || meant(b, i, device);
     }
     if (b->devices != NULL && any) return 0;
-    if (b->devices == NULL) term_error("out of memory");
-    else term_error("no device '%s': there are %zu, see 'gpuproc devices'", device, b->device_count);
+    if (b->devices == NULL)
+        term_error("out of memory");
+    else
+        term_error("no device '%s': there are %zu, see 'gpuproc devices'", device, b->device_count);
     return EXIT_FAILED;
 }
 
@@ -180,10 +182,13 @@ int bench_open_configs(bench *b, unsigned threads, const char *device)
     bool fine = add_cpu(b, session[0], threads, true);
     for (size_t i = 1; i < b->device_count && fine; i++) {
         if (!meant(b, i, device)) continue;
-        if (b->devices[i].note[0] != '\0') bench_note(b, "%s is left out: %s", b->devices[i].name, b->devices[i].note);
-        else fine = add_device(b, session[0], i, threads, false) && add_device(b, session[0], i, threads, true);
+        if (b->devices[i].note[0] != '\0')
+            bench_note(b, "%s is left out: %s", b->devices[i].name, b->devices[i].note);
+        else
+            fine = add_device(b, session[0], i, threads, false) && add_device(b, session[0], i, threads, true);
     }
-    if (b->device_count == 1) bench_note(b, "no OpenCL device: %s", b->devices[0].note[0] != '\0' ? b->devices[0].note : "none was found");
+    if (b->device_count == 1)
+        bench_note(b, "no OpenCL device: %s", b->devices[0].note[0] != '\0' ? b->devices[0].note : "none was found");
     if (!fine) term_error("out of memory");
     return fine ? 0 : EXIT_FAILED;
 }

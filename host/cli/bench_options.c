@@ -11,25 +11,38 @@
 #define SECONDS_QUICK 12u
 #define SECONDS_GIVEN 20u
 
-enum { OPT_DEVICE = 1, OPT_FILTER, OPT_SECONDS, OPT_QUICK, OPT_THREADS, OPT_JSON, OPT_CSV, OPT_MARKDOWN, OPT_HTML,
-       OPT_OVERWRITE, OPT_COMPARE, OPT_QUIET, OPT_PROGRESS, OPT_HELP };
+enum {
+    OPT_DEVICE = 1,
+    OPT_FILTER,
+    OPT_SECONDS,
+    OPT_QUICK,
+    OPT_THREADS,
+    OPT_JSON,
+    OPT_CSV,
+    OPT_MARKDOWN,
+    OPT_HTML,
+    OPT_OVERWRITE,
+    OPT_COMPARE,
+    OPT_QUIET,
+    OPT_PROGRESS,
+    OPT_HELP
+};
 
-static const struct poptOption table[] = {
-    {"device", 'd', POPT_ARG_STRING, NULL, OPT_DEVICE, NULL, NULL},
-    {"filter", '\0', POPT_ARG_STRING, NULL, OPT_FILTER, NULL, NULL},
-    {"seconds", '\0', POPT_ARG_STRING, NULL, OPT_SECONDS, NULL, NULL},
-    {"quick", '\0', POPT_ARG_NONE, NULL, OPT_QUICK, NULL, NULL},
-    {"threads", '\0', POPT_ARG_STRING, NULL, OPT_THREADS, NULL, NULL},
-    {"json", '\0', POPT_ARG_NONE, NULL, OPT_JSON, NULL, NULL},
-    {"csv", '\0', POPT_ARG_NONE, NULL, OPT_CSV, NULL, NULL},
-    {"markdown", '\0', POPT_ARG_NONE, NULL, OPT_MARKDOWN, NULL, NULL},
-    {"html", '\0', POPT_ARG_STRING, NULL, OPT_HTML, NULL, NULL},
-    {"overwrite", 'f', POPT_ARG_NONE, NULL, OPT_OVERWRITE, NULL, NULL},
-    {"compare", '\0', POPT_ARG_STRING, NULL, OPT_COMPARE, NULL, NULL},
-    {"quiet", 'q', POPT_ARG_NONE, NULL, OPT_QUIET, NULL, NULL},
-    {"progress", '\0', POPT_ARG_STRING, NULL, OPT_PROGRESS, NULL, NULL},
-    {"help", 'h', POPT_ARG_NONE, NULL, OPT_HELP, NULL, NULL},
-    POPT_TABLEEND};
+static const struct poptOption table[] = {{"device", 'd', POPT_ARG_STRING, NULL, OPT_DEVICE, NULL, NULL},
+                                          {"filter", '\0', POPT_ARG_STRING, NULL, OPT_FILTER, NULL, NULL},
+                                          {"seconds", '\0', POPT_ARG_STRING, NULL, OPT_SECONDS, NULL, NULL},
+                                          {"quick", '\0', POPT_ARG_NONE, NULL, OPT_QUICK, NULL, NULL},
+                                          {"threads", '\0', POPT_ARG_STRING, NULL, OPT_THREADS, NULL, NULL},
+                                          {"json", '\0', POPT_ARG_NONE, NULL, OPT_JSON, NULL, NULL},
+                                          {"csv", '\0', POPT_ARG_NONE, NULL, OPT_CSV, NULL, NULL},
+                                          {"markdown", '\0', POPT_ARG_NONE, NULL, OPT_MARKDOWN, NULL, NULL},
+                                          {"html", '\0', POPT_ARG_STRING, NULL, OPT_HTML, NULL, NULL},
+                                          {"overwrite", 'f', POPT_ARG_NONE, NULL, OPT_OVERWRITE, NULL, NULL},
+                                          {"compare", '\0', POPT_ARG_STRING, NULL, OPT_COMPARE, NULL, NULL},
+                                          {"quiet", 'q', POPT_ARG_NONE, NULL, OPT_QUIET, NULL, NULL},
+                                          {"progress", '\0', POPT_ARG_STRING, NULL, OPT_PROGRESS, NULL, NULL},
+                                          {"help", 'h', POPT_ARG_NONE, NULL, OPT_HELP, NULL, NULL},
+                                          POPT_TABLEEND};
 
 static bool keep(char **place, char **argument)
 {
@@ -121,7 +134,7 @@ static bool take_arguments(bench_options *o, const char **rest)
     return o->expression != NULL && take_inputs(o, rest + 1);
 }
 
-/* As a shell would take it, with quotes where they are needed. */
+/* As a shell would take it, with quotes where they are needed; in ASCII, since it goes into JSON and may be cut. */
 static void note_command(bench_options *o, int argc, char **argv)
 {
     size_t used = (size_t)snprintf(o->command, sizeof o->command, "gpuproc");
@@ -129,6 +142,9 @@ static void note_command(bench_options *o, int argc, char **argv)
         bool plain = argv[i][0] != '\0' && strpbrk(argv[i], " \t\n'\"\\$`*?()[]{}<>|&;!~#") == NULL;
         int n = snprintf(o->command + used, sizeof o->command - used, plain ? " %s" : " '%s'", argv[i]);
         used += n > 0 ? (size_t)n : 0;
+    }
+    for (char *p = o->command; *p != '\0'; p++) {
+        if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e) *p = '?';
     }
 }
 

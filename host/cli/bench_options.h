@@ -12,7 +12,7 @@ typedef struct bench_options {
     size_t input_count;
     char *device, *filter, *html, *old_path, *new_path; /* new_path: of --compare OLD NEW */
     unsigned threads;
-    bench_plan plan;  /* its filter is `filter` */
+    bench_plan plan; /* its filter is `filter` */
     bench_form form;
     bool overwrite, help;
     char command[512]; /* as it was typed */

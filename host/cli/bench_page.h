@@ -17,8 +17,8 @@ bool page_shows(const bench *b, const bench_config *config);
 
 /* Figures, each an <svg> that is as wide as it is let; nothing where there is nothing to show. */
 void page_roofline(const bench *b, FILE *out);
-void page_sizes(const bench *b, FILE *out);               /* a small one for each case */
-void page_ratios(const bench *b, int kind, FILE *out);    /* of BENCH_SPEEDUP or BENCH_OVERLAP */
+void page_sizes(const bench *b, FILE *out);            /* a small one for each case */
+void page_ratios(const bench *b, int kind, FILE *out); /* of BENCH_SPEEDUP or BENCH_OVERLAP */
 void page_scaling(const bench *b, FILE *out);
 
 #endif

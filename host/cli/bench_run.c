@@ -14,12 +14,15 @@
 #define MOST_TIMES 1000 /* of a round */
 #define STEADY 0.01     /* a spread that needs no more times */
 #define ROUNDS 4        /* over which a row's share is spread, so that it sees more than one moment */
-#define PREPARING 0.5  /* of the time, until devices that need long for it are left out */
-#define MEASURING 0.3  /* of the time, which is taken even where preparing took more */
+#define PREPARING 0.5   /* of the time, until devices that need long for it are left out */
+#define MEASURING 0.3   /* of the time, which is taken even where preparing took more */
 #define HUGE_SHARE 0.08 /* of the time that one run may take where nothing is stored */
 #define GIVEN_ULP 64
 
-uint64_t bench_moved(const bench_row *row) { return row->bytes_in + row->bytes_out; }
+uint64_t bench_moved(const bench_row *row)
+{
+    return row->bytes_in + row->bytes_out;
+}
 
 const char *bench_where(bench_data data)
 {
@@ -88,7 +91,7 @@ static bool add_rows(bench *b, const bench_case *c, uint64_t elements, bool larg
     return true;
 }
 
-bool bench_plan_suite(bench *b, const bench_plan *plan)
+int bench_plan_suite(bench *b, const bench_plan *plan)
 {
     bool fine = true;
     for (size_t i = 0; i < bench_case_count && fine; i++) {
@@ -102,14 +105,20 @@ bool bench_plan_suite(bench *b, const bench_plan *plan)
         }
         int last = sizes - (c->size[sizes - 1] == UINT64_MAX ? 2 : 1);
         for (int k = 0; k < sizes && fine; k++) {
-            bool kept = c->data < BENCH_SMALL && c->size[k] > bench_room(b);
-            if (kept) bench_note(b, "%s: no size of %" PRIu64 " elements, this machine has too little memory", c->name, c->size[k]);
-            else fine = add_rows(b, c, c->size[k], k == last);
+            /* There are four arrays of it. */
+            bool large = c->data < BENCH_SMALL && c->size[k] * sizeof(float) * 4 > b->machine.memory_bytes / 4;
+            if (large)
+                bench_note(b, "%s: no size of %" PRIu64 " elements, this machine has too little memory", c->name,
+                           c->size[k]);
+            else
+                fine = add_rows(b, c, c->size[k], k == last);
         }
     }
-    if (!fine) term_error("out of memory");
-    else if (b->row_count == 0) term_error("--filter '%s' leaves nothing of the suite: see gpuproc help bench", plan->filter);
-    return fine && b->row_count > 0;
+    if (!fine)
+        term_error("out of memory");
+    else if (b->row_count == 0)
+        return term_usage("--filter '%s' leaves nothing of the suite: see gpuproc help bench", plan->filter);
+    return fine ? 0 : EXIT_FAILED;
 }
 
 bool bench_plan_given(bench *b, const bench_case *c, uint64_t elements, uint64_t bytes)
@@ -124,19 +133,6 @@ bool bench_plan_given(bench *b, const bench_case *c, uint64_t elements, uint64_t
         r->allowed = r->config->opencl ? GIVEN_ULP : 0;
     }
     return true;
-}
-
-/* Four arrays of it, and no more than a quarter of the machine. */
-uint64_t bench_room(const bench *b)
-{
-    uint64_t most = 0, limit = b->machine.memory_bytes / 4 / 4 / sizeof(float);
-    for (size_t i = 0; i < bench_case_count; i++) {
-        for (int k = 0; k < BENCH_SIZES; k++) {
-            uint64_t n = bench_cases[i].size[k];
-            if (bench_cases[i].data <= BENCH_SMALL && n > most && n <= limit) most = n;
-        }
-    }
-    return most;
 }
 
 /* ---- Times ---------------------------------------------------------------------------- */
@@ -179,7 +175,8 @@ static void give_up(bench *b, bench_row *r, const char *why)
 
 static void compare(bench *b, bench_row *r, const bench_result *got, const bench_result *want)
 {
-    r->difference = bench_difference(got, want, r->allowed > 0 && (r->c->data == BENCH_SQUARE || r->c->data == BENCH_GIVEN));
+    r->difference =
+        bench_difference(got, want, r->allowed > 0 && (r->c->data == BENCH_SQUARE || r->c->data == BENCH_GIVEN));
     r->compared = true;
     r->wrong = !(r->difference <= r->allowed);
     if (!r->wrong) return;
@@ -209,13 +206,13 @@ static bool prepare(bench *b, bench_lab *lab, bench_row *r, bench_result *refere
         return r->c->data != BENCH_GIVEN || !is_reference;
     }
     keep_report(r, &report);
-    if (r->c->data != BENCH_GIVEN)
-        r->bytes_out = got.data != NULL ? got.count * gpuproc_dtype_bytes(got.dtype) : 0;
+    if (r->c->data != BENCH_GIVEN) r->bytes_out = got.data != NULL ? got.count * gpuproc_dtype_bytes(got.dtype) : 0;
     if (r->c->data == BENCH_SMALL) r->bytes_out *= BENCH_BATCH;
     if (r->config->opencl && strstr(report.device, r->config->device) == NULL)
         give_up(b, r, "not possible on this device, the CPU does it");
     else if (report.fallbacks > 0)
-        bench_note(b, "%s, %s: %" PRIu64 " chunks were done again on the CPU", r->c->name, r->config->name, report.fallbacks);
+        bench_note(b, "%s, %s: %" PRIu64 " chunks were done again on the CPU", r->c->name, r->config->name,
+                   report.fallbacks);
     if (is_reference) {
         bench_result_end(reference);
         *reference = got;
@@ -308,7 +305,8 @@ int bench_run(bench *b, bench_lab *lab, const bench_plan *plan, double until)
         /* A device's compiler may take seconds for each expression. */
         if (b->rows[i].config->opencl && bench_now() > until - (1 - PREPARING) * plan->seconds)
             give_up(b, &b->rows[i], "left out: preparing the others took too long, which another run may not need");
-        else fine = prepare(b, lab, &b->rows[i], &reference);
+        else
+            fine = prepare(b, lab, &b->rows[i], &reference);
     }
     until = fmax(until, bench_now() + MEASURING * plan->seconds);
     bench_result_end(&reference);

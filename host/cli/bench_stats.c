@@ -36,18 +36,16 @@ bench_summary bench_summarise(double *seconds, size_t count)
 
 bench_summary bench_summarise_rounds(const double *seconds, const size_t *end, size_t rounds, double *scratch)
 {
-    double low = INFINITY, high = 0;
-    for (size_t k = 0, begin = 0; k < rounds; begin = end[k++]) {
+    double median[BENCH_ROUNDS];
+    size_t medians = 0, begin = 0;
+    for (size_t k = 0; k < rounds; begin = end[k++]) {
         if (end[k] == begin) continue;
         memcpy(scratch, seconds + begin, (end[k] - begin) * sizeof *scratch);
-        double median = bench_summarise(scratch, end[k] - begin).median;
-        low = fmin(low, median);
-        high = fmax(high, median);
+        median[medians++] = bench_summarise(scratch, end[k] - begin).median;
     }
-    size_t count = rounds > 0 ? end[rounds - 1] : 0;
-    if (count > 0) memcpy(scratch, seconds, count * sizeof *scratch);
-    bench_summary s = bench_summarise(scratch, count);
-    if (s.median > 0) s.spread = fmax(s.spread, (high - low) / 2 / s.median);
+    if (begin > 0) memcpy(scratch, seconds, begin * sizeof *scratch);
+    bench_summary s = bench_summarise(scratch, begin), between = bench_summarise(median, medians);
+    if (s.median > 0) s.spread = fmax(s.spread, between.spread * between.median / s.median);
     return s;
 }
 

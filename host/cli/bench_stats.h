@@ -15,9 +15,10 @@ typedef struct bench_summary {
 /* `seconds` is put into order. All zero where there are none. */
 bench_summary bench_summarise(double *seconds, size_t count);
 
-/* Times that were taken in several rounds, the k-th up to seconds[end[k]]. A machine is calm or busy for minutes,
- * which the times of one round do not show: the spread is half the width between the rounds' medians over the
+/* Times that were taken in several rounds, at most BENCH_ROUNDS, the k-th up to seconds[end[k]]. A machine is calm
+ * or busy for minutes, which the times of one round do not show: the spread is that of the rounds' medians, over the
  * median of all, where that is more. `scratch` is as long as `seconds`. */
+#define BENCH_ROUNDS 16
 bench_summary bench_summarise_rounds(const double *seconds, const size_t *end, size_t rounds, double *scratch);
 
 /* How far apart two medians are beyond their noise. */
@@ -31,9 +32,9 @@ bench_change bench_compare_times(double old, double old_spread, double now, doub
 /* Amdahl: T(p) = T(1) * (f + (1 - f) / p) for the times of p threads, f the part that does not parallelise, by
  * least squares of the relative errors, in 0..1. False without two different numbers of threads. */
 typedef struct bench_amdahl {
-    double serial;  /* f */
-    double single;  /* the fitted T(1) */
-    double most;    /* the speed-up that is left for any number of threads, 1 / f; INFINITY for f = 0 */
+    double serial; /* f */
+    double single; /* the fitted T(1) */
+    double most;   /* the speed-up that is left for any number of threads, 1 / f; INFINITY for f = 0 */
 } bench_amdahl;
 bool bench_fit_amdahl(const double *threads, const double *seconds, size_t count, bench_amdahl *fit);
 

@@ -7,7 +7,10 @@
 #include <math.h>
 #include <string.h>
 
-static bool timed(const bench_row *r) { return r->summary.count > 0 && r->note[0] == '\0'; }
+static bool timed(const bench_row *r)
+{
+    return r->summary.count > 0 && r->note[0] == '\0';
+}
 
 static bool is_largest(const bench *b, const bench_row *row)
 {
@@ -39,7 +42,10 @@ static void widen(axis *a, double v)
     a->high = fmax(a->high, log10(v));
 }
 
-static double place(const axis *a, double v) { return a->from + (log10(v) - a->low) / (a->high - a->low) * (a->to - a->from); }
+static double place(const axis *a, double v)
+{
+    return a->from + (log10(v) - a->low) / (a->high - a->low) * (a->to - a->from);
+}
 
 /* Whole decades around what was seen. */
 static void round_axis(axis *a)
@@ -78,8 +84,10 @@ static void put_roof(const roof *f, double rate, const char *name, const char *c
     double px = place(&f->x, x), py = place(&f->y, x * rate), qx = place(&f->x, end), qy = place(&f->y, end * rate);
     fprintf(f->out, "<line class=\"%s\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>", css, px, py, qx, qy);
     double turn = atan2(qy - py, qx - px) * 180 / acos(-1), tx = px + (qx - px) * at, ty = py + (qy - py) * at - 4;
-    fprintf(f->out, "<text class=\"d s\" transform=\"translate(%.1f %.1f) rotate(%.2f)\" data-v=\"%.9g\">%s, %.3g GB/s</text>\n", tx,
-            ty, turn, rate, name, rate / 1e9);
+    fprintf(
+        f->out,
+        "<text class=\"d s\" transform=\"translate(%.1f %.1f) rotate(%.2f)\" data-v=\"%.9g\">%s, %.3g GB/s</text>\n",
+        tx, ty, turn, rate, name, rate / 1e9);
 }
 
 static void put_grid(const roof *f)
@@ -88,13 +96,19 @@ static void put_grid(const roof *f)
     static const char *const units[] = {"", " K", " M", " G", " T", " P", NULL};
     for (double d = f->x.low; d <= f->x.high + 0.5; d++) {
         double x = place(&f->x, pow(10, d));
-        fprintf(f->out, "<line class=\"l\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/><text class=\"d s c\" x=\"%.1f\" y=\"%.1f\">"
-                "%.4g</text>\n", x, x, f->y.from, f->y.to, x, f->y.from + 16, pow(10, d));
+        fprintf(f->out,
+                "<line class=\"l\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/><text class=\"d s c\" x=\"%.1f\" "
+                "y=\"%.1f\">"
+                "%.4g</text>\n",
+                x, x, f->y.from, f->y.to, x, f->y.from + 16, pow(10, d));
     }
     for (double d = f->y.low; d <= f->y.high + 0.5; d++) {
         double y = place(&f->y, pow(10, d));
-        fprintf(f->out, "<line class=\"l\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/><text class=\"d s e\" x=\"%.1f\" y=\"%.1f\">"
-                "%s</text>\n", f->x.from, f->x.to, y, y, f->x.from - 6, y + 4, power_text(pow(10, d), units, text));
+        fprintf(f->out,
+                "<line class=\"l\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/><text class=\"d s e\" x=\"%.1f\" "
+                "y=\"%.1f\">"
+                "%s</text>\n",
+                f->x.from, f->x.to, y, y, f->x.from - 6, y + 4, power_text(pow(10, d), units, text));
     }
     fprintf(f->out, "<text class=\"d s c\" x=\"%.1f\" y=\"%d\">operations per byte that must be moved</text>\n",
             (f->x.from + f->x.to) / 2, ROOF_HEIGHT - 6);
@@ -110,8 +124,10 @@ static bool on_roof(const bench *b, const bench_row *r)
 
 void page_roofline(const bench *b, FILE *out)
 {
-    roof f = {.x = {INFINITY, -INFINITY, 62, ROOF_WIDTH - 14}, .y = {INFINITY, -INFINITY, ROOF_HEIGHT - 48, 14},
-              .flops = b->limits.flops, .out = out};
+    roof f = {.x = {INFINITY, -INFINITY, 62, ROOF_WIDTH - 14},
+              .y = {INFINITY, -INFINITY, ROOF_HEIGHT - 48, 14},
+              .flops = b->limits.flops,
+              .out = out};
     size_t count = 0;
     for (size_t i = 0; i < b->row_count; i++) {
         const bench_row *r = &b->rows[i];
@@ -128,9 +144,10 @@ void page_roofline(const bench *b, FILE *out)
     begin_figure(out, ROOF_WIDTH, ROOF_HEIGHT, "Roofline: what was reached beside what the machine can do");
     put_grid(&f);
     double top = place(&f.y, f.flops), left = place(&f.x, fmax(pow(10, f.x.low), f.flops / b->limits.memory[0].read));
-    fprintf(out, "<line class=\"r\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
-            "<text class=\"d s e\" x=\"%.1f\" y=\"%.1f\" data-v=\"%.9g\">arithmetic, %.4g GFLOP/s</text>\n", left, f.x.to, top, top,
-            f.x.to - 4, top - 5, f.flops, f.flops / 1e9);
+    fprintf(out,
+            "<line class=\"r\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
+            "<text class=\"d s e\" x=\"%.1f\" y=\"%.1f\" data-v=\"%.9g\">arithmetic, %.4g GFLOP/s</text>\n",
+            left, f.x.to, top, top, f.x.to - 4, top - 5, f.flops, f.flops / 1e9);
     put_roof(&f, b->limits.memory[BENCH_SIZES - 1].read, "memory", "r", 0.03);
     put_roof(&f, b->limits.memory[0].read, "cache", "r p", 0.45);
     put_roof(&f, b->limits.cold, "disk", "r p", 0.12);
@@ -138,10 +155,11 @@ void page_roofline(const bench *b, FILE *out)
         const bench_row *r = &b->rows[i];
         if (!on_roof(b, r)) continue;
         double flops = r->flops / r->summary.median;
-        fprintf(out, "<circle class=\"c%u\" r=\"4.5\" cx=\"%.1f\" cy=\"%.1f\" data-case=\"%s\" data-elements=\"%" PRIu64
+        fprintf(out,
+                "<circle class=\"c%u\" r=\"4.5\" cx=\"%.1f\" cy=\"%.1f\" data-case=\"%s\" data-elements=\"%" PRIu64
                 "\" data-config=\"%s\" data-v=\"%.9g\"><title>%s, %s: %.4g GFLOP/s</title></circle>\n",
-                page_color(b, r->config), place(&f.x, r->flops / (double)bench_moved(r)), place(&f.y, flops), r->c->name, r->elements,
-                r->config->name, flops, r->c->name, r->config->name, flops / 1e9);
+                page_color(b, r->config), place(&f.x, r->flops / (double)bench_moved(r)), place(&f.y, flops),
+                r->c->name, r->elements, r->config->name, flops, r->c->name, r->config->name, flops / 1e9);
     }
     fputs("</svg>\n", out);
 }
@@ -151,7 +169,8 @@ void page_roofline(const bench *b, FILE *out)
 #define SMALL_WIDTH 300
 #define SMALL_HEIGHT 220
 
-static void put_line(const bench *b, const bench_case *c, const bench_config *config, const axis *x, const axis *y, FILE *out)
+static void put_line(const bench *b, const bench_case *c, const bench_config *config, const axis *x, const axis *y,
+                     FILE *out)
 {
     bool first = true;
     for (size_t i = 0; i < b->row_count; i++) {
@@ -166,7 +185,8 @@ static void put_line(const bench *b, const bench_case *c, const bench_config *co
         const bench_row *r = &b->rows[i];
         char text[VALUE_TEXT];
         if (r->c != c || r->config != config || !timed(r)) continue;
-        fprintf(out, "<circle class=\"c%u\" r=\"4\" cx=\"%.1f\" cy=\"%.1f\" data-case=\"%s\" data-elements=\"%" PRIu64
+        fprintf(out,
+                "<circle class=\"c%u\" r=\"4\" cx=\"%.1f\" cy=\"%.1f\" data-case=\"%s\" data-elements=\"%" PRIu64
                 "\" data-config=\"%s\" data-v=\"%.9g\"><title>%s: %s</title></circle>\n",
                 page_color(b, config), place(x, (double)r->elements), place(y, r->summary.median), c->name, r->elements,
                 config->name, r->summary.median, config->name, time_text((uint64_t)(r->summary.median * 1e9), text));
@@ -192,16 +212,25 @@ static void put_panel(const bench *b, const bench_case *c, FILE *out)
     round_axis(&y);
     char text[VALUE_TEXT];
     begin_figure(out, SMALL_WIDTH, SMALL_HEIGHT, c->name);
-    fprintf(out, "<text class=\"b\" x=\"8\" y=\"18\">%s</text><text class=\"d s m e\" x=\"%d\" y=\"18\">", c->name, SMALL_WIDTH - 12);
+    fprintf(out, "<text class=\"b\" x=\"8\" y=\"18\">%s</text><text class=\"d s m e\" x=\"%d\" y=\"18\">", c->name,
+            SMALL_WIDTH - 12);
     page_text(out, c->expression);
     fputs("</text>\n", out);
     /* Not more lines than there is room for. */
     double step = ceil((y.high - y.low) / 4);
     for (double d = y.low; d <= y.high + 1e-9; d += step) {
         double at = place(&y, pow(10, d));
-        fprintf(out, "<line class=\"l\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/><text class=\"d s e\" x=\"%.1f\" y=\"%.1f\">"
-                "%.3g %s</text>\n", x.from, x.to, at, at, x.from - 5, at + 4, pow(10, d >= 0 ? d : d >= -3 ? d + 3 : d + 6),
-                d >= 0 ? "s" : d >= -3 ? "ms" : "us");
+        fprintf(out,
+                "<line class=\"l\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/><text class=\"d s e\" x=\"%.1f\" "
+                "y=\"%.1f\">"
+                "%.3g %s</text>\n",
+                x.from, x.to, at, at, x.from - 5, at + 4,
+                pow(10, d >= 0    ? d
+                        : d >= -3 ? d + 3
+                                  : d + 6),
+                d >= 0    ? "s"
+                : d >= -3 ? "ms"
+                          : "us");
     }
     seen = 0;
     for (size_t i = 0; i < b->row_count; i++) {
@@ -213,7 +242,8 @@ static void put_panel(const bench *b, const bench_case *c, FILE *out)
         int u = 0;
         for (; v >= 1024 && units[u + 1] != NULL; u++) v /= 1024;
         snprintf(text, sizeof text, "%.3g%s", v, units[u]);
-        fprintf(out, "<text class=\"d s c\" x=\"%.1f\" y=\"%d\">%s</text>\n", place(&x, (double)seen), SMALL_HEIGHT - 8, text);
+        fprintf(out, "<text class=\"d s c\" x=\"%.1f\" y=\"%d\">%s</text>\n", place(&x, (double)seen), SMALL_HEIGHT - 8,
+                text);
     }
     for (size_t k = 0; k < b->config_count; k++) {
         if (page_shows(b, &b->configs[k])) put_line(b, c, &b->configs[k], &x, &y, out);
@@ -244,8 +274,8 @@ static bool in_bars(const bench *b, const bench_finding *f, int kind)
 
 static void put_name(FILE *out, const bench_finding *f, double y)
 {
-    fprintf(out, "<text class=\"e\" x=\"%d\" y=\"%.0f\">%s <tspan class=\"d s\">%s</tspan></text>", BAR_LEFT - 8, y + 16, f->row->c->name,
-            f->row->config->name);
+    fprintf(out, "<text class=\"e\" x=\"%d\" y=\"%.0f\">%s <tspan class=\"d s\">%s</tspan></text>", BAR_LEFT - 8,
+            y + 16, f->row->c->name, f->row->config->name);
 }
 
 /* Bars from 1 to the right where it pays, to the left where it does not. */
@@ -268,10 +298,13 @@ void page_ratios(const bench *b, int kind, FILE *out)
         double to = middle + log2(f->ratio) * unit;
         put_name(out, f, y);
         fprintf(out, "<rect class=\"%s%s\" x=\"%.1f\" y=\"%.0f\" width=\"%.1f\" height=\"15\" rx=\"2\"/>",
-                f->ratio >= 1 ? "good" : "bad", f->beyond_noise ? "" : " weak", fmin(middle, to), y + 4, fmax(1, fabs(to - middle)));
-        fprintf(out, "<text class=\"e%s\" x=\"%d\" y=\"%.0f\" data-kind=\"%d\" data-case=\"%s\" data-elements=\"%" PRIu64
-                "\" data-config=\"%s\" data-v=\"%.9g\">%.2f</text>\n", f->beyond_noise ? " b" : " d", BAR_WIDTH - 12, y + 16, kind,
-                f->row->c->name, f->row->elements, f->row->config->name, f->ratio, f->ratio);
+                f->ratio >= 1 ? "good" : "bad", f->beyond_noise ? "" : " weak", fmin(middle, to), y + 4,
+                fmax(1, fabs(to - middle)));
+        fprintf(out,
+                "<text class=\"e%s\" x=\"%d\" y=\"%.0f\" data-kind=\"%d\" data-case=\"%s\" data-elements=\"%" PRIu64
+                "\" data-config=\"%s\" data-v=\"%.9g\">%.2f</text>\n",
+                f->beyond_noise ? " b" : " d", BAR_WIDTH - 12, y + 16, kind, f->row->c->name, f->row->elements,
+                f->row->config->name, f->ratio, f->ratio);
         y += BAR_ROW;
     }
     fprintf(out, "<line class=\"z\" x1=\"%.1f\" x2=\"%.1f\" y1=\"20\" y2=\"%.0f\"/>\n</svg>\n", middle, middle, y + 4);
@@ -285,22 +318,26 @@ void page_scaling(const bench *b, FILE *out)
     if (rows == 0) return;
     double y = 24, width = BAR_RIGHT - 60 - BAR_LEFT;
     begin_figure(out, BAR_WIDTH, 32 + rows * BAR_ROW, bench_finding_title(BENCH_SCALING));
-    fprintf(out, "<text class=\"d s\" x=\"%d\" y=\"14\">1</text><text class=\"d s e\" x=\"%.0f\" y=\"14\">%u</text>"
-            "<text class=\"d s e\" x=\"%d\" y=\"14\">speed-up · serial</text>\n", BAR_LEFT, BAR_LEFT + width, b->configs[0].threads,
-            BAR_WIDTH - 12);
+    fprintf(out,
+            "<text class=\"d s\" x=\"%d\" y=\"14\">1</text><text class=\"d s e\" x=\"%.0f\" y=\"14\">%u</text>"
+            "<text class=\"d s e\" x=\"%d\" y=\"14\">speed-up · serial</text>\n",
+            BAR_LEFT, BAR_LEFT + width, b->configs[0].threads, BAR_WIDTH - 12);
     for (size_t i = 0; i < b->finding_count; i++) {
         const bench_finding *f = &b->findings[i];
         double threads = f->row->config->threads;
         if (!in_bars(b, f, BENCH_SCALING)) continue;
         double part = fmin(fmax((f->ratio - 1) / (threads - 1), 0), 1.1);
         put_name(out, f, y);
-        fprintf(out, "<rect class=\"row\" x=\"%d\" y=\"%.0f\" width=\"%.1f\" height=\"15\" rx=\"2\"/>", BAR_LEFT, y + 4, width);
+        fprintf(out, "<rect class=\"row\" x=\"%d\" y=\"%.0f\" width=\"%.1f\" height=\"15\" rx=\"2\"/>", BAR_LEFT, y + 4,
+                width);
         fprintf(out, "<rect class=\"%s%s\" x=\"%d\" y=\"%.0f\" width=\"%.1f\" height=\"15\" rx=\"2\"/>",
                 f->ratio < 1 ? "bad" : "good", f->beyond_noise ? "" : " weak", BAR_LEFT, y + 4, fmax(2, part * width));
-        fprintf(out, "<text class=\"e\" x=\"%d\" y=\"%.0f\" data-kind=\"%d\" data-case=\"%s\" data-elements=\"%" PRIu64
-                "\" data-config=\"%s\" data-v=\"%.9g\" data-serial=\"%.9g\"><tspan class=\"%s\">%.2f</tspan> · %.0f %%</text>\n",
-                BAR_WIDTH - 12, y + 16, BENCH_SCALING, f->row->c->name, f->row->elements, f->row->config->name, f->ratio,
-                f->amdahl.serial, f->beyond_noise ? "b" : "d", f->ratio, 100 * f->amdahl.serial);
+        fprintf(out,
+                "<text class=\"e\" x=\"%d\" y=\"%.0f\" data-kind=\"%d\" data-case=\"%s\" data-elements=\"%" PRIu64
+                "\" data-config=\"%s\" data-v=\"%.9g\" data-serial=\"%.9g\"><tspan class=\"%s\">%.2f</tspan> · %.0f "
+                "%%</text>\n",
+                BAR_WIDTH - 12, y + 16, BENCH_SCALING, f->row->c->name, f->row->elements, f->row->config->name,
+                f->ratio, f->amdahl.serial, f->beyond_noise ? "b" : "d", f->ratio, 100 * f->amdahl.serial);
         y += BAR_ROW;
     }
     fputs("</svg>\n", out);

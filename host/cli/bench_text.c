@@ -8,9 +8,13 @@
 #include <string.h>
 
 #define COLUMNS ((size_t)BENCH_COLUMNS_SHOWN)
-static const char *const headings[COLUMNS] = {"case", "elements", "how", "median", "spread", "rate", "of limit", "difference"};
+static const char *const headings[COLUMNS] = {"case",   "elements", "how",      "median",
+                                              "spread", "rate",     "of limit", "difference"};
 
-const char *bench_column_title(size_t column) { return headings[column]; }
+const char *bench_column_title(size_t column)
+{
+    return headings[column];
+}
 
 void bench_cells(const bench_row *r, char cell[COLUMNS][VALUE_TEXT])
 {
@@ -29,14 +33,21 @@ void bench_cells(const bench_row *r, char cell[COLUMNS][VALUE_TEXT])
         snprintf(cell[5], VALUE_TEXT, "%.4g GFLOP/s", r->flops / r->summary.median / 1e9);
     else if (r->c->data == BENCH_SMALL)
         snprintf(cell[5], VALUE_TEXT, "%s per job", time_text((uint64_t)(r->summary.median * 1e9 / BENCH_BATCH), text));
-    else rate_text(bench_moved(r), (uint64_t)(r->summary.median * 1e9), cell[5]);
+    else
+        rate_text(bench_moved(r), (uint64_t)(r->summary.median * 1e9), cell[5]);
     if (r->limit != NULL) snprintf(cell[6], VALUE_TEXT, "%.0f %% %s", 100 * r->fraction, r->limit);
-    if (r->wrong) snprintf(cell[7], VALUE_TEXT, "WRONG: %.3g units", r->difference);
-    else if (r->compared && r->difference == 0) snprintf(cell[7], VALUE_TEXT, "same bits");
-    else if (r->compared) snprintf(cell[7], VALUE_TEXT, "%.2g of %.3g units", r->difference, r->allowed);
+    if (r->wrong)
+        snprintf(cell[7], VALUE_TEXT, "WRONG: %.3g units", r->difference);
+    else if (r->compared && r->difference == 0)
+        snprintf(cell[7], VALUE_TEXT, "same bits");
+    else if (r->compared)
+        snprintf(cell[7], VALUE_TEXT, "%.2g of %.3g units", r->difference, r->allowed);
 }
 
-bool bench_column_left(size_t column) { return column == 0 || column == 2 || column == 6 || column == 7; }
+bool bench_column_left(size_t column)
+{
+    return column == 0 || column == 2 || column == 6 || column == 7;
+}
 
 static void put_limits(const bench *b, FILE *out, const char *bullet)
 {
@@ -44,14 +55,15 @@ static void put_limits(const bench *b, FILE *out, const char *bullet)
     char size[VALUE_TEXT];
     for (int i = 0; i < BENCH_SIZES; i++) {
         if (l->memory[i].read > 0)
-            fprintf(out, "%smemory, %s in all: read %.1f GB/s, copy %.1f GB/s\n", bullet, bytes_text(l->memory[i].bytes, size),
-                    l->memory[i].read / 1e9, l->memory[i].copy / 1e9);
+            fprintf(out, "%smemory, %s in all: read %.1f GB/s, copy %.1f GB/s\n", bullet,
+                    bytes_text(l->memory[i].bytes, size), l->memory[i].read / 1e9, l->memory[i].copy / 1e9);
     }
     if (l->read_one > 0)
         fprintf(out, "%sone thread, the largest of these: read %.1f GB/s, copy %.1f GB/s\n", bullet, l->read_one / 1e9,
                 l->copy_one / 1e9);
     if (l->flops > 0)
-        fprintf(out, "%sarithmetic, float32: %.1f GFLOP/s, one thread %.1f\n", bullet, l->flops / 1e9, l->flops_one / 1e9);
+        fprintf(out, "%sarithmetic, float32: %.1f GFLOP/s, one thread %.1f\n", bullet, l->flops / 1e9,
+                l->flops_one / 1e9);
     if (l->cached > 0) fprintf(out, "%sa file in the page cache: %.2f GB/s\n", bullet, l->cached / 1e9);
     if (l->cold > 0) fprintf(out, "%sa file that is not: %.2f GB/s\n", bullet, l->cold / 1e9);
 }
@@ -63,7 +75,8 @@ static void put_machine(const bench *b, FILE *out, const char *bullet)
     fprintf(out, "%s%s, %u core%s, %s, %s; temporary files on %s\n", bullet, m->cpu, m->cores, m->cores == 1 ? "" : "s",
             bytes_text(m->memory_bytes, memory), m->kernel, m->temporary);
     for (size_t i = 1; i < b->device_count; i++)
-        fprintf(out, "%sopencl %zu is %s (%s, %s)\n", bullet, i, b->devices[i].name, b->devices[i].platform, b->devices[i].driver);
+        fprintf(out, "%sopencl %zu is %s (%s, %s)\n", bullet, i, b->devices[i].name, b->devices[i].platform,
+                b->devices[i].driver);
     fprintf(out, "%sgpuproc %s, commit %s, %s\n", bullet, gpuproc_version(), bench_commit(), bench_compiler());
     fprintf(out, "%s%s: %s, in %.1f s\n", bullet, m->date, m->command, b->seconds);
 }
@@ -75,7 +88,10 @@ static const char *const finding_titles[] = {
     [BENCH_BREAK_EVEN] = "From which size it pays",
 };
 
-const char *bench_finding_title(int kind) { return finding_titles[kind]; }
+const char *bench_finding_title(int kind)
+{
+    return finding_titles[kind];
+}
 
 static void put_findings(const bench *b, FILE *out, const char *title, const char *bullet, const char *after)
 {
@@ -121,12 +137,14 @@ void bench_print_text(const bench *b, FILE *out)
         const bench_row *r = &b->rows[i];
         if (i == 0) fputc('\n', out);
         for (size_t k = 0; k < COLUMNS && i == 0; k++)
-            fprintf(out, bench_column_left(k) ? "%-*s%s" : "%*s%s", k + 1 < COLUMNS ? (int)width[k] : 0, headings[k], k + 1 < COLUMNS ? "  " : "\n");
+            fprintf(out, bench_column_left(k) ? "%-*s%s" : "%*s%s", k + 1 < COLUMNS ? (int)width[k] : 0, headings[k],
+                    k + 1 < COLUMNS ? "  " : "\n");
         if (r->c != before) fprintf(out, "\n%s: %s, %s\n", r->c->group, r->c->expression, bench_where(r->c->data));
         before = r->c;
         bench_cells(r, cell);
         for (size_t k = 0; k < COLUMNS; k++)
-            fprintf(out, bench_column_left(k) ? "%-*s%s" : "%*s%s", k + 1 < COLUMNS ? (int)width[k] : 0, cell[k], k + 1 < COLUMNS ? "  " : "\n");
+            fprintf(out, bench_column_left(k) ? "%-*s%s" : "%*s%s", k + 1 < COLUMNS ? (int)width[k] : 0, cell[k],
+                    k + 1 < COLUMNS ? "  " : "\n");
     }
     put_findings(b, out, "", "  ", "\n");
     put_notes(b, out, "", "  ", "\n");
@@ -173,7 +191,8 @@ static void put_field(FILE *out, const char *text)
 void bench_print_csv(const bench *b, FILE *out)
 {
     fputs("case,group,expression,data,elements,bytes_in,bytes_out,flops,config,device,threads,sync,samples,median_s,"
-          "spread,min_s,max_s,limit,fraction,difference,allowed,correct,note\r\n", out);
+          "spread,min_s,max_s,limit,fraction,difference,allowed,correct,note\r\n",
+          out);
     for (size_t i = 0; i < b->row_count; i++) {
         const bench_row *r = &b->rows[i];
         const char *text[] = {r->c->name, r->c->group, r->c->expression, bench_where(r->c->data)};
@@ -187,13 +206,19 @@ void bench_print_csv(const bench *b, FILE *out)
         put_field(out, r->config->device);
         fprintf(out, ",%u,%s,%zu,", r->config->threads, r->config->sync ? "true" : "false", r->summary.count);
         if (r->summary.count > 0)
-            fprintf(out, "%.9g,%.9g,%.9g,%.9g,", r->summary.median, r->summary.spread, r->summary.least, r->summary.most);
-        else fputs(",,,,", out);
+            fprintf(out, "%.9g,%.9g,%.9g,%.9g,", r->summary.median, r->summary.spread, r->summary.least,
+                    r->summary.most);
+        else
+            fputs(",,,,", out);
         put_field(out, r->limit != NULL ? r->limit : "");
-        if (r->limit != NULL) fprintf(out, ",%.9g", r->fraction);
-        else fputc(',', out);
-        if (r->compared) fprintf(out, ",%.9g,%.9g,%s,", r->difference, r->allowed, r->wrong ? "false" : "true");
-        else fputs(",,,,", out);
+        if (r->limit != NULL)
+            fprintf(out, ",%.9g", r->fraction);
+        else
+            fputc(',', out);
+        if (r->compared)
+            fprintf(out, ",%.9g,%.9g,%s,", r->difference, r->allowed, r->wrong ? "false" : "true");
+        else
+            fputs(",,,,", out);
         put_field(out, r->note);
         fputs("\r\n", out);
     }

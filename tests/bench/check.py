@@ -207,6 +207,23 @@ def check_suite():
     return o
 
 
+def check_sizes():
+    """Several sizes: lines against the size, and from where threads pay."""
+    done = bench("--filter", "matmul", "--device", "cpu", "--seconds", "2", "--threads", "2", "--json", "--html", "page.html")
+    o = json.loads(done.stdout)
+    check_results("sizes", o)
+    check("sizes", len({r["elements"] for r in o["results"]}) == 3, o["results"])
+    found = [f for f in o["findings"] if f["kind"] == "break_even"]
+    check("sizes", len(found) == 1 and found[0]["where"] in ("never", "always", "from", "up_to"), found)
+    check("sizes", (found[0]["break_even_elements"] is None) == (found[0]["where"] in ("never", "always")), found)
+    with open("page.html") as f:
+        text = f.read()
+    check_page("page of sizes", text, o)
+    # Three sizes of two ways against the size, the largest of each under the roof.
+    check("page of sizes", text.count("<circle ") == 8, text.count("<circle "))
+    os.unlink("page.html")
+
+
 def check_markdown():
     done = bench("--quick", "--filter", "sum", "--device", "cpu", "--seconds", "1", "--markdown")
     table = [line for line in done.stdout.splitlines() if line.startswith("|")]
@@ -333,7 +350,7 @@ def check_refused():
                  ["--compare", "a", "--csv"]):
         done = bench(*argv, expect=2)
         check(f"refused {argv}", done.stdout == "" and done.stderr.startswith("gpuproc: error: "), done.stderr)
-    done = bench("--filter", "nonesuch", expect=1)
+    done = bench("--filter", "nonesuch", expect=2)
     check("nothing left", "--filter 'nonesuch'" in done.stderr, done.stderr)
     done = bench("--device", "nonesuch", expect=1)
     check("no device", "nonesuch" in done.stderr, done.stderr)
@@ -367,6 +384,7 @@ def main():
         os.mkdir("temporary")
         begin = time.monotonic()
         o = check_suite()
+        check_sizes()
         check_markdown()
         check_expression()
         check_difference()

@@ -105,6 +105,44 @@ class Case:
             text = r.choice([f"conj({text})", f"({text}).conj()"])
         return text
 
+    def stacks(self, one, other):
+        """A stack of products: the text, and the shape of the result."""
+        r = self.r
+        most = 3000 if self.tight else 40
+        stack = tuple(r.choice([1, 2, 3, 7, most]) for _ in range(r.choice([1, 1, 2])))
+        while math.prod(stack) > most:
+            stack = stack[:-1] + (max(1, stack[-1] // 2),)
+        small = [1, 2, 3, 5, 8, 16, 17, 33] if math.prod(stack) > 20 else LENGTHS
+        m, k, n = r.choice(small), r.choice(small), r.choice(small)
+        if self.tight and r.random() < 0.4:
+            stack, m, k, n = (r.choice([2, 3, 5]),), *(r.choice([100, 257, 400, 513]) for _ in range(3))
+        other_stack = r.choice([stack, stack, (), tuple(1 if r.random() < 0.5 else d for d in stack), stack[1:]])
+        flip = r.random() < 0.3, r.random() < 0.3
+        self.array("a", stack + ((k, m) if flip[0] else (m, k)), one)
+        self.array("b", other_stack + ((n, k) if flip[1] else (k, n)), other)
+        a, b = "a.mT" if flip[0] else "a", "b.mT" if flip[1] else "b"
+        if r.random() < 0.2:
+            a = f"{a}[::-1]"
+        if r.random() < 0.1 and not other_stack:
+            a, b = f"({b}).T", f"swapaxes({a}, -1, -2)"
+            m, n = n, m
+        return r.choice([f"{a} @ {b}", f"matmul({a}, {b})", f"einsum('...ij,...jk->...ik', {a}, {b})"]), stack + (m, n)
+
+    def make_stacks(self):
+        r, one = self.r, self.r.choice(DTYPES)
+        other = one if r.random() < 0.8 else r.choice(DTYPES)
+        text, shape = self.stacks(one, other)
+        self.array("v", shape[-1:], one), self.array("z", shape, one)
+        p = "p" if r.random() < 0.6 else f"({text})"
+        if p == "p":
+            self.program.append(f"p = {text}")
+        plus = "|" if np.result_type(one, other).kind == "b" else "+"
+        for _ in range(r.randint(1, 3) if p == "p" else 1):
+            self.put(r.choice([p, f"{p} {plus} v", f"{p} {plus} z", f"sum({p})", f"sum({p}, axis=0)", f"sum({p}, axis=-1)", f"{p}.mT", f"{p}.T", f"{p}[::-1]",
+                               f"{p}[..., ::-1]", f"{p}[0]", f"{p}[..., 0]", f"{p}[1:] {plus} 1", f"{p} @ z.mT", f"cumsum({p}, axis=0)", f"{p}.reshape(-1)",
+                               f"trace({p}, axis1=-2, axis2=-1)", f"count_nonzero({p}, axis=(0, -1))", f"where({p} == 0, z, {p})", f"{p} * z", f"{p}[{p} != 0]",
+                               f"einsum('...ij->...ji', {p})", f"moveaxis({p}, 0, -1)", f"sum({p} * z, axis=(-1, -2))"]))
+
     def put(self, text, near=False):
         name = f"r{len(self.names)}"
         self.program.append(f"{name} = {text}")
@@ -115,8 +153,10 @@ class Case:
 
     def make(self):
         r = self.r
+        if r.random() < 0.25:
+            self.make_stacks()
+            return
         one = r.choice(DTYPES)
-        self.one = one
         other = one if r.random() < 0.75 else r.choice(DTYPES)
         m, k, n = self.length(), self.length(), self.length()
         if self.tight and r.random() < 0.2:  # tall
@@ -147,7 +187,7 @@ class Case:
                 f"({p}).reshape(-1)", f"{p} * {p}", f"{p} @ ({p}).T", f"({p}).T @ {p}", f"({p})[:5] {plus} ({p})[-1]", f"roll({p}, 1)", f"pad({p}, 1)",
                 f"flatnonzero({p})", f"({p})[{p} != 0]", f"ravel({p})[::-3]", f"{p}", f"({p}).astype('complex128')", f"{p} {plus} ({p})[0]",
                 f"{p} @ v", f"u.T @ {p}", f"vdot({p}, {p})", f"tensordot({p}, z)", f"cumsum({p}, axis=0)", f"cumsum({p}, axis=1)", f"cumsum({p})",
-                f"({p})[0, :]", f"({p})[:, -1]", f"{p} {plus} arange({p}.shape[1])" if False else f"{p} {plus} v[::-1]", f"{p} @ w {plus} 1",
+                f"({p})[0, :]", f"({p})[:, -1]", f"{p} {plus} v[::-1]", f"{p} @ w {plus} 1",
                 f"maximum({p} {plus} v, 0)" if not complex_ else f"({p}).real", f"sum({p} * z)", f"array_equal({p}, {p})", f"repeat({p}, 2, axis=0)",
                 f"tile({p}, 2)", f"take({p}, [0, 0], axis=0)", f"expand_dims({p}, 0) {plus} 1", f"einsum('ij->ji', {p})", f"einsum('ij,ij->i', {p}, z)"]
         if not complex_:
@@ -159,7 +199,7 @@ class Case:
                 self.put(r.choice([f"mean({p}, axis=0)", f"std({p})", f"{p} - mean({p}, axis=0)", f"var({p}, axis=1)", f"exp(-abs({p}))", f"linalg.norm({p})"]), near=True)
                 return
         if r.random() < 0.06 and not complex_ and not bool_:  # two products in one pass, of the same shape
-            ways = [f"{p} + z @ ({p}).T @ {p}"] if False else [f"{p} - (u @ v[None, :])", f"({p}) + outer(u, v)", f"maximum({p}, (u * 2) @ v.reshape(1, -1))"]
+            ways = [f"{p} - (u @ v[None, :])", f"({p}) + outer(u, v)", f"maximum({p}, (u * 2) @ v.reshape(1, -1))"]
         self.put(r.choice(ways))
 
     def run(self):

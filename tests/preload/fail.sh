@@ -93,4 +93,12 @@ for expression in 'y = cumsum(x[1:] - x[:-1]); k = median(x); n = sum(x[::-3]) /
     attempt "$expression" x=bytes,dtype='>i4' --memory 3M
 done
 
+# Products as sources, stored ones, strips, folds over matrices.
+for expression in 'a = float32(x[:65536].reshape(256, 256) % 5); y = a @ a[::-1] + 1; k = max(y)' \
+    'a = x[:65536].reshape(256, 256); b = a @ a.T; y = b @ b[:, :9]; k = sum(b)' \
+    'a = float64(x[:73728].reshape(-1, 9) % 13); y = linalg.lstsq(a[:, :8], a[:, 8])[0]; k = linalg.det(a.T @ a)'; do
+    "$gpuproc" eval "$expression" x=bytes,dtype='>i4' -f -o right.npy --device cpu --memory 3M >right.txt || complain "the reference"
+    attempt "$expression" x=bytes,dtype='>i4' --memory 3M
+done
+
 [ "$failures" -eq 0 ]

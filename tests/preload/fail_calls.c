@@ -67,6 +67,23 @@ static bool fails(enum kind kind, bool from_program)
     return fail_at > 0 && (for_ever ? n >= fail_at : n == fail_at);
 }
 
+/* The next definitions. All are looked up before main: a library that makes threads while it is loaded, and waits for
+ * them, has the lock that dlsym takes. */
+#define CALLS(X) \
+    X(strdup) X(strndup) X(aligned_alloc) X(posix_memalign) X(mmap) X(read) X(pread) X(write) \
+    X(pwrite) X(pwritev2) X(fallocate) X(ftruncate) X(fsync) X(fdatasync) X(fstat) X(rename) \
+    X(renameat) X(renameat2) X(linkat) X(lseek) X(open) X(openat) X(fcntl) X(dup2) \
+    X(pthread_create)
+
+#define DECLARE(name) static __typeof__(&name) next_##name;
+#define LOOK_UP(name) next_##name = (__typeof__(&name))dlsym(RTLD_NEXT, #name);
+CALLS(DECLARE)
+
+/* Calls may come before `begin`. */
+#define NEXT(name)                                \
+    if (next_##name == NULL) LOOK_UP(name)        \
+    __typeof__(&name) next = next_##name
+
 static long number(const char *name, long otherwise)
 {
     const char *text = getenv(name);
@@ -76,6 +93,7 @@ static long number(const char *name, long otherwise)
 /* Before main, and behind what libraries do to get ready. */
 __attribute__((constructor)) static void begin(void)
 {
+    CALLS(LOOK_UP)
     dl_iterate_phdr(find_program, NULL);
     const char *kind = getenv("GPUPROC_CALL_KIND"), *mode = getenv("GPUPROC_CALL_MODE");
     if (kind == NULL) return;
@@ -96,13 +114,6 @@ __attribute__((destructor)) static void end(void)
     if (fd >= 0) dprintf(fd, "%ld\n", atomic_load(&calls));
     if (fd >= 0) close(fd);
 }
-
-#define REAL(name) ((__typeof__(&name))(uintptr_t)dlsym(RTLD_NEXT, #name))
-
-/* The next definition, looked up once. */
-#define NEXT(name)                                          \
-    static __typeof__(&name) next;                          \
-    if (next == NULL) next = (__typeof__(&name))dlsym(RTLD_NEXT, #name)
 
 /* ---- Memory ---- */
 

@@ -40,6 +40,13 @@ for signal in INT TERM; do
     blocked "$signal, a broadcast operand" $signal $code 'x + h' x=-,dtype=f4,shape=100 \
         h=huge,dtype=f4,shape=1000x100 -f -o place/y.npy
     blocked "$signal, computing" $signal $code "y = $slow" x=huge,dtype=f4 --threads 1 -f -o place/y.npy
+    blocked "$signal, a product of what comes" $signal $code 'x @ h + 1' x=-,dtype=f4,shape=100x1000 \
+        h=huge,dtype=f4,shape=1000x100 -f -o place/y.npy
+    blocked "$signal, multiplying" $signal $code 'x @ y' x=huge,dtype=f4,shape=20000x20000 y=huge,dtype=f4,shape=20000x20000 \
+        --memory 64M -f -o place/y.npy
+    blocked "$signal, a product that is stored" $signal $code 'p = x @ x[::-1]; p.T @ p' x=huge,dtype=f4,shape=20000x20000 \
+        --memory 64M -f -o place/y.npy
+    blocked "$signal, least squares" $signal $code 'linalg.lstsq(x, x[:, 0])[0]' x=huge,dtype=f4,shape=2000000x200 -f -o place/y.npy
     blocked "$signal, reducing" $signal $code "sum($slow)" x=huge,dtype=f4 --threads 1
 done
 

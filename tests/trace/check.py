@@ -12,6 +12,7 @@ import xml.etree.ElementTree as ET
 STAGES = ["read", "upload", "kernel", "download", "fold", "write", "program", "spool", "commit", "open"]
 SVG = "{http://www.w3.org/2000/svg}"
 failures = []
+MATRICES = False  # device 1 multiplies
 
 
 def check(what, condition, detail=""):
@@ -162,11 +163,26 @@ CASES = [
     (["mean(x[1:] - x[:-1])"], {}),
     (["x + y", "-o", "r.npy", "--chunk", "8K"], {"dense": True}),
     (["2 + 3"], {"none": True}),
+    (["reshape(float32(x[:160000]), (400, 400)) @ reshape(float32(y[:160000]), (400, 400)) + 1", "-o", "r.npy",
+      "--chunk", "100K"], {"product": True}),
     (["sum(x) * 2 < 3 # \"<&>'\" \u00b5"], {}),
 ]
 
 
-def check_case(program, device, argv, dense=False, none=False):
+def check_product(what, path, device):
+    """What is multiplied belongs to a chunk and to whoever multiplied it."""
+    spans = [e for e in json.load(open(path, encoding="utf-8"))["traceEvents"] if e.get("ph") == "X"]
+    kernels = [e for e in spans if e["cat"] == "kernel" and "slot" not in e["args"]]
+    check(what, len({e["args"].get("chunk") for e in kernels}) > 3, "multiplications of too few chunks")
+    check(what, all(e["args"]["bytes"] > 0 and "chunk" in e["args"] for e in kernels), kernels)
+    uploads = [e for e in spans if e["cat"] == "upload"]
+    if device == "cpu":
+        check(what, not uploads and len({e["args"]["device"] for e in kernels}) == 1, uploads)
+    if device == "1" and MATRICES:
+        check(what, uploads and {e["args"]["device"] for e in kernels} == {e["args"]["device"] for e in uploads})
+
+
+def check_case(program, device, argv, dense=False, none=False, product=False):
     what = f"device {device}: {' '.join(argv)}"
     binds = [f"{n}={n}.npy" for n in ("x", "y") if re.search(rf"\b{n}\b", argv[0])]
     done = run(program, argv + binds + ["-f", "--json", "--report", "--device", device, "--trace", "t.json",
@@ -180,6 +196,8 @@ def check_case(program, device, argv, dense=False, none=False):
     check_trace(what, "t.json", report)
     text = check_svg(what, "t.svg", report)
     check(what, argv[0][:90] in text, "the expression is not in the picture")
+    if product:
+        check_product(what, "t.json", device)
     if dense:
         check(what, report["chunks"] > 100, report["chunks"])
     for line in done.stderr.splitlines():
@@ -217,6 +235,7 @@ def check_fallbacks(program, layer):
 
 
 def main():
+    global MATRICES
     program = os.path.realpath(sys.argv[1])
     if len(sys.argv) > 2:
         sys.argv[2] = os.path.realpath(sys.argv[2])
@@ -225,7 +244,9 @@ def main():
         npy("x.npy", 200_003)
         npy("y.npy", 200_003)
         listed = json.loads(subprocess.run([program, "devices", "--json"], capture_output=True, text=True).stdout)
-        count = len(listed["devices"] if isinstance(listed, dict) else listed)
+        listed = listed["devices"] if isinstance(listed, dict) else listed
+        count = len(listed)
+        MATRICES = count > 1 and bool(listed[1].get("matrices"))
         for device in ["cpu"] + (["1", "all"] if count > 1 else []):
             for argv, options in CASES:
                 check_case(program, device, argv, **options)

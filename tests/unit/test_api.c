@@ -201,22 +201,25 @@ static void *open_gate_later(void *ctx)
 static void cancelled_jobs(void **state)
 {
     (void)state;
+    static const char *const text[] = {
+        "sum(x)", "std(x) + max(x)", "p = x[:90000].reshape(300, 300); sum(p @ p)", "p = x[:90000].reshape(300, 300); sum(float64(p) @ p.T)",
+        "p = x[:90000].reshape(300, 300); q = p @ p; sum(q.T @ q)", "p = x[:90000].reshape(9000, 10); linalg.det(float64(p).T @ p)"};
     gpuproc_session *s = open_session();
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 12; i++) {
         gate g = {0};
         pthread_t thread;
         gpuproc_error err = {0};
         gpuproc_array *x = generated(gated, &g);
-        gpuproc_job *job = submit(s, i & 1 ? "std(x) + max(x)" : "sum(x)", x);
+        gpuproc_job *job = submit(s, text[i / 2], x);
         assert_int_equal(pthread_create(&thread, NULL, open_gate_later, &g), 0);
         while (i % 2 == 0 && atomic_load(&g.calls) == 0) usleep(1000); /* in the middle, or early */
-        if (i < 2) {
+        if (i % 4 < 2) {
             gpuproc_job_cancel(job);
             assert_int_equal(gpuproc_job_wait(job, FOR_EVER, &err), GPUPROC_CANCELLED);
             assert_int_equal(err.status, GPUPROC_CANCELLED);
             assert_true(err.message[0] != '\0');
         }
-        gpuproc_job_free(job); /* i >= 2: cancels by itself */
+        gpuproc_job_free(job); /* else cancels by itself */
         pthread_join(thread, NULL);
         gpuproc_array_free(x);
     }

@@ -66,6 +66,12 @@ static void test_spread_between_rounds(void **state)
     near(s.median, 1.5);
     near(s.spread, 1 / 2.0 / 1.5);
     assert_true(v[0] == 1 && v[14] == 2);
+    /* A round in which somebody else was busy, among five, is no spread. */
+    const double w[] = {1, 1.1, 50, 0.9, 1};
+    size_t each[] = {1, 2, 3, 4, 5};
+    s = bench_summarise_rounds(w, each, 5, scratch);
+    near(s.median, 1);
+    near(s.spread, 0.05);
 }
 
 static void test_change_beyond_noise(void **state)

@@ -77,7 +77,7 @@ static cl_int CL_API_CALL my_read(cl_command_queue q, cl_mem m, cl_bool b, size_
 
 static cl_int CL_API_CALL my_barrier(cl_command_queue q, cl_uint n, const cl_event *l, cl_event *e)
 {
-    return fails() ? CL_OUT_OF_RESOURCES : real.clEnqueueBarrierWithWaitList(q, n, l, e);
+    return fails() ? CL_OUT_OF_RESOURCES : made_event(real.clEnqueueBarrierWithWaitList(q, n, l, e), e);
 }
 
 static cl_int CL_API_CALL my_flush(cl_command_queue q) { return fails() ? CL_OUT_OF_RESOURCES : real.clFlush(q); }
