@@ -162,7 +162,7 @@ typedef struct stages {
     double bytes[GPUPROC_STAGES], in_place[GPUPROC_STAGES], ns[GPUPROC_STAGES];
     double mapped, memory; /* bytes that the kernel finds in mapped files, and elsewhere in memory */
     double cpu_ns;         /* processor time of all stages */
-    double compute_ns, memory_ns;
+    double compute_ns, memory_ns, multiply_ns, device_ns;
 } stages;
 
 static void read_input(const gp_cost_machine *m, const gp_cost_input *in, stages *s)
@@ -201,14 +201,26 @@ static void make_products(const gp_cost_pass *pass, const gp_cost_machine *m, st
         double rate = r[wide ? GP_RATE_HOST_gemm_f8 : GP_RATE_HOST_gemm_f4] * m->threads / fmax(m->rates->threads, 1);
         double device = m->device == NULL ? 0 : m->device->value[wide ? GP_RATE_DEVICE_gemm_f8 : GP_RATE_DEVICE_gemm_f4];
         ns += flops / (device > 0 ? device : rate);
+        if (device > 0) s->device_ns += flops / device;
     }
     if (bytes <= 0 && ns <= 0) return;
     if (pass->product_from == GP_FROM_DISK) read_ns = bytes / r[GP_RATE_HOST_disk_read];
     else if (pass->product_from != GP_FROM_MEMORY) read_ns = bytes / r[GP_RATE_HOST_cache_read];
-    if (m->device != NULL) read_ns += bytes / m->device->value[GP_RATE_DEVICE_upload];
+    else s->in_place[GPUPROC_STAGE_READ] += bytes;
     s->bytes[GPUPROC_STAGE_READ] += bytes;
-    s->ns[GPUPROC_STAGE_READ] += fmax(ns, read_ns);
-    if (m->device == NULL) s->cpu_ns += ns * m->threads;
+    s->ns[GPUPROC_STAGE_READ] += read_ns;
+    s->bytes[GPUPROC_STAGE_KERNEL] += bytes;
+    s->ns[GPUPROC_STAGE_KERNEL] += ns;
+    s->multiply_ns = ns;
+    if (s->device_ns <= 0) {
+        s->cpu_ns += ns * m->threads;
+        return;
+    }
+    double made = (double)plan->pass.count * 8 * m->scale;
+    s->bytes[GPUPROC_STAGE_UPLOAD] += bytes;
+    s->ns[GPUPROC_STAGE_UPLOAD] += bytes / m->device->value[GP_RATE_DEVICE_upload];
+    s->bytes[GPUPROC_STAGE_DOWNLOAD] += made;
+    s->ns[GPUPROC_STAGE_DOWNLOAD] += made / m->device->value[GP_RATE_DEVICE_download];
 }
 
 static void write_bytes(const gp_cost_machine *m, double bytes, bool in_memory, stages *s)
@@ -232,15 +244,16 @@ static void compute(const gp_cost_pass *pass, const gp_cost_machine *m, double e
     const double *r = m->rates->host;
     double chunks = (double)pass->chunks * m->scale;
     if (pass->copies || (pass->op_ns <= 0 && out <= 0 && pass->plan->pass.reduces == 0)) return;
-    s->bytes[GPUPROC_STAGE_KERNEL] = in + out;
+    s->bytes[GPUPROC_STAGE_KERNEL] += in + out;
     if (m->device == NULL || pass->plan->products) {
         double moved = (s->memory + out) / r[GP_RATE_HOST_memory] + s->mapped / r[GP_RATE_HOST_mapped];
         double computed = pass->op_ns * elements / m->threads;
         moved *= m->rates->threads / fmin(m->threads, m->rates->threads);
-        s->ns[GPUPROC_STAGE_KERNEL] = fmax(computed, moved) + fmin(computed, moved) * NOT_HIDDEN;
+        double kernel = fmax(computed, moved) + fmin(computed, moved) * NOT_HIDDEN;
+        s->ns[GPUPROC_STAGE_KERNEL] += kernel;
         s->compute_ns = computed;
         s->memory_ns = moved;
-        s->cpu_ns += s->ns[GPUPROC_STAGE_KERNEL] * m->threads;
+        s->cpu_ns += kernel * m->threads;
         return;
     }
     const double *d = m->device->value;
@@ -250,6 +263,7 @@ static void compute(const gp_cost_pass *pass, const gp_cost_machine *m, double e
     s->memory_ns = (in + out) / d[GP_RATE_DEVICE_memory];
     s->ns[GPUPROC_STAGE_KERNEL] = fmax(s->compute_ns, s->memory_ns) +
                                   chunks * d[GP_RATE_DEVICE_launch_ns];
+    s->device_ns += s->ns[GPUPROC_STAGE_KERNEL];
     s->bytes[GPUPROC_STAGE_DOWNLOAD] = out;
     s->ns[GPUPROC_STAGE_DOWNLOAD] = out / d[GP_RATE_DEVICE_download];
 }
@@ -327,13 +341,19 @@ double gp_cost_of_pass(const gp_cost_pass *pass, const gp_cost_machine *m, gp_co
     sum->wall_ns += wall;
     sum->compute_ns += s.compute_ns;
     sum->memory_ns += s.memory_ns;
+    sum->multiply_ns += s.multiply_ns;
+    sum->device_ns += s.device_ns;
     return wall;
 }
 
-void gp_cost_of_job(const gp_cost_machine *m, unsigned outputs, uint64_t bytes, gp_cost *sum)
+void gp_cost_of_job(const gp_cost_machine *m, unsigned outputs, uint64_t bytes, uint64_t spooled, gp_cost *sum)
 {
     const double *r = m->rates->host;
     double commit = outputs * r[GP_RATE_HOST_commit_ns] + (double)bytes * m->scale / r[GP_RATE_HOST_commit];
+    double spool = (double)spooled * m->scale * (1 / r[GP_RATE_HOST_write] + 1 / r[GP_RATE_HOST_cache_read]);
+    sum->ns[GPUPROC_STAGE_SPOOL] += spool;
+    sum->bytes[GPUPROC_STAGE_SPOOL] += spooled;
+    sum->wall_ns += spool;
     sum->ns[GPUPROC_STAGE_COMMIT] += commit;
     sum->ns[GPUPROC_STAGE_OPEN] += r[GP_RATE_HOST_job_ns];
     sum->wall_ns += commit + r[GP_RATE_HOST_job_ns];

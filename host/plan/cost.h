@@ -56,6 +56,8 @@ typedef struct gp_cost {
     double ns[GPUPROC_STAGES]; /* busy, as a report has it */
     double wall_ns;
     double compute_ns, memory_ns; /* of KERNEL: what computing alone would take, and moving alone */
+    double multiply_ns;           /* of KERNEL: making products */
+    double device_ns;             /* that a device other than the CPU has something to do */
 } gp_cost;
 
 /* Fills op_ns and device_op_ns from the CPU's program of the pass. */
@@ -65,8 +67,9 @@ gpuproc_status gp_cost_ops(const gp_rates *rates, const gp_device_rates *device,
 /* One pass, added to *sum (zeroed in the beginning). Returns its own wall time. */
 double gp_cost_of_pass(const gp_cost_pass *pass, const gp_cost_machine *machine, gp_cost *sum);
 
-/* Behind the last pass: what a job costs by itself, and `outputs` files of `bytes` made safe. */
-void gp_cost_of_job(const gp_cost_machine *machine, unsigned outputs, uint64_t bytes, gp_cost *sum);
+/* Behind the last pass: what a job costs by itself, `outputs` files of `bytes` made safe, and
+ * `spooled` bytes of streams kept in files before the first pass. */
+void gp_cost_of_job(const gp_cost_machine *machine, unsigned outputs, uint64_t bytes, uint64_t spooled, gp_cost *sum);
 
 /* Elements that a growing result of `most` may come to, made from `count`: nobody knows. */
 uint64_t gp_cost_growing(gp_op op, uint64_t most, uint64_t count);

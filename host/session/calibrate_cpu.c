@@ -250,7 +250,7 @@ static void measure_matrices(gp_calibration *c, gp_rates *rates)
         /* What this installation cannot do keeps its guess. */
         if (gp_calibration_run(c, &t, &r, NULL) != GPUPROC_OK) continue;
         rates->host[d == 0 ? GP_RATE_HOST_gemm_f4 : GP_RATE_HOST_gemm_f8] =
-            shared_rate(c, 2.0 * FOLD_SIDE * FOLD_SIDE * FOLD_SIDE, r.stage[GPUPROC_STAGE_READ].busy_ns);
+            shared_rate(c, 2.0 * FOLD_SIDE * FOLD_SIDE * FOLD_SIDE, r.stage[GPUPROC_STAGE_KERNEL].busy_ns);
     }
     gp_trial t = {.expression = "linalg.inv(x)", .dtype = 1, .shape = {512, 512}, .output = true, .repeat = 2};
     if (gp_calibration_run(c, &t, &r, NULL) == GPUPROC_OK)

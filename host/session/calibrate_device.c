@@ -96,7 +96,7 @@ static void measure_products(gp_calibration *c, const gp_device *device, gp_devi
         double *v = &rates->value[d == 0 ? GP_RATE_DEVICE_gemm_f4 : GP_RATE_DEVICE_gemm_f8];
         *v = 0;
         if (device->matrix == NULL || gp_calibration_run(c, &t, &r, NULL) != GPUPROC_OK) continue;
-        *v = 2.0 * SIDE * SIDE * SIDE / (double)gp_max_u64(r.stage[GPUPROC_STAGE_READ].busy_ns, 1);
+        *v = 2.0 * SIDE * SIDE * SIDE / (double)gp_max_u64(r.stage[GPUPROC_STAGE_KERNEL].busy_ns, 1);
     }
 }
 

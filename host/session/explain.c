@@ -64,13 +64,19 @@ out:
     return st;
 }
 
-/* The fastest of those that `auto` takes. */
+/* As gp_job_choose does: the fastest of those that were measured. */
 static void choose(gpuproc_explanation *x, bool automatic)
 {
-    const gp_device *cpu = x->job->run.cpu;
-    for (size_t i = 1; i < x->candidates && automatic; i++) {
+    size_t measured = 0;
+    for (size_t i = 0; i < x->candidates && automatic; i++) {
+        if (x->candidate[i].device == x->job->device[0]) x->chosen = i; /* by rule, while nothing is measured */
+        measured += i > 0 && x->candidate[i].calibrated;
+    }
+    if (measured == 0 || !x->candidate[0].prediction.calibrated) return;
+    x->chosen = 0;
+    for (size_t i = 1; i < x->candidates; i++) {
         const candidate *c = &x->candidate[i];
-        if (c->device != cpu && (!c->calibrated || !c->prediction.used)) continue;
+        if (!c->calibrated || !c->prediction.used) continue;
         if (c->prediction.cost.wall_ns < x->candidate[x->chosen].prediction.cost.wall_ns) x->chosen = i;
     }
 }
@@ -171,6 +177,8 @@ gpuproc_status gpuproc_explain(gpuproc_session *session, const char *expression,
     const candidate *best = &x->candidate[x->chosen], *next = other != SIZE_MAX ? &x->candidate[other] : NULL;
     gp_predict_reason(x->job, best->device, &best->prediction, next ? next->device : NULL,
                       next ? &next->prediction : NULL, x->reason);
+    if (automatic && best->device != x->job->run.cpu && !best->calibrated)
+        snprintf(x->reason, sizeof x->reason, "%s", x->job->reason);
     find_border(x);
 out:
     if (st == GPUPROC_OK) *explanation = x;

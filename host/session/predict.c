@@ -90,8 +90,14 @@ static void calculate(const gpuproc_job *job, const figures *f, const gp_device 
         sum->wall_ns += own.wall_ns;
         sum->compute_ns += own.compute_ns;
         sum->memory_ns += own.memory_ns;
+        sum->multiply_ns += own.multiply_ns;
+        sum->device_ns += own.device_ns;
     }
-    gp_cost_of_job(&m, files, bytes, sum);
+    uint64_t spooled = 0;
+    for (size_t i = 0; i < job->program.inputs; i++) {
+        if (p->survey.spooled[i]) spooled += job->origin[i].count * gpuproc_dtype_bytes(job->origin[i].dtype);
+    }
+    gp_cost_of_job(&m, files, bytes, spooled, sum);
 }
 
 static gpuproc_status survey(gpuproc_job *job, gp_device *device, gp_prediction *p, gpuproc_error *err)
@@ -185,13 +191,14 @@ static const char *kind_of_work(const gp_plan *plan)
 static const char *limit_of(const gp_prediction *p)
 {
     bool disk = false;
+    if (p->cost.multiply_ns > p->cost.ns[gp_cost_limit(&p->cost)] / 2) return "multiplying";
     switch (gp_cost_limit(&p->cost)) {
     case GPUPROC_STAGE_READ:
         for (size_t i = 0; i < p->survey.passes; i++) {
             const gp_cost_pass *pass = &p->survey.pass[i];
-            if (pass->plan->products && pass->product_from != GP_FROM_DISK) return "multiplying";
             for (size_t k = 0; pass->input != NULL && k < pass->plan->pass.inputs; k++)
                 disk = disk || pass->input[k].from == GP_FROM_DISK;
+            disk = disk || (pass->product_bytes > 0 && pass->product_from == GP_FROM_DISK);
         }
         return disk ? "the disk" : "reading";
     case GPUPROC_STAGE_UPLOAD:
@@ -201,6 +208,7 @@ static const char *limit_of(const gp_prediction *p)
     case GPUPROC_STAGE_WRITE: return "writing";
     case GPUPROC_STAGE_COMMIT: return "making the result safe on the disk";
     case GPUPROC_STAGE_PROGRAM: return "compiling";
+    case GPUPROC_STAGE_SPOOL: return "keeping what comes through a pipe";
     default: return "what any job costs";
     }
 }
@@ -223,8 +231,8 @@ void gp_predict_reason(const gpuproc_job *job, const gp_device *best, const gp_p
 {
     char bytes[32], why[128] = "";
     size_text((double)(p->cost.bytes[GPUPROC_STAGE_READ] + p->cost.bytes[GPUPROC_STAGE_WRITE]), bytes);
-    if (other != NULL && others != NULL && best->info.kind == GPUPROC_DEVICE_CPU) {
-        double waits = 1 - others->cost.ns[GPUPROC_STAGE_KERNEL] / fmax(others->cost.wall_ns, 1);
+    double waits = others != NULL ? 1 - others->cost.device_ns / fmax(others->cost.wall_ns, 1) : 0;
+    if (other != NULL && others != NULL && best->info.kind == GPUPROC_DEVICE_CPU && waits > 0.5) {
         snprintf(why, sizeof why, "; %.60s would wait for %.0f %% of the time", short_name(other, "the CPU"),
                  100 * fmax(waits, 0));
     } else if (other != NULL && others != NULL) {
@@ -244,12 +252,24 @@ gpuproc_status gp_job_choose(gpuproc_job *job, bool keep, gpuproc_error *err)
     gp_prediction best = {0}, other = {0}, loser = {0};
     gp_device *chosen = gp_registry_cpu(session->registry), *second = NULL;
     bool others = gp_session_any_device_rates(session);
-    /* No device was ever measured here: nothing to choose from, and OpenCL need not be loaded. */
-    if (!others && !keep) return GPUPROC_OK;
-    if (!others && job->devices > 0) chosen = job->device[0]; /* what the rule of thumb said stays */
-    if (gp_predict(job, chosen, &best, NULL) != GPUPROC_OK) return GPUPROC_OK;
-    size_t count = 0;
+    size_t count = 0, measured = 0;
+    /* No device was ever measured here: what the rule of thumb said stays, and OpenCL need not be loaded. */
     gp_device *const *device = others ? gp_registry_all(session->registry, &count) : NULL;
+    for (size_t d = 1; d < count; d++) {
+        gp_device_rates rates;
+        gp_session_device_rates(session, device[d], &rates);
+        measured += rates.measured;
+    }
+    if (measured == 0) {
+        if (keep) (void)gp_predict(job, job->device[0], &job->predicted, NULL);
+        return GPUPROC_OK;
+    }
+    if (gp_predict(job, chosen, &best, NULL) != GPUPROC_OK) return GPUPROC_OK;
+    if (!best.calibrated) { /* guesses are not compared with measurements */
+        gp_prediction_free(&best);
+        if (keep) (void)gp_predict(job, job->device[0], &job->predicted, NULL);
+        return GPUPROC_OK;
+    }
     for (size_t d = 1; d < count; d++) {
         gp_device_rates rates;
         gp_session_device_rates(session, device[d], &rates);

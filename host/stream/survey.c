@@ -15,6 +15,14 @@ static int never(void *ctx, uint64_t first, size_t count, void *dst)
     return -1;
 }
 
+static gpuproc_status open_nothing(const gp_run *run, gp_dtype dtype, const gp_shape *shape, gp_source **source,
+                                   gpuproc_error *err)
+{
+    gp_origin origin = {.kind = GP_ORIGIN_FUNCTION, .dtype = dtype, .shape = *shape, .count = gp_shape_size(shape),
+                        .fd = -1, .generate = never};
+    return gp_source_open(&origin, run->engine, true, source, err);
+}
+
 static gpuproc_status note_store(gp_run *run, size_t s, gpuproc_error *err)
 {
     const gp_plan_stored *stored = &run->plan->stored[s];
@@ -25,9 +33,21 @@ static gpuproc_status note_store(gp_run *run, size_t s, gpuproc_error *err)
     survey->store_in_memory[s] = gp_store_fits(run, bytes);
     if (survey->store_in_memory[s]) run->stored_bytes += bytes + GP_STAGING_SLACK;
     survey->stored_bytes = gp_max_u64(survey->stored_bytes, run->stored_bytes);
-    gp_origin origin = {.kind = GP_ORIGIN_FUNCTION, .dtype = stored->dtype, .shape = stored->shape,
-                        .count = gp_shape_size(&stored->shape), .fd = -1, .generate = never};
-    return gp_source_open(&origin, run->engine, true, source, err);
+    return open_nothing(run, stored->dtype, &stored->shape, source, err);
+}
+
+/* Streams that several passes read, or that are in Fortran order, have no source yet. */
+static gpuproc_status note_spooled(gp_run *run, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    const gp_program *program = run->plan->program;
+    for (size_t i = 0; i < program->inputs; i++) {
+        if (run->source[i] != NULL || run->plan->input_reads[i] == 0) continue;
+        run->survey->spooled[i] = true;
+        GP_TRY(open_nothing(run, program->input[i].dtype, &program->input[i].shape, &run->source[i], err));
+    }
+out:
+    return st;
 }
 
 static gpuproc_status stores_before(gp_run *run, size_t pass, gpuproc_error *err)
@@ -85,7 +105,8 @@ static gp_cost_from from_of(const gp_pass_run *p, size_t i)
     const gp_source *source = run->source[array];
     if (gp_pass_product(p, (int)array) != NULL) return GP_FROM_MADE;
     if (array >= inputs && run->survey->store_in_memory[array - inputs]) return GP_FROM_MEMORY;
-    if (array >= inputs) return gp_walk_contiguous(&p->pass->input[i].walk) && !p->in_blocks ? GP_FROM_MAPPED : GP_FROM_CACHE;
+    if (array >= inputs || run->survey->spooled[array])
+        return gp_walk_contiguous(&p->pass->input[i].walk) && !p->in_blocks ? GP_FROM_MAPPED : GP_FROM_CACHE;
     if (source == NULL || gp_source_is_stream(source)) return GP_FROM_STREAM;
     if (gp_run_in_memory(run, &p->pass->input[i])) return GP_FROM_MEMORY;
     if (!gp_source_is_file(source)) return GP_FROM_CACHE;
@@ -213,14 +234,17 @@ gpuproc_status gp_run_survey(gp_run *run, gp_survey *survey, gpuproc_error *err)
     *survey = (gp_survey){0};
     survey->pass = gp_calloc(plan->passes, sizeof *survey->pass);
     survey->store_in_memory = gp_calloc(plan->storeds, sizeof *survey->store_in_memory);
+    survey->spooled = gp_calloc(inputs, sizeof *survey->spooled);
     run->kept = gp_calloc(inputs + plan->storeds, sizeof *run->kept);
     run->store = gp_calloc(plan->storeds, sizeof *run->store);
-    if (survey->pass == NULL || survey->store_in_memory == NULL || run->kept == NULL || run->store == NULL) {
+    if (survey->pass == NULL || survey->store_in_memory == NULL || survey->spooled == NULL ||
+        run->kept == NULL || run->store == NULL) {
         st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a prediction");
         goto out;
     }
     survey->passes = plan->passes;
     run->survey = survey;
+    GP_TRY(note_spooled(run, err));
     GP_TRY(gp_run_check_budget(run, err));
     for (size_t i = 0; i < plan->passes; i++) {
         survey->pass[i].plan = &plan->pass[i];
@@ -229,9 +253,10 @@ gpuproc_status gp_run_survey(gp_run *run, gp_survey *survey, gpuproc_error *err)
         stores_after(run, i);
     }
 out:
-    for (size_t s = 0; s < plan->storeds; s++) {
-        if (run->source[inputs + s] != NULL) gp_source_close(run->source[inputs + s]);
-        run->source[inputs + s] = NULL;
+    for (size_t a = 0; a < inputs + plan->storeds; a++) {
+        bool ours = a >= inputs || (survey->spooled != NULL && survey->spooled[a]);
+        if (ours && run->source[a] != NULL) gp_source_close(run->source[a]);
+        if (ours) run->source[a] = NULL;
     }
     run->survey = NULL;
     run->stored_bytes = 0;
@@ -255,5 +280,6 @@ void gp_survey_free(gp_survey *survey)
     }
     free(survey->pass);
     free(survey->store_in_memory);
+    free(survey->spooled);
     *survey = (gp_survey){0};
 }

@@ -12,6 +12,7 @@ struct gp_survey {
     uint64_t memory_bytes; /* that the run will say it took */
     uint64_t stored_bytes; /* of arrays between passes that are in memory, at most at once */
     bool *store_in_memory; /* per stored array */
+    bool *spooled;         /* per input of the program: a stream that is kept in a file before the first pass */
     uint64_t product_bytes, product_least_bytes;
 };
 

@@ -126,7 +126,7 @@ static void writing_and_commit(void **state)
     gp_cost job = {0};
     e.rates.host[GP_RATE_HOST_commit_ns] = 1e6;
     e.rates.host[GP_RATE_HOST_job_ns] = 2e6;
-    gp_cost_of_job(&m, 2, 8 * N, &job);
+    gp_cost_of_job(&m, 2, 8 * N, 0, &job);
     near(job.ns[GPUPROC_STAGE_COMMIT], 10e6);
     near(job.wall_ns, 12e6);
     release(&e);

@@ -9,6 +9,8 @@ gpuproc explain 'mean(exp(x))' x=x.bin,dtype=f8 --json |
     sed 's/"passes":.*"chunks":\([0-9]*\).*/chunks \1/' | sort -u
 gpuproc explain 'm - mean(m, axis=0)' m=x.bin,dtype=f4,shape=4000x5000 -o out.npy | grep -c '^pass'
 gpuproc explain 'z = x + 1' x=x.bin,dtype=f4 -o out.npy -v | grep '^nodes\|^pass . \(on\|in\)\| gp_map('
+gpuproc explain 'z = x - mean(x)' x=- -o - <"$GOLDEN/i2.npy" | grep -c '^pass'
+gpuproc eval 'z = x - mean(x)' x=- -o z.npy --report <"$GOLDEN/i2.npy" 2>&1 | grep -c predicted:
 ls
 # What is wrong with an expression is told as eval does.
 gpuproc explain 'sum(q)' x=x.bin,dtype=f4
