@@ -364,7 +364,9 @@ def check_interrupt():
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         p = subprocess.Popen([program, "bench", "--quick", "--filter", "streaming", "--device", "cpu", "--seconds", "100",
                               "--progress=json", "--html", "interrupted.html"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                             text=True, env=dict(os.environ, TMPDIR=os.path.realpath("temporary")))
+                             text=True, env=dict(os.environ, TMPDIR=os.path.realpath("temporary")),
+                             # Who is started in the background may have been told to ignore it.
+                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         lines = 0
         for line in p.stderr:
             lines += '"what":"file-map' in line
@@ -372,7 +374,11 @@ def check_interrupt():
                 break
         check("interrupted", os.listdir("temporary") != [], "there were no files yet")
         p.send_signal(number)
-        out, err = p.communicate(timeout=60)
+        try:
+            out, err = p.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            p.kill()
+            out, err = p.communicate()
         check("interrupted", p.returncode == code, (p.returncode, err))
         check("interrupted", out == "" and os.listdir("temporary") == [], (out, os.listdir("temporary")))
         check("interrupted", not os.path.exists("interrupted.html"), "there is a page")
