@@ -176,6 +176,21 @@ static void put_findings(const bench *b, int kind, FILE *out)
     if (!first) fputs("</table></div></figure>\n", out);
 }
 
+static bool has_findings(const bench *b, int kind)
+{
+    bool any = false;
+    for (size_t i = 0; i < b->finding_count; i++) any = any || (int)b->findings[i].kind == kind;
+    return any;
+}
+
+static bool has_sizes(const bench *b)
+{
+    bool any = false;
+    for (size_t i = 1; i < b->row_count; i++)
+        any = any || (b->rows[i].c == b->rows[i - 1].c && b->rows[i].elements != b->rows[i - 1].elements);
+    return any;
+}
+
 static void put_row(const bench_row *r, bool first, FILE *out)
 {
     char cell[BENCH_COLUMNS_SHOWN][VALUE_TEXT];
@@ -243,33 +258,29 @@ void bench_print_html(const bench *b, FILE *out)
         fprintf(out, "<p class=\"wrong\">%zu result%s differ%s from the CPU's by more than is allowed.</p>\n", b->wrong,
                 b->wrong == 1 ? "" : "s", b->wrong == 1 ? "s" : "");
     put_key(b, out);
-    fputs("<h2>Beside the machine's limits</h2>\n<div class=\"figs\">\n<figure><figcaption>Roofline, the largest size "
-          "of each case"
-          "</figcaption>\n",
-          out);
+    fputs("<h2>Beside the machine's limits</h2>\n<div class=\"figs\">\n", out);
     page_roofline(b, out);
-    fputs("<p class=\"dim\">Operations are counted by the expression; a transcendental function as about "
-          "twenty.</p></figure>\n",
-          out);
     put_limits(b, out);
     fputs("</div>\n<h2>What pays</h2>\n<p class=\"dim\">Times as fast, at the largest size; pale bars are within "
           "noise.</p>\n"
           "<div class=\"figs\">\n",
           out);
     for (int kind = BENCH_SPEEDUP; kind <= BENCH_SCALING; kind++) {
+        if (!has_findings(b, kind)) continue;
         fprintf(out, "<figure><figcaption>%s</figcaption>\n", bench_finding_title(kind));
-        if (kind == BENCH_SCALING)
-            page_scaling(b, out);
-        else
-            page_ratios(b, kind, out);
+        if (kind == BENCH_SCALING) page_scaling(b, out);
+        else page_ratios(b, kind, out);
         fputs("</figure>\n", out);
     }
     put_findings(b, BENCH_BREAK_EVEN, out);
-    fputs("</div>\n<h2>Time against size</h2>\n", out);
-    put_key(b, out);
-    fputs("<div class=\"small\">\n", out);
-    page_sizes(b, out);
     fputs("</div>\n", out);
+    if (has_sizes(b)) {
+        fputs("<h2>Time against size</h2>\n", out);
+        put_key(b, out);
+        fputs("<div class=\"small\">\n", out);
+        page_sizes(b, out);
+        fputs("</div>\n", out);
+    }
     put_rows(b, out);
     put_cases(b, out);
     if (b->note_count > 0) fputs("<h2>Notes</h2>\n<ul>\n", out);

@@ -15,7 +15,7 @@ unsigned page_color(const bench *b, const bench_config *config);
 /* The ways that figures show: the CPU with all threads and with one, devices, all of them overlapped. */
 bool page_shows(const bench *b, const bench_config *config);
 
-/* Figures, each an <svg> that is as wide as it is let; nothing where there is nothing to show. */
+/* Figures, as wide as they are let; nothing where there is nothing to show. */
 void page_roofline(const bench *b, FILE *out);
 void page_sizes(const bench *b, FILE *out);            /* a small one for each case */
 void page_ratios(const bench *b, int kind, FILE *out); /* of BENCH_SPEEDUP or BENCH_OVERLAP */

@@ -10,7 +10,7 @@
 
 #define LEAST_TIMES 5   /* of a round, where there is time */
 #define FEWEST_TIMES 3  /* of a row, where there is none */
-#define LONG_TIME 0.01  /* of the time that one run takes: then the first is enough */
+#define LONG_TIME 0.01  /* of the time that one run takes: then two are enough */
 #define MOST_TIMES 1000 /* of a round */
 #define STEADY 0.01     /* a spread that needs no more times */
 #define ROUNDS 4        /* over which a row's share is spread, so that it sees more than one moment */
@@ -259,7 +259,7 @@ static int take_times(bench *b, bench_lab *lab, bench_row *r, double share)
 
 static bool is_active(const bench *b, const bench_plan *plan, const bench_row *r, double now, double until)
 {
-    bool few = r->count < (r->summary.median > LONG_TIME * plan->seconds ? 1 : FEWEST_TIMES);
+    bool few = r->count < (r->summary.median > LONG_TIME * plan->seconds ? 2 : FEWEST_TIMES);
     if (r->note[0] != '\0' || is_beyond(b, r)) return false;
     if (few && r->rounds < BENCH_ROUNDS) return true;
     return !is_steady(r) && now < until;

@@ -141,6 +141,7 @@ void page_roofline(const bench *b, FILE *out)
     widen(&f.x, f.flops / b->limits.memory[BENCH_SIZES - 1].read * 2);
     round_axis(&f.x);
     round_axis(&f.y);
+    fputs("<figure><figcaption>Roofline, the largest size of each case</figcaption>\n", out);
     begin_figure(out, ROOF_WIDTH, ROOF_HEIGHT, "Roofline: what was reached beside what the machine can do");
     put_grid(&f);
     double top = place(&f.y, f.flops), left = place(&f.x, fmax(pow(10, f.x.low), f.flops / b->limits.memory[0].read));
@@ -161,7 +162,9 @@ void page_roofline(const bench *b, FILE *out)
                 page_color(b, r->config), place(&f.x, r->flops / (double)bench_moved(r)), place(&f.y, flops),
                 r->c->name, r->elements, r->config->name, flops, r->c->name, r->config->name, flops / 1e9);
     }
-    fputs("</svg>\n", out);
+    fputs("</svg>\n<p class=\"dim\">Operations are counted by the expression; a transcendental function as about "
+          "twenty.</p></figure>\n",
+          out);
 }
 
 /* ---- Times against sizes ------------------------------------------------------------ */

@@ -250,27 +250,31 @@ def check_expression():
 
 
 def check_difference():
-    """An input that changes gives other results: the bench fails and says where."""
-    npy("changing.npy", [0.0])
+    """A pipe that gives another number to each who opens it: the bench fails and says where."""
+    os.mkfifo("changing")
     stop = threading.Event()
 
-    def change():
-        with open("changing.npy", "r+b", buffering=0) as f:
-            k = 0
-            while not stop.is_set():
+    def feed():
+        k = 0
+        while not stop.is_set():
+            with open("changing", "wb", buffering=0) as f:  # waits for a reader
                 k += 1
-                os.pwrite(f.fileno(), array.array("d", [float(k)]).tobytes(), 128)
+                # One that only looked may have gone; the next one must find something.
+                while not stop.is_set():
+                    try:
+                        f.write(array.array("d", [float(k)]).tobytes())
+                        break
+                    except BrokenPipeError:
+                        pass
 
-    thread = threading.Thread(target=change)
+    thread = threading.Thread(target=feed)
     thread.start()
-    for _ in range(5):
-        done = subprocess.run([program, "bench", "sum(x)", "x=changing.npy", "--device", "cpu", "--seconds", "1", "--json"],
-                              capture_output=True, text=True)
-        if done.returncode != 0:
-            break
+    done = subprocess.run([program, "bench", "sum(x)", "x=changing,dtype=f8,shape=1", "--device", "cpu", "--seconds", "1",
+                           "--json"], capture_output=True, text=True, timeout=120)
     stop.set()
+    os.close(os.open("changing", os.O_RDONLY | os.O_NONBLOCK))
     thread.join()
-    check("difference", done.returncode == 1, done.returncode)
+    check("difference", done.returncode == 1, (done.returncode, done.stderr))
     check("difference", "differs from" in done.stderr, done.stderr)
     check("difference", json.loads(done.stdout)["wrong"] > 0, "not told in the JSON")
 
@@ -360,7 +364,9 @@ def check_interrupt():
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         p = subprocess.Popen([program, "bench", "--quick", "--filter", "streaming", "--device", "cpu", "--seconds", "100",
                               "--progress=json", "--html", "interrupted.html"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                             text=True, env=dict(os.environ, TMPDIR=os.path.realpath("temporary")))
+                             text=True, env=dict(os.environ, TMPDIR=os.path.realpath("temporary")),
+                             # Who is started in the background may have been told to ignore it.
+                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         lines = 0
         for line in p.stderr:
             lines += '"what":"file-map' in line
@@ -368,7 +374,11 @@ def check_interrupt():
                 break
         check("interrupted", os.listdir("temporary") != [], "there were no files yet")
         p.send_signal(number)
-        out, err = p.communicate(timeout=60)
+        try:
+            out, err = p.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            p.kill()
+            out, err = p.communicate()
         check("interrupted", p.returncode == code, (p.returncode, err))
         check("interrupted", out == "" and os.listdir("temporary") == [], (out, os.listdir("temporary")))
         check("interrupted", not os.path.exists("interrupted.html"), "there is a page")
