@@ -2,6 +2,7 @@
 import json
 import statistics
 import subprocess
+import time
 
 
 class Partner:
@@ -39,6 +40,7 @@ def alternate(players, repeats, before=None, warm=1):
         for name in names[round_ % len(names):] + names[:round_ % len(names)]:
             if before is not None:
                 before()
+            time.sleep(0.1)  # idle workers of the player before (OpenBLAS's, OpenMP's) still spin for a while
             seconds = players[name]()
             if round_ >= warm:
                 times[name].append(seconds)
