@@ -141,6 +141,13 @@ static void sum_segments(void *arg, unsigned worker, uint64_t from, uint64_t to)
     }
 }
 
+/* What the sums of the next blocks will read is on its way while this block's elements are made. */
+static void ask_for_next(const scan *s, const segment *g)
+{
+    const char *next = g->x + s->most_segments * GP_SCAN_BLOCK * s->item;
+    for (uint64_t k = 0; k < g->n * s->item; k += 64) __builtin_prefetch(next + k, 0, 2);
+}
+
 static void write_segments(void *arg, unsigned worker, uint64_t from, uint64_t to)
 {
     (void)worker;
@@ -150,6 +157,7 @@ static void write_segments(void *arg, unsigned worker, uint64_t from, uint64_t t
     char made[GP_SCAN_BLOCK * sizeof(gp_scan_word)] __attribute__((aligned(64)));
     for (uint64_t i = from * SEGMENTS_UNIT; i < end; i++) {
         segment *g = &s->segment[i];
+        if (far) ask_for_next(s, g);
         s->ops->line(&g->line, NULL, 0, g->x, far ? made : g->out, g->n);
         if (far) gp_copy_past_cache(g->out, made, g->n * s->item);
     }
