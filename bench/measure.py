@@ -278,13 +278,18 @@ class Bench:
         times = alternate({"axis 0": ours.time("eval sum(%s, axis=0)" % rows),
                            "numpy axis 0": peers.time("py sum(%s, axis=0)" % rows),
                            "axis -1": ours.time("eval sum(%s, axis=-1)" % rows),
-                           "numpy axis -1": peers.time("py sum(%s, axis=-1)" % rows)},
+                           "numpy axis -1": peers.time("py sum(%s, axis=-1)" % rows),
+                           "raw read": ours.time("read")},
                           self.args.repeats)
         self.table.case("n", times)
         self.table.ratio("n", "sum over axis 0: speed over NumPy", "numpy axis 0", "axis 0", ">=", 3)
         self.table.ratio("n", "sum over axis -1: speed over NumPy", "numpy axis -1", "axis -1", ">=", 3)
+        for axis in ("axis 0", "axis -1"):
+            self.table.ratio("n", "sum over %s: rate over a raw read" % axis, "raw read", axis, ">=", 0.9)
+            self.table.ratio("n", "a raw read: speed over NumPy's %s" % axis, "numpy " + axis, "raw read", ">=", None)
         window = "mean(sliding_window_view(x, 1000), axis=-1)"
         times = alternate({"sum": ours.time("reduce sum(x)"),
+                           "raw read": ours.time("read"),
                            "moving average": ours.time("eval " + window),
                            "x + x": ours.time("eval x + x"),
                            "neighbours": ours.time("eval x[1:] - x[:-1]"),
@@ -295,6 +300,7 @@ class Bench:
                            "numpy neighbours": peers.time("py x[1:] - x[:-1]")}, self.args.repeats)
         self.table.case("n-scans", times)
         case = "n-scans"
+        self.table.ratio(case, "sum(x): rate over a raw read", "raw read", "sum", ">=", 0.9)
         self.table.ratio(case, "moving average of 1000: time over sum(x)", "moving average", "sum", "<=", 3)
         self.table.ratio(case, "x[1:] - x[:-1]: time over x + x", "neighbours", "x + x", "<=", 1.3)
         self.table.ratio(case, "cumsum: time over a copy", "cumsum", "copy", "<=", 1.5)

@@ -8,6 +8,7 @@
  *   eval EXPRESSION   the expression over x and y into memory, submission to end
  *   reduce EXPRESSION the same, for an expression with scalar results only
  *   hypot             sqrt(x*x + y*y) by the hand-written loop
+ *   read              the raw sum of x's words: what memory gives two threads
  *   mapsum PATH       the raw sum of a mapped file's words
  *   product DTYPE N   the product of two N by N matrices, DTYPE f4 or f8
  *   same              whether the last eval and the last hypot gave the same bits */
@@ -147,6 +148,11 @@ static void obey(bench *b, char *line)
     } else if (strcmp(line, "hypot") == 0) {
         bool ok = peer_hypot(b->x, b->y, b->peer_out, b->count);
         if (ok) answer_time(b, now() - begin, 3.0 * sizeof(float) * (double)b->count);
+        else answer_error("no threads");
+    } else if (strcmp(line, "read") == 0) {
+        uint64_t sum;
+        bool ok = peer_sum(b->x, b->count * sizeof *b->x, &sum);
+        if (ok) answer_time(b, now() - begin, (double)(b->count * sizeof *b->x));
         else answer_error("no threads");
     } else if (strncmp(line, "mapsum ", 7) == 0) {
         uint64_t sum, bytes;

@@ -5,8 +5,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
 build=${GPUPROC_BUILD:-$root/build}
-[ -f "$build/build.ninja" ] || cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release >&2
-ninja -C "$build" bin/gpuproc bin/gpuproc-bench-memory gpu_layer >&2
+[ -f "$build/CMakeCache.txt" ] || cmake -S "$root" -B "$build" -DCMAKE_BUILD_TYPE=Release >&2
+cmake --build "$build" --parallel "$(nproc)" --target gpuproc gpuproc_bench_memory gpu_layer >&2
 "$here/peers/setup.sh" "$build/bench-peers"
 exec "$build/bench-peers/bin/python" -B "$here/measure.py" --build "$build" \
     --data "$build/bench-data" --python "$build/bench-peers/bin/python" "$@"

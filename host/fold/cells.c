@@ -159,12 +159,54 @@ GP_INTO moments moments_add(moments s, double x)
         }                                                              \
     }
 
+/* Rows go by in strips of so many elements, before each of which memory is asked for what comes some strips on:
+ * left alone it idles while the loops run in the cache. `near` bytes on into the first cache, `far` bytes on into
+ * the second: the same columns of the next four rows where those are soon needed, else more of these rows. */
+#define STRIP 128
+#define NEAR 1024u
+#define FAR 8192u
+#define FAR_MOST 32768u
+
+GP_INTO uint64_t far_of(const gp_tile *tile, uint64_t size)
+{
+    uint64_t four = 4 * tile->step * size;
+    if (4 * tile->width * size > FAR_MOST) return FAR;
+    return tile->step == tile->width && four < FAR ? FAR : four;
+}
+
+GP_INTO void ask(const void *x, uint64_t far, size_t lines)
+{
+    for (size_t k = 0; k < lines; k++) __builtin_prefetch((const char *)x + NEAR + 64 * k, 0, 3);
+    for (size_t k = 0; k < lines; k++) __builtin_prefetch((const char *)x + far + 64 * k, 0, 2);
+}
+
+GP_INTO uint64_t strip_of(uint64_t width, uint64_t j) { return width - j < STRIP ? width - j : STRIP; }
+
 /* Single cells stay in registers, four of them side by side; else four rows are added at a time, in
  * order, so that the states are fetched once for them. */
 #define CELLS_ADD(kind, name, type, value)                                                       \
+    GP_INTO void kind##_four_##name(gp_cells cells, const type *x, uint64_t step, uint64_t n, int64_t row)   \
+    {                                                                                            \
+        (void)row; /* only arg* look at it */                                                   \
+        GP_APART for (uint64_t j = 0; j < n; j++) {                                              \
+            kind s = kind##_load(cells, j);                                                      \
+            s = kind##_step(s, value(x[j]), row);                                                \
+            s = kind##_step(s, value(x[j + step]), row + 1);                                     \
+            s = kind##_step(s, value(x[j + 2 * step]), row + 2);                                 \
+            s = kind##_step(s, value(x[j + 3 * step]), row + 3);                                 \
+            kind##_store(cells, j, s);                                                           \
+        }                                                                                        \
+    }                                                                                            \
+    GP_INTO void kind##_one_##name(gp_cells cells, const type *x, uint64_t n, int64_t row)       \
+    {                                                                                            \
+        (void)row;                                                                               \
+        GP_APART for (uint64_t j = 0; j < n; j++)                                                \
+            kind##_store(cells, j, kind##_step(kind##_load(cells, j), value(x[j]), row));        \
+    }                                                                                            \
     GP_CLONES static void kind##_##name(gp_cells cells, const void *data, const gp_tile *tile)   \
     {                                                                                            \
         const uint64_t rows = tile->rows, width = tile->width, step = tile->step;                \
+        const uint64_t far = far_of(tile, sizeof(type));                                         \
         uint64_t g = 0;                                                                          \
         for (; width == 1 && tile->groups - g >= 4; g += 4) {                                    \
             const type *x = (const type *)data + g * tile->group_step;                           \
@@ -185,22 +227,20 @@ GP_INTO moments moments_add(moments s, double x)
         }                                                                                        \
         for (; g < tile->groups; g++) {                                                          \
             const type *x = (const type *)data + g * tile->group_step;                           \
-            const uint64_t base = g * width;                                                     \
+            const gp_cells to = gp_cells_at(cells, g * width);                                   \
             int64_t row = tile->row;                                                             \
             uint64_t r = 0;                                                                      \
             for (; rows - r >= 4; r += 4, x += 4 * step, row += 4) {                             \
-                GP_APART for (uint64_t j = 0; j < width; j++) {                      \
-                    kind s = kind##_load(cells, base + j);                                       \
-                    s = kind##_step(s, value(x[j]), row);                                        \
-                    s = kind##_step(s, value(x[j + step]), row + 1);                             \
-                    s = kind##_step(s, value(x[j + 2 * step]), row + 2);                         \
-                    s = kind##_step(s, value(x[j + 3 * step]), row + 3);                         \
-                    kind##_store(cells, base + j, s);                                            \
+                for (uint64_t j = 0; j < width; j += STRIP) {                                    \
+                    for (uint64_t k = 0; k < 4; k++) ask(x + k * step + j, far, sizeof(type));   \
+                    kind##_four_##name(gp_cells_at(to, j), x + j, step, strip_of(width, j), row); \
                 }                                                                                \
             }                                                                                    \
             for (; r < rows; r++, x += step, row++) {                                            \
-                GP_APART for (uint64_t j = 0; j < width; j++)                        \
-                    kind##_store(cells, base + j, kind##_step(kind##_load(cells, base + j), value(x[j]), row)); \
+                for (uint64_t j = 0; j < width; j += STRIP) {                                    \
+                    ask(x + j, FAR, sizeof(type));                                               \
+                    kind##_one_##name(gp_cells_at(to, j), x + j, strip_of(width, j), row);       \
+                }                                                                                \
             }                                                                                    \
         }                                                                                        \
     }

@@ -58,6 +58,7 @@ typedef struct gp_fold_piece {
     uint64_t first, count;
     const void *operand[2];
     void *out;
+    bool far; /* `out` is in a result that is larger than the caches, and not read soon */
     uint64_t out_first, out_count;
 } gp_fold_piece;
 

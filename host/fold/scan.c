@@ -8,13 +8,14 @@
 #include "fold/fold_impl.h"
 
 #include "base/memory.h"
+#include "base/past_cache.h"
 #include "fold/axes.h"
 #include "fold/scan_ops.h"
 
 #include <string.h>
 
 #define SHORT 64          /* elements of a line that is not cut */
-#define SEGMENTS 2048     /* blocks that are worked on at a time, at most */
+#define SEGMENTS 512      /* blocks that are worked on at a time, at most: read twice, so that caches should hold them */
 #define SEGMENTS_UNIT 8   /* that a worker takes */
 #define UNIT 16384        /* elements that are worth a worker's while */
 #define SETS 16           /* of values, where the groups are shared */
@@ -140,15 +141,27 @@ static void sum_segments(void *arg, unsigned worker, uint64_t from, uint64_t to)
     }
 }
 
+/* What the sums of the next blocks will read is on its way while this block's elements are made. */
+static void ask_for_next(const scan *s, const segment *g)
+{
+    const char *next = g->x + s->most_segments * GP_SCAN_BLOCK * s->item;
+    for (uint64_t k = 0; k < g->n * s->item; k += 64) __builtin_prefetch(next + k, 0, 2);
+}
+
 static void write_segments(void *arg, unsigned worker, uint64_t from, uint64_t to)
 {
     (void)worker;
     scan *s = arg;
     uint64_t end = gp_min_u64(to * SEGMENTS_UNIT, s->segments);
+    bool far = s->piece->far;
+    char made[GP_SCAN_BLOCK * sizeof(gp_scan_word)] __attribute__((aligned(64)));
     for (uint64_t i = from * SEGMENTS_UNIT; i < end; i++) {
         segment *g = &s->segment[i];
-        s->ops->line(&g->line, NULL, 0, g->x, g->out, g->n);
+        if (far) ask_for_next(s, g);
+        s->ops->line(&g->line, NULL, 0, g->x, far ? made : g->out, g->n);
+        if (far) gp_copy_past_cache(g->out, made, g->n * s->item);
     }
+    if (far) gp_past_cache_end();
 }
 
 static void new_line(const scan *s, gp_line *line)

@@ -87,12 +87,20 @@
     }
 
 #define GROUP_OF_LINE(i) (x + 64 * (i))
+/* Memory is asked for what comes some groups later: into the first cache, and further on into the second. */
+#define ASK_AFTER(i)                                                                       \
+    for (size_t k = 0; k < 64 * sizeof *x; k += 64) {                                      \
+        __builtin_prefetch((const char *)(x + 64 * (i)) + k + 2048, 0, 3);                 \
+        __builtin_prefetch((const char *)(x + 64 * (i)) + k + 8192, 0, 2);                 \
+    }
 #define GIVE_NOTHING(kind, name, i) (void)earlier;
 #define GIVE_LINE(kind, name, i)                            \
+    ASK_AFTER(i)                                            \
     kind##_eight all = kind##_join8(offset, earlier);       \
     JOIN_COLUMNS(kind, all, column)                         \
     GIVE64_##kind##_##name(to + 64 * (i), column)
 #define GIVE_WINDOWS(kind, name, i)                         \
+    ASK_AFTER(i)                                            \
     kind##_eight behind[8];                                 \
     LOAD_COLUMNS(kind, behind, later + 64 * (i), plane)     \
     JOIN_COLUMNS(kind, earlier, column)                     \

@@ -337,6 +337,10 @@ GP_INTO double product_back_FLOAT64(product_one s) { return one_nan_FLOAT64(s.va
         gp_scan_word w[kind##_words * 8] __attribute__((aligned(64), unused));                    \
         _Pragma("GCC unroll 4") for (int j = 0; j < 4; j++) FETCH(kind, name, side[j], x + 8 * j)  \
         for (int i = 32; i < GP_SCAN_BLOCK; i += 32) {                                            \
+            for (size_t k = 0; k < 32 * sizeof(type); k += 64) {                                  \
+                __builtin_prefetch((const char *)(x + i) + k + 2048, 0, 3);                       \
+                __builtin_prefetch((const char *)(x + i) + k + 8192, 0, 2);                       \
+            }                                                                                     \
             _Pragma("GCC unroll 4") for (int j = 0; j < 4; j++)                                   \
             {                                                                                     \
                 FETCH(kind, name, v, x + i + 8 * j)                                               \

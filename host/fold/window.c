@@ -10,6 +10,7 @@
 
 #include "array/dtype.h"
 #include "base/memory.h"
+#include "base/past_cache.h"
 #include "fold/axes.h"
 #include "base/clones.h"
 #include "fold/scan_ops.h"
@@ -41,6 +42,7 @@ typedef struct layout {
     uint64_t block;    /* elements of a block: size rows */
     uint64_t results;  /* of a group */
     bool direct, mean;
+    bool far;          /* results of the piece go past the caches */
     uint64_t raw, words; /* bytes, words of a state */
     uint64_t bytes;      /* of a state with what is left free in it */
     unsigned sets;       /* for workers; 0: none */
@@ -211,6 +213,21 @@ static void next_block(const layout *l, state *s, const char *x, uint64_t c0, ui
     begin_group(l, s);
 }
 
+/* Elements of one block, the results past the caches. Parts end with whole groups of the line. */
+static void add_far(const layout *l, state *s, const char *x, char *out, uint64_t n)
+{
+    char made[GP_SCAN_BLOCK * sizeof(gp_scan_word)] __attribute__((aligned(64)));
+    while (n > 0) {
+        uint64_t part = gp_min_u64(n, GP_SCAN_BLOCK - s->line.at % 64), bytes = part * l->item;
+        l->ops->line(&s->line, s->after, after_plane(l), x, made, part);
+        finish(l, made, part);
+        gp_copy_past_cache(out, made, bytes);
+        x += bytes;
+        out += bytes;
+        n -= part;
+    }
+}
+
 /* Elements of one row (or, where rows are one element, of one block) from element `in` of the block on. */
 static void add(const layout *l, state *s, const char *x, char *out, uint64_t in, uint64_t n, uint64_t c0, uint64_t cn)
 {
@@ -218,6 +235,10 @@ static void add(const layout *l, state *s, const char *x, char *out, uint64_t in
     if (inner == 1) {
         s->line.at = in;
         s->line.kept = s->raw;
+        if (out != NULL && l->far) {
+            add_far(l, s, x, out, n);
+            return;
+        }
         l->ops->line(&s->line, s->after, after_plane(l), x, out, n);
         if (out != NULL) finish(l, out, n);
         return;
@@ -317,6 +338,7 @@ static void take_groups(void *arg, unsigned worker, uint64_t first, uint64_t las
                 walk(w, s, g, x, from, to, 0, l->axes.inner);
         }
     }
+    if (l->far) gp_past_cache_end();
 }
 
 static void take_columns(void *arg, unsigned worker, uint64_t first, uint64_t last)
@@ -356,6 +378,7 @@ static void take_blocks(void *arg, unsigned worker, uint64_t first, uint64_t las
             next_block(l, s, x, 0, 1);
         }
     }
+    if (l->far) gp_past_cache_end();
 }
 
 static void take_direct(void *arg, unsigned worker, uint64_t first, uint64_t last)
@@ -417,6 +440,7 @@ static gpuproc_status take(gp_fold *fold, gp_fold_piece *piece, gpuproc_error *e
     const gp_workers *workers = fold->workers;
     if (piece->count == 0 || l->results == 0) return GPUPROC_OK;
     w->piece = piece;
+    w->l.far = piece->far;
     w->group0 = piece->first / a->group;
     w->groups = gp_ceil_div(piece->first + piece->count, a->group) - w->group0;
     uint64_t end = piece->first + piece->count, in = end % a->group, none = (l->size - 1) * a->inner;
@@ -439,6 +463,7 @@ static gpuproc_status take(gp_fold *fold, gp_fold_piece *piece, gpuproc_error *e
         w->units = gp_min_u64(gp_ceil_div(a->inner, 256), 4 * (uint64_t)workers->count);
         workers->each(workers, w->units, take_columns, w);
     }
+    if (l->far) gp_past_cache_end(); /* what this thread did by itself */
     piece->out_count = done - fold->given;
     return GPUPROC_OK;
 }

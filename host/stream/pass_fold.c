@@ -13,6 +13,9 @@
 /* Small chunks of a pass of many arrays still fit into this. */
 #define ENOUGH_FOR_CHUNKS ((uint64_t)2 << 20)
 
+/* A result in memory that is larger is larger than the caches that would hold it. */
+#define FAR_BYTES ((uint64_t)32 << 20)
+
 /* ---- The thread ------------------------------------------------------------- */
 
 /* Where the fold's next elements, at most `room`, can be written where they belong; NULL: nowhere. */
@@ -47,6 +50,7 @@ static gpuproc_status take(gp_pass_slot *slot, gpuproc_error *err)
         if (room > 0) piece->out = place_of(fold, gp_fold_room(fold->fold, slot->count));
         if (piece->out != NULL) {
             /* It goes to its place at once. */
+            piece->far = gp_shape_size(&fold->plan->spec.result) > FAR_BYTES / gpuproc_dtype_bytes(fold->plan->spec.dtype);
         } else if (fold->in_place) {
             piece->out = slot->output[fold->plan->output[0]];
         } else if (room > 0) {

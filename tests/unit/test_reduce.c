@@ -315,6 +315,43 @@ static void sums_at_the_edge(void **unused)
     }
 }
 
+/* Many blocks at once: the same exact sum as of one after the other. */
+static void check_many(const gp_cpu_reducers *set, const float *v)
+{
+    static gp_exact sum[2];
+    gp_cpu_reduce_fn many = set->many[GP_REDUCE_SUM][GPUPROC_FLOAT32];
+    if (many == NULL) return;
+    gp_reduce_partial_init(GP_REDUCE_SUM, GPUPROC_FLOAT32, sum, 2);
+    many(&sum[0], v, GP_MANY_BLOCKS * GP_BLOCK, 0);
+    for (size_t i = 0; i < GP_MANY_BLOCKS * GP_BLOCK; i += GP_BLOCK)
+        set->reduce[GP_REDUCE_SUM][GPUPROC_FLOAT32](&sum[1], v + i, GP_BLOCK, i);
+    for (int k = 0; k < 2; k++) gp_exact_normalise(&sum[k]);
+    assert_memory_equal(&sum[0], &sum[1], sizeof sum[0]);
+}
+
+static void sums_of_many_blocks(void **unused)
+{
+    (void)unused;
+    enum { COUNT = GP_MANY_BLOCKS * GP_BLOCK };
+    static float v[COUNT + 1];
+    const gp_cpu_reducers *sets[3];
+    size_t count = reducer_sets(sets);
+    for (int style = 0; style < STYLES; style++) {
+        for (size_t i = 0; i < COUNT; i += GP_BLOCK) fill(GPUPROC_FLOAT32, v + 1 + i, GP_BLOCK, style);
+        for (size_t s = 0; s < count; s++) check_many(sets[s], v + 1);
+        fill(GPUPROC_FLOAT32, v + 1, GP_BLOCK, 0); /* one block of another kind */
+        for (size_t s = 0; s < count; s++) check_many(sets[s], v + 1);
+    }
+    /* As at the edge: one sign, all digits, a few small ones at every distance. */
+    for (int distance = 0; distance < 60; distance++) {
+        for (size_t small = 1; small <= COUNT; small *= 64) {
+            for (size_t i = 0; i < COUNT; i++)
+                v[i] = ldexpf(0x1.fffffep0f, (i % small == small - 1 ? 0 : distance) - 40);
+            for (size_t s = 0; s < count; s++) check_many(sets[s], v);
+        }
+    }
+}
+
 static void float_extremes(void **unused)
 {
     (void)unused;
@@ -712,7 +749,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ordered_floats), cmocka_unit_test(float_sums),
-        cmocka_unit_test(sums_at_the_edge), cmocka_unit_test(float_summaries), cmocka_unit_test(float_extremes), cmocka_unit_test(integers),
+        cmocka_unit_test(sums_at_the_edge), cmocka_unit_test(sums_of_many_blocks), cmocka_unit_test(float_summaries), cmocka_unit_test(float_extremes), cmocka_unit_test(integers),
         cmocka_unit_test(tables_are_complete), cmocka_unit_test(any_chunking),
         cmocka_unit_test(known_values),   cmocka_unit_test(empty_and_degenerate),
         cmocka_unit_test(one_nan),        cmocka_unit_test(huge_trees),

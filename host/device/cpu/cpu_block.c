@@ -192,8 +192,7 @@ static void point_inputs(gp_cpu_block *block, const gp_cpu_job *job, uint64_t of
 
 /* Asking memory for what comes next while this is computed. The processor's own prefetching
  * starts anew on each page: left alone, memory idles while the loops run in the cache, and the
- * loops wait for memory after. Reductions keep memory busy as they are, and were measured
- * to lose by it. */
+ * loops wait for memory after. */
 #define AHEAD 4 /* inputs; more streams than that keep memory busy by themselves */
 
 typedef struct ahead {
@@ -201,19 +200,19 @@ typedef struct ahead {
     size_t inputs, lines; /* lines: to ask for before each step */
 } ahead;
 
-/* The stretch after next, seen from `offset`, so that it is there in time; spread over the steps,
+/* The stretch after next, seen from `offset`, `stretch` elements, so that it is there in time; spread over the steps,
  * because all at once would have to queue. */
-static void plan_ahead(const gp_cpu_code *code, const gp_cpu_job *job, uint64_t offset, ahead *a)
+static void plan_ahead(const gp_cpu_code *code, const gp_cpu_job *job, uint64_t offset, size_t stretch, ahead *a)
 {
     size_t widest = 0;
     a->inputs = 0;
-    for (size_t i = 0; i < code->inputs && a->inputs < AHEAD && code->reduces == 0; i++) {
+    for (size_t i = 0; i < code->inputs && a->inputs < AHEAD; i++) {
         const gp_cpu_input *in = &code->input[i];
         if (in->value < 0 || !in->streamed) continue;
-        a->at[a->inputs++] = (const unsigned char *)job->input[i] + (offset + 2 * STRETCH) * in->bytes;
+        a->at[a->inputs++] = (const unsigned char *)job->input[i] + (offset + 2 * stretch) * in->bytes;
         if (in->bytes > widest) widest = in->bytes;
     }
-    a->lines = STRETCH / LINE * widest / (code->vec.instrs + 1) + 1;
+    a->lines = stretch / LINE * widest / (code->vec.instrs + 1) + 1;
 }
 
 static inline void ask_ahead(ahead *a)
@@ -307,6 +306,25 @@ static void reduce_block(gp_cpu_block *block, const gp_cpu_job *job, uint64_t in
     }
 }
 
+/* Blocks of a job of reductions alone, many at once, as long as there are as many. Returns where it ended. */
+static uint64_t reduce_many(gp_cpu_block *block, const gp_cpu_job *job, uint64_t offset, uint64_t end)
+{
+    const gp_cpu_code *code = block->code;
+    const size_t n = GP_MANY_BLOCKS * GP_BLOCK;
+    for (size_t i = 0; i < code->inputs; i++) {
+        if (((uintptr_t)job->input[i] & (alignment(code->input[i].bytes) - 1)) != 0) return offset;
+    }
+    for (; end - offset >= n; offset += n) {
+        for (size_t r = 0; r < code->reduces; r++) {
+            const gp_cpu_reduce *red = &code->reduce[r];
+            int32_t input = code->vec.value[red->value].index;
+            red->many(block->partial[r], (const unsigned char *)job->input[input] + offset * red->bytes, n,
+                      job->first + offset);
+        }
+    }
+    return offset;
+}
+
 uint32_t gp_cpu_block_run(gp_cpu_block *block, const gp_cpu_job *job, unsigned worker, uint64_t from,
                           uint64_t to)
 {
@@ -316,12 +334,13 @@ uint32_t gp_cpu_block_run(gp_cpu_block *block, const gp_cpu_job *job, unsigned w
     uint32_t flags = 0;
     ahead next;
     begin_range(block, job, worker);
-    uint64_t stretch = code->reduces > 0 ? GP_BLOCK : STRETCH;
-    uint64_t end = gp_min_u64(job->count, to * GP_BLOCK);
-    for (uint64_t offset = from * GP_BLOCK; offset < end; offset += stretch) {
+    size_t stretch = code->reduces > 0 ? GP_BLOCK : STRETCH;
+    uint64_t offset = from * GP_BLOCK, end = gp_min_u64(job->count, to * GP_BLOCK);
+    if (code->many) offset = reduce_many(block, job, offset, end);
+    for (; offset < end; offset += stretch) {
         size_t n = (size_t)gp_min_u64(stretch, end - offset);
         point_inputs(block, job, offset, n);
-        plan_ahead(code, job, offset, &next);
+        plan_ahead(code, job, offset, stretch, &next);
         for (size_t o = 0; o < code->outputs; o++) {
             if (job->store[o] == GP_CPU_STORE_DIRECT)
                 at[code->output[o].value] =

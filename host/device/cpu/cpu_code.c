@@ -29,7 +29,8 @@ static gpuproc_status bind_reduce(gp_cpu_code *code, size_t r, const gp_pass_red
                           .operand = from->operand,
                           .ordered = gp_reduce_ordered(kind, from->operand),
                           .partial_bytes = gp_reduce_partial_bytes(kind, from->operand),
-                          .fn = reducers->reduce[kind][from->operand]};
+                          .fn = reducers->reduce[kind][from->operand],
+                          .many = reducers->many[kind][from->operand]};
     if (to->fn != NULL) return GPUPROC_OK;
     return gp_fail(err, GPUPROC_DEVICE_UNSUPPORTED, "the cpu has no loop for reduction %d of %s",
                    from->kind, gpuproc_dtype_name(from->operand));
@@ -83,6 +84,17 @@ static void bind_summaries(gp_cpu_code *code, const gp_cpu_reducers *reducers)
         if (r->with_min >= 0) code->reduce[r->with_min].taken_along = true;
         if (r->with_max >= 0) code->reduce[r->with_max].taken_along = true;
     }
+}
+
+static bool takes_many(const gp_cpu_code *code)
+{
+    if (code->vec.instrs > 0 || code->outputs > 0 || code->reduces == 0) return false;
+    for (size_t r = 0; r < code->reduces; r++) {
+        gp_vec_value value = code->vec.value[code->reduce[r].value];
+        if (code->reduce[r].many == NULL || value.kind != GP_VEC_INPUT || !code->input[value.index].streamed)
+            return false;
+    }
+    return true;
 }
 
 static void bind_inputs(gp_cpu_code *code, const gp_pass *pass)
@@ -154,6 +166,7 @@ gpuproc_status gp_cpu_code_init(gp_cpu_code *code, const gp_pass *pass, const gp
     bind_summaries(code, reducers);
     bind_inputs(code, pass);
     GP_TRY(bind_outputs(code, pass, err));
+    code->many = takes_many(code);
 out:
     if (st != GPUPROC_OK) gp_cpu_code_free(code);
     return st;

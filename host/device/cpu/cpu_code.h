@@ -42,7 +42,7 @@ typedef struct gp_cpu_reduce {
     gp_dtype operand;
     bool ordered;
     size_t partial_bytes;
-    gp_cpu_reduce_fn fn;
+    gp_cpu_reduce_fn fn, many; /* many: NULL where there is none */
     /* MOMENTS with a SUM of the same value beside it: one loop makes both, and MIN
      * and MAX where they are wanted. with: their indices, -1 where there is none. */
     gp_cpu_summary_fn summary;
@@ -61,6 +61,7 @@ typedef struct gp_cpu_code {
     gp_cpu_output *output;
     gp_cpu_reduce *reduce;
     size_t inputs, indices, outputs, reduces, uniforms;
+    bool many; /* nothing but reductions of streamed inputs, each of which takes many blocks at once */
 } gp_cpu_code;
 
 /* DEVICE_UNSUPPORTED where the tables have no loop for something. */

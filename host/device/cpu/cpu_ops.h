@@ -35,6 +35,9 @@ typedef struct gp_cpu_ops {
  * the pass, to *partial (unordered kinds), or makes the block's partial (ordered ones). */
 typedef void (*gp_cpu_reduce_fn)(void *partial, const void *v, size_t n, uint64_t first);
 
+/* Blocks that lie in memory one behind the other and are taken at once, where there is a loop for it. */
+#define GP_MANY_BLOCKS 4
+
 /* SUM, MOMENTS, MIN and MAX of the same elements at once: the same partials as from the four by
  * themselves, in about half the time. A partial that is NULL is not wanted. */
 typedef void (*gp_cpu_summary_fn)(gp_exact *sum, gp_partial_moments *moments,
@@ -44,6 +47,9 @@ typedef void (*gp_cpu_summary_fn)(gp_exact *sum, gp_partial_moments *moments,
 typedef struct gp_cpu_reducers {
     const char *name;
     gp_cpu_reduce_fn reduce[GP_REDUCE_COUNT + 1][GP_DTYPE_COUNT]; /* [kind][operand dtype] */
+    /* The same for n = GP_MANY_BLOCKS * GP_BLOCK elements, for unordered kinds; asks memory for what is behind them.
+     * NULL: one block after the other is as good. */
+    gp_cpu_reduce_fn many[GP_REDUCE_COUNT + 1][GP_DTYPE_COUNT];
     gp_cpu_summary_fn summary[GP_DTYPE_COUNT]; /* pays where SUM and MOMENTS are wanted; NULL: none */
 } gp_cpu_reducers;
 

@@ -13,19 +13,23 @@
 /* The least and the most units that a worker takes at a time. */
 #define LEAST 8
 #define MOST 512
-/* How long an idle worker looks for work before it sleeps: about what a wake-up costs. */
+/* How long an idle worker looks for work before it sleeps: about what a wake-up costs; and where its last wait
+ * was a short one, for as long as such a wait. Folds share one piece of memory after the other, with a little
+ * to do between them, and a system that wakes a worker may well put it behind the thread that waits for it. */
 #define SPIN_NS 30000
+#define SPIN_LONG_NS 250000
 
 typedef struct worker {
     gp_cpu_pool *pool;
     unsigned index;
     pthread_t thread;
+    uint64_t patience_ns;
 } worker;
 
 struct gp_cpu_pool {
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    unsigned threads, started, asleep;
+    unsigned threads, started, looking, asleep;
     bool stop;
     bool spin;
     gp_cpu_task *head, *tail; /* tasks with units that nobody has taken */
@@ -51,28 +55,35 @@ static void pause_a_little(void)
 #endif
 }
 
-static void spin(gp_cpu_pool *pool)
+static void look(gp_cpu_pool *pool, uint64_t end_ns)
 {
-    uint64_t end = gp_now_ns() + SPIN_NS;
     while (!atomic_load_explicit(&pool->open, memory_order_relaxed)) {
         for (int i = 0; i < 32; i++) pause_a_little();
-        if (gp_now_ns() >= end) return;
+        if (gp_now_ns() >= end_ns) return;
     }
 }
 
 /* With the lock: waits until there is a task; NULL when the pool ends. */
-static gp_cpu_task *wait_for_task(gp_cpu_pool *pool)
+static gp_cpu_task *wait_for_task(worker *self)
 {
-    if (pool->head == NULL && !pool->stop && pool->spin) {
+    gp_cpu_pool *pool = self->pool;
+    if (pool->head != NULL || pool->stop) return pool->head;
+    uint64_t begin = gp_now_ns();
+    if (pool->spin) {
+        /* One core is left to whoever makes the next task. */
+        bool last = pool->looking + 1 >= pool->threads;
+        pool->looking++;
         pthread_mutex_unlock(&pool->lock);
-        spin(pool);
+        look(pool, begin + (last ? SPIN_NS : self->patience_ns));
         pthread_mutex_lock(&pool->lock);
+        pool->looking--;
     }
     while (pool->head == NULL && !pool->stop) {
         pool->asleep++;
         pthread_cond_wait(&pool->wake, &pool->lock);
         pool->asleep--;
     }
+    self->patience_ns = gp_now_ns() - begin <= SPIN_LONG_NS ? SPIN_LONG_NS : SPIN_NS;
     return pool->head;
 }
 
@@ -103,11 +114,11 @@ static void *work(void *arg)
 
     pthread_mutex_lock(&pool->lock);
     gp_cpu_task *task;
-    while ((task = wait_for_task(pool)) != NULL) {
+    while ((task = wait_for_task(self)) != NULL) {
         uint64_t from = task->taken;
         uint64_t n = take_units(pool, task);
-        /* Each that finds more than it takes wakes one more. */
-        bool more = pool->head != NULL && pool->asleep > 0;
+        /* Each that finds more than it takes wakes one more, where none looks for it. */
+        bool more = pool->head != NULL && pool->asleep > 0 && pool->looking == 0;
         pthread_mutex_unlock(&pool->lock);
 
         if (more) pthread_cond_signal(&pool->wake);
@@ -171,6 +182,7 @@ static gpuproc_status start(gp_cpu_pool *pool, gpuproc_error *err)
         worker *w = &pool->worker[pool->started];
         w->pool = pool;
         w->index = pool->started;
+        w->patience_ns = SPIN_NS;
         failed = pthread_create(&w->thread, NULL, work, w);
         if (failed != 0) break;
         pthread_setname_np(w->thread, "gpuproc-cpu");
@@ -200,7 +212,7 @@ gpuproc_status gp_cpu_pool_submit(gp_cpu_pool *pool, gp_cpu_task *task, gpuproc_
         if (task->next == NULL) pool->tail = task;
         atomic_store_explicit(&pool->open, true, memory_order_relaxed);
     }
-    bool wake = pool->asleep > 0;
+    bool wake = pool->asleep > 0 && pool->looking == 0;
     pthread_mutex_unlock(&pool->lock);
     if (wake && st == GPUPROC_OK) pthread_cond_signal(&pool->wake);
     return st;

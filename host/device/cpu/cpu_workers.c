@@ -2,10 +2,15 @@
 #include "device/cpu/cpu_device.h"
 #include "device/cpu/cpu_slot.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
+
+/* Whoever has been woken should be there by then. */
+#define LATE_NS 100000
 
 /* Its units are taken by whoever asked for it and by as many workers as there are tickets: so the work begins
  * before anybody wakes up, and never runs on more threads than the pool has. */
@@ -13,6 +18,7 @@ typedef struct errand {
     gp_cpu_task task; /* first: the pool gives it back. Its units are the tickets */
     uint64_t units, step;
     atomic_uint_fast64_t taken;
+    atomic_bool helped; /* somebody has come */
     void (*run)(void *arg, unsigned worker, uint64_t from, uint64_t to);
     void *arg;
     pthread_mutex_t lock;
@@ -20,17 +26,45 @@ typedef struct errand {
     bool done;
 } errand;
 
-static void run_some(errand *e, unsigned worker)
+static bool run_next(errand *e, unsigned worker)
 {
-    for (uint64_t u; (u = atomic_fetch_add(&e->taken, e->step)) < e->units;)
-        e->run(e->arg, worker, u, gp_min_u64(u + e->step, e->units));
+    uint64_t u = atomic_fetch_add(&e->taken, e->step);
+    if (u < e->units) e->run(e->arg, worker, u, gp_min_u64(u + e->step, e->units));
+    return u < e->units;
+}
+
+/* This thread goes on on another core, if it may. In virtual machines a worker that was woken often waits on the
+ * very core that this thread keeps busy, for milliseconds, while another one rests: to the system a resting
+ * core there looks as if it were taken away. */
+static void change_core(void)
+{
+    cpu_set_t all, others;
+    int here = sched_getcpu();
+    if (here < 0 || here >= CPU_SETSIZE || sched_getaffinity(0, sizeof all, &all) != 0) return;
+    others = all;
+    CPU_CLR(here, &others);
+    if (CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof others, &others) == 0)
+        (void)sched_setaffinity(0, sizeof all, &all);
+}
+
+/* The part of the thread that asked. */
+static void run_own(errand *e, bool late_counts)
+{
+    uint64_t late = gp_now_ns() + LATE_NS;
+    while (run_next(e, 0)) {
+        if (!late_counts || atomic_load_explicit(&e->helped, memory_order_relaxed) || gp_now_ns() < late) continue;
+        change_core();
+        late_counts = false;
+    }
 }
 
 static void help(gp_cpu_task *task, unsigned worker, uint64_t from, uint64_t to)
 {
     (void)worker;
     (void)to;
-    run_some((errand *)task, (unsigned)from + 1);
+    errand *e = (errand *)task;
+    atomic_store_explicit(&e->helped, true, memory_order_relaxed);
+    while (run_next(e, (unsigned)from + 1)) {}
 }
 
 static void finish(gp_cpu_task *task)
@@ -55,11 +89,12 @@ static void each(const gp_workers *workers, uint64_t units,
     errand e = {.task = {.units = threads - 1, .least = 1, .next_up = true, .run = help, .finish = finish},
                 .units = units, .step = gp_max_u64(units / (8 * threads), 1), .run = run, .arg = arg};
     atomic_init(&e.taken, 0);
+    atomic_init(&e.helped, false);
     pthread_mutex_init(&e.lock, NULL);
     pthread_cond_init(&e.ended, NULL);
     /* Where no thread could be started there is this one. */
     bool helped = gp_cpu_pool_submit(cpu->pool, &e.task, NULL) == GPUPROC_OK;
-    run_some(&e, 0);
+    run_own(&e, helped && cpu->threads <= gp_cpu_cores());
     if (helped && !gp_cpu_pool_withdraw(cpu->pool, &e.task)) {
         pthread_mutex_lock(&e.lock);
         while (!e.done) pthread_cond_wait(&e.ended, &e.lock);

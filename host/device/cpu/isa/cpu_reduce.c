@@ -145,5 +145,6 @@ const gp_cpu_reducers GP_ISA_NAME(gp_cpu_reducers) = {
                                    [GPUPROC_FLOAT64] = cpu_moments_f8},
             [GP_REDUCE_COUNT] = {[GPUPROC_BOOL] = count_bool},
         },
+    .many = {[GP_REDUCE_SUM] = {[GPUPROC_FLOAT32] = cpu_sum_many_f4}},
     .summary = {[GPUPROC_FLOAT32] = cpu_summary_f4},
 };

@@ -17,6 +17,7 @@
 
 /* The loops, compiled under one name per instruction set. */
 #define cpu_sum_f4 GP_ISA_NAME(gp_cpu_sum_f4)
+#define cpu_sum_many_f4 GP_ISA_NAME(gp_cpu_sum_many_f4)
 #define cpu_sum_f8 GP_ISA_NAME(gp_cpu_sum_f8)
 #define cpu_prod_f4 GP_ISA_NAME(gp_cpu_prod_f4)
 #define cpu_prod_f8 GP_ISA_NAME(gp_cpu_prod_f8)
@@ -32,6 +33,7 @@
 #define cpu_argmax_f8 GP_ISA_NAME(gp_cpu_argmax_f8)
 
 void cpu_sum_f4(void *partial, const void *v, size_t n, uint64_t first);
+void cpu_sum_many_f4(void *partial, const void *v, size_t n, uint64_t first);
 void cpu_sum_f8(void *partial, const void *v, size_t n, uint64_t first);
 void cpu_prod_f4(void *partial, const void *v, size_t n, uint64_t first);
 void cpu_prod_f8(void *partial, const void *v, size_t n, uint64_t first);

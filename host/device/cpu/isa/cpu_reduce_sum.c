@@ -205,6 +205,48 @@ static void add_floats(gp_exact *sum, const float *v, size_t n)
     gp_exact_add(sum, high);
 }
 
+/* Several blocks at once, the same as one after the other. Lines of all of them are read in turn: that many
+ * pages keep memory busier than one does, and their ends are taken together. Exact where no element needs
+ * more digits than the block with the most has; else it is left to the blocks. */
+void cpu_sum_many_f4(void *partial, const void *v, size_t n, uint64_t first)
+{
+    enum { NEAR = 256, SIDE = GP_MANY_BLOCKS, PER_LINE = 64 / sizeof(float), BITS = 12 };
+    _Static_assert(SIDE * GP_BLOCK == 1 << BITS, "the logarithm of their number");
+    const float *x = v;
+    vf largest[SIDE], smallest[SIDE];
+    vd plain[SIDE];
+    for (int k = 0; k < SIDE; k++) {
+        largest[k] = vf_splat(0);
+        smallest[k] = vf_splat(INFINITY);
+        plain[k] = vd_splat(0);
+    }
+    for (size_t i = 0; i < GP_BLOCK; i += PER_LINE) {
+        for (int k = 0; k < SIDE; k++) {
+            const float *line = x + k * GP_BLOCK + i;
+            __builtin_prefetch(line + NEAR, 0, 3);
+            __builtin_prefetch(line + SIDE * GP_BLOCK, 0, 2);
+            for (int j = 0; j < PER_LINE; j += VF) {
+                vfi magnitude = (vfi)vf_load(line + j) & INT32_MAX;
+                largest[k] = vf_max((vf)magnitude, largest[k]);
+                smallest[k] = vf_min((vf)(magnitude - 1), smallest[k]);
+            }
+            for (int j = 0; j < PER_LINE; j += VD) plain[k] += vd_widen(line + j);
+        }
+    }
+    for (int k = 1; k < SIDE; k++) {
+        largest[0] = vf_max(largest[k], largest[0]);
+        smallest[0] = vf_min(smallest[k], smallest[0]);
+    }
+    double most = vf_max_lanes(largest[0]), sum = vd_sum_lanes((plain[0] + plain[1]) + (plain[2] + plain[3]));
+    int top = exponent_of(most), unit = exponent_of(vf_min_lanes(smallest[0])) - 23;
+    if (unit < -149) unit = -149;
+    if (most != 0 && !isinf(most) && !isnan(sum) && top + BITS + 1 - unit <= 53) {
+        gp_exact_add(partial, sum);
+        return;
+    }
+    for (size_t i = 0; i < n; i += GP_BLOCK) cpu_sum_f4(partial, x + i, GP_BLOCK, first + i);
+}
+
 void cpu_sum_f4(void *partial, const void *v, size_t n, uint64_t first)
 {
     (void)first;
