@@ -338,14 +338,15 @@ static int spectral_norm(gp_builder *b, const gp_function *fn, const gp_operand 
     return gp_value_reduced(b, what, gp_linalg_singular_values(b, &a), &last, false).node;
 }
 
-static gp_value norm(gp_builder *b, const gp_function *fn, const gp_value *args)
+/* Of vectors: whatever lies along the axes is one vector, also where there are two of them or more. */
+static gp_value norm(gp_builder *b, const gp_function *fn, const gp_value *args, bool vectors)
 {
     const gp_value *axis = gp_argument_named(fn, args, "axis"), *which = gp_argument_named(fn, args, "ord");
     bool text = which->kind == GP_VAL_STRING, none = which->kind == GP_VAL_NONE, frobenius = false, nuclear = false;
     gp_operand x;
     double ord = 2;
     if (!gp_operand_take(b, fn, &args[0], &x)) return failed();
-    if (axis->kind == GP_VAL_TUPLE && (axis->items < 1 || axis->items > 2))
+    if (!vectors && axis->kind == GP_VAL_TUPLE && (axis->items < 1 || axis->items > 2))
         return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "Improper number of dimensions to norm."));
     if (!gp_operand_axes(b, fn, axis, false, &x) || !gp_operand_keepdims(b, fn, gp_argument_named(fn, args, "keepdims"), &x))
         return failed();
@@ -362,9 +363,9 @@ static gp_value norm(gp_builder *b, const gp_function *fn, const gp_value *args)
         x.re = gp_build_cast(b, x.re, f8);
     }
     int axes = __builtin_popcount(x.axes), result = -1, row, column;
-    if (x.selected) axes = 1;
+    if (x.selected || vectors) axes = 1;
     if (axis->kind == GP_VAL_NONE && none) axes = 0; /* of all elements, whatever the shape */
-    else if (axis->kind == GP_VAL_NONE && (axes < 1 || axes > 2))
+    else if (!vectors && axis->kind == GP_VAL_NONE && (axes < 1 || axes > 2))
         return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "Improper number of dimensions to norm."));
     if (axes == 1 && text) return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "Invalid norm order for vectors"));
     if (axes != 2 || none || frobenius) {
@@ -392,15 +393,7 @@ static gp_value norm_along(gp_builder *b, const gp_function *fn, const gp_value 
     own[1] = *ord;
     own[2] = matrix ? gp_build_tuple(b, last, 2) : *axis;
     own[3] = *gp_argument_named(fn, args, "keepdims");
-    if (!matrix && axis->kind == GP_VAL_NONE && ord->kind != GP_VAL_NONE) {
-        gp_value x = gp_matrix_value(b, fn, &args[0]);
-        if (gp_matrix_failed(b, &x)) return failed();
-        gp_shape shape = gp_matrix_shape(b, &x);
-        if (own[3].kind != GP_VAL_NONE)
-            return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED, "vector_norm() of all elements does not take keepdims=: give the axes"));
-        own[0] = gp_matrix_reshape(b, x, &(gp_shape){1, {(int64_t)gp_shape_size(&shape)}});
-    }
-    return b->st != GPUPROC_OK ? failed() : norm(b, gp_function_by_id(GP_FN_linalg_norm), own);
+    return b->st != GPUPROC_OK ? failed() : norm(b, gp_function_by_id(GP_FN_linalg_norm), own, !matrix);
 }
 
 /* ---- trace ---- */
@@ -467,6 +460,6 @@ gp_value gp_check_statistics(gp_builder *b, const gp_function *fn, const gp_valu
     case GP_FN_trace: return trace(b, fn, args);
     case GP_FN_linalg_matrix_norm:
     case GP_FN_linalg_vector_norm: return norm_along(b, fn, args);
-    default: return norm(b, fn, args);
+    default: return norm(b, fn, args, false);
     }
 }
