@@ -460,6 +460,16 @@ def different(got, want, tolerance, scale, count, size=None):
     return f"element {k}: {got.ravel()[k]!r}, not {want.ravel()[k]!r} ({(~same).sum()} of {same.size} differ)"
 
 
+def same_but_for_nan(one, other):
+    """The signs of NaN are the processor's own: other instructions may choose others."""
+    def plain(path):
+        v = np.load(path)
+        parts = v.reshape(-1).view(v.real.dtype).copy()
+        parts[parts != parts] = np.nan
+        return v.dtype, v.shape, parts.tobytes()
+    return plain(one) == plain(other)
+
+
 def run(argv, seconds=600, stdin=None, isa=None):
     env = dict(os.environ, GPUPROC_ISA=isa) if isa else None
     with open(stdin or os.devnull, "rb") as file:
@@ -569,7 +579,7 @@ def check(program, options, folder, devices, refused):
                     continue  # the other families have elementary functions everywhere
                 if isa and tolerance in (1.01, 60, 400):
                     continue  # elementary functions differ between instruction sets in the last bits
-                if path.read_bytes() != first[name]:
+                if path.read_bytes() != first[name] and not (isa and same_but_for_nan(path, folder / f"cpu_{name}.npy")):
                     wrong.append((f"{name} = {t}: other bytes than with {' '.join(settings[0][1])}", argv))
                 continue
             if tag == "cpu":

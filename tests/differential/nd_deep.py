@@ -122,7 +122,9 @@ class Deep:
             if k != "c":
                 kw.append(f"dtype='{r.choice(names if base != 'prod' or value.size < 300 else names[2:])}'")
         r.shuffle(kw)
-        return f"{f}({', '.join([e] + kw)})", {"sum": 2, "mean": 4, "var": 200, "std": 200, "prod": 200}.get(base, 0)
+        if base == "sum" and any(k.startswith("initial") for k in kw):
+            base = "sum and initial"  # which is added to the rounded sum
+        return f"{f}({', '.join([e] + kw)})", {"sum": 2, "sum and initial": 8, "mean": 4, "var": 200, "std": 200, "prod": 200}.get(base, 0)
 
     def family_reduce_deep(self):
         r = self.r
