@@ -42,51 +42,71 @@ static bool takes_elements(gp_quantile_method method)
 
 typedef struct wanted {
     gp_quantile_method method;
-    int count;     /* of q's; -1: one, not in a list */
+    gp_shape form; /* of q; no axes: one number */
     bool integers; /* all of them are */
-    int node;      /* the constant INPUT */
+    int node;      /* the constant INPUT: the numbers in a row */
 } wanted;
+
+/* The numbers of a list of lists, as NumPy's array of them; the first of each level tells the lengths. */
+static bool take_numbers(gp_builder *b, const gp_function *fn, const gp_value *v, int level, wanted *w, double **q)
+{
+    bool percent = strstr(fn->name, "percentile") != NULL;
+    if ((v->kind == GP_VAL_TUPLE) != (level < w->form.ndim) || (v->kind == GP_VAL_TUPLE && v->items != w->form.dim[level]))
+        return gp_build_fail(b, GPUPROC_VALUE, "%s() needs lists of the same length within q", fn->name) >= 0;
+    for (int k = 0; v->kind == GP_VAL_TUPLE && k < v->items; k++) {
+        if (!take_numbers(b, fn, gp_build_item(b, v, k), level + 1, w, q)) return false;
+    }
+    if (v->kind == GP_VAL_TUPLE) return true;
+    double *to = (*q)++;
+    if (!gp_argument_number(b, fn, "q", v, to)) return false;
+    if (v->kind != GP_VAL_INT && v->kind != GP_VAL_BOOL) w->integers = false;
+    if (percent) *to /= 100;
+    if (*to >= 0 && *to <= 1) return true;
+    return gp_build_fail(b, GPUPROC_VALUE, percent ? "Percentiles must be in the range [0, 100]" : "Quantiles must be in the range [0, 1]") >= 0;
+}
 
 static bool take_q(gp_builder *b, const gp_function *fn, const gp_value *v, wanted *w)
 {
-    bool percent = strstr(fn->name, "percentile") != NULL, list = v->kind == GP_VAL_TUPLE, ok = false;
-    size_t count = list ? (size_t)v->items : 1;
-    double *q = gp_calloc(count + 1, sizeof *q);
-    if (q == NULL) gp_build_fail(b, GPUPROC_NO_MEMORY, "out of memory");
-    w->integers = !percent;
-    if (list && count == 0) {
-        gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() needs at least one number as q, found an empty list", fn->name);
-        goto out;
+    bool ok = true, percent = strstr(fn->name, "percentile") != NULL;
+    for (const gp_value *in = v; ok && in->kind == GP_VAL_TUPLE; in = gp_build_item(b, in, 0)) {
+        ok = w->form.ndim < 2 && !(w->form.ndim == 1 && in->items == 0);
+        if (ok) w->form.dim[w->form.ndim++] = in->items;
+        else gp_build_fail(b, GPUPROC_VALUE, "%s() takes a number, a list of numbers or a list of lists of them as q", fn->name);
+        if (in->items == 0) break;
     }
-    for (size_t k = 0; q != NULL && k < count; k++) {
-        const gp_value *one = list ? gp_build_item(b, v, (int)k) : v;
-        if (one->kind == GP_VAL_TUPLE) {
-            gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() takes one number or a list of numbers as q", fn->name);
-            goto out;
-        }
-        if (!gp_argument_number(b, fn, "q", one, &q[k])) goto out;
-        if (one->kind != GP_VAL_INT && one->kind != GP_VAL_BOOL) w->integers = false;
-        if (percent) q[k] /= 100;
-        if (q[k] >= 0 && q[k] <= 1) continue;
-        gp_build_fail(b, GPUPROC_VALUE, percent ? "Percentiles must be in the range [0, 100]" : "Quantiles must be in the range [0, 1]");
-        goto out;
-    }
-    w->count = list ? (int)count : -1;
-    if (q != NULL) {
-        gp_shape shape = {list ? 1 : 0, {(int64_t)count}};
-        w->node = gp_build_array(b, GPUPROC_FLOAT64, &shape, q);
+    size_t count = (size_t)gp_shape_size(&w->form);
+    double *q = ok ? gp_calloc(count + 1, sizeof *q) : NULL, *to = q;
+    if (ok && q == NULL) gp_build_fail(b, GPUPROC_NO_MEMORY, "out of memory");
+    w->integers = !percent && count > 0;
+    ok = q != NULL && take_numbers(b, fn, v, 0, w, &to);
+    if (ok) {
+        /* Of no numbers, too, there is a fold with one: of its result nothing is taken. */
+        gp_shape row = {w->form.ndim > 0, {count > 0 ? (int64_t)count : 1}};
+        w->node = gp_build_array(b, GPUPROC_FLOAT64, &row, q);
         ok = w->node >= 0;
     }
-out:
     free(q);
     return ok;
+}
+
+/* A result whose first axis is the row of q's, with q's own axes instead. */
+static int in_form(gp_builder *b, int node, const wanted *w)
+{
+    if (node < 0 || w->form.ndim == 0) return node;
+    if (gp_shape_size(&w->form) == 0) node = gp_build_slice(b, node, 0, 0, 1, 0);
+    if (node < 0 || w->form.ndim == 1) return node;
+    gp_shape shape = w->form, from = *gp_build_shape(b, node);
+    if (shape.ndim + from.ndim - 1 > GPUPROC_MAX_NDIM)
+        return gp_build_fail(b, GPUPROC_LIMIT, "an array has at most %d dimensions", GPUPROC_MAX_NDIM);
+    for (int d = 1; d < from.ndim; d++) shape.dim[shape.ndim++] = from.dim[d];
+    return gp_build_reshape(b, node, &shape);
 }
 
 /* The fold, without the axes of keepdims. */
 static int quantiles(gp_builder *b, const gp_operand *x, const wanted *w, bool nan, gp_dtype work)
 {
     gp_shape shape = {0}, kept = gp_operand_kept(x);
-    if (w->count >= 0) shape.dim[shape.ndim++] = w->count;
+    if (w->form.ndim > 0) shape.dim[shape.ndim++] = gp_build_shape(b, w->node)->dim[0];
     if (shape.ndim + kept.ndim > GPUPROC_MAX_NDIM) return gp_build_fail(b, GPUPROC_LIMIT, "an array has at most %d dimensions", GPUPROC_MAX_NDIM);
     for (int d = 0; d < kept.ndim; d++) shape.dim[shape.ndim++] = kept.dim[d];
     /* float32 stays what it is, also where q's make float64 of it: NumPy takes the difference of two elements
@@ -127,7 +147,7 @@ static gp_value quantile(gp_builder *b, const gp_function *fn, const gp_value *a
 {
     bool nan = strncmp(fn->name, "nan", 3) == 0, median = strstr(fn->name, "median") != NULL;
     gp_operand x;
-    wanted w = {.method = (gp_quantile_method)GP_QUANTILE_MEDIAN, .count = -1};
+    wanted w = {.method = (gp_quantile_method)GP_QUANTILE_MEDIAN};
     if (!gp_argument_refuse(b, fn, args, "out") || !gp_argument_refuse(b, fn, args, "weights") ||
         !gp_argument_refuse(b, fn, args, "interpolation") || !gp_operand_take(b, fn, &args[0], &x) ||
         !gp_operand_axes(b, fn, gp_argument_named(fn, args, "axis"), false, &x) ||
@@ -140,6 +160,8 @@ static gp_value quantile(gp_builder *b, const gp_function *fn, const gp_value *a
                !take_q(b, fn, gp_argument_named(fn, args, "q"), &w)) {
         return failed();
     }
+    if (nan && !x.selected && gp_shape_size(&x.shape) == 0) /* as NumPy has it, without q's axes */
+        return gp_value_reduced(b, GP_FN_nanmean, args[0], gp_argument_named(fn, args, "axis"), x.keepdims);
     bool floats = gp_dtype_is_float(x.dtype), element = !median && takes_elements(w.method);
     if (!median && x.dtype == GPUPROC_BOOL && !element && !(w.integers && w.method == GP_QUANTILE_LINEAR))
         return gp_value_node(gp_build_fail(b, GPUPROC_TYPE, "%s() of bools has nothing between two of them: choose a method such as 'lower'", fn->name));
@@ -149,16 +171,16 @@ static gp_value quantile(gp_builder *b, const gp_function *fn, const gp_value *a
      * (0 or 1) of NumPy's default method takes an element as it is. */
     gp_dtype dtype = x.dtype;
     bool own = element || (w.integers && w.method == GP_QUANTILE_LINEAR && !median);
-    if (!own) dtype = floats && w.count < 0 ? x.dtype : GPUPROC_FLOAT64;
+    if (!own) dtype = floats && w.form.ndim == 0 ? x.dtype : GPUPROC_FLOAT64;
     gp_dtype work = gp_dtype_is_float(dtype) ? gp_dtype_worked(dtype) : GPUPROC_FLOAT64;
     if (own) x.re = exact_in_float64(b, x.re);
     int node = x.re < 0 ? -1 : quantiles(b, &x, &w, nan, work);
-    if (w.count < 0) return gp_operand_value(b, &x, node, -1, dtype);
+    if (w.form.ndim == 0) return gp_operand_value(b, &x, node, -1, dtype);
     int first = x.selected ? x.mask_axes - 1 : 0; /* all axes of a mask are one */
     for (int d = first; d < x.shape.ndim && node >= 0 && x.keepdims && !x.extra; d++) {
         if (x.axes >> d & 1) node = gp_build_insert_axis(b, node, d - first + 1); /* behind q's axis */
     }
-    return gp_value_of_parts(b, node, -1, dtype);
+    return gp_value_of_parts(b, in_form(b, node, &w), -1, dtype);
 }
 
 /* What needs all elements at once. */

@@ -1,6 +1,7 @@
 /* Statistics that are made of reductions: average, cov, corrcoef, linalg.norm, trace. */
 #include "lang/linalg.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -79,10 +80,11 @@ static gp_value average(gp_builder *b, const gp_function *fn, const gp_value *ar
 
 typedef struct covariance {
     int distance;       /* from each variable's mean; shape (n,) or of two axes */
+    int weighted;       /* the same times the observations' weights */
     bool line;          /* one variable, of one axis */
     int along;          /* the axis of the observations */
-    int64_t variables, count;
-    double divisor;
+    int64_t variables;
+    int scale;          /* a scalar: 1 / NumPy's divisor, which is not negative */
 } covariance;
 
 /* One of the arguments as float64 with one or two axes, the observations along *along. */
@@ -115,6 +117,62 @@ static int mean_along(gp_builder *b, const covariance *c, int node, gp_op what)
                          : gp_build_placed(b, gp_ir_reduce_axes(b->program, what, f8, node, axes, 0));
 }
 
+/* One of fweights and aweights as float64; -1 where it is not there. */
+static bool take_weights(gp_builder *b, const gp_function *fn, const gp_value *args, const char *name, int64_t count, int *weights)
+{
+    const gp_value *v = gp_argument_named(fn, args, name);
+    gp_operand w;
+    *weights = -1;
+    if (v->kind == GP_VAL_NONE) return true;
+    if (!gp_operand_take(b, fn, v, &w) || !gp_operand_no_complex(b, fn, &w)) return false;
+    bool frequencies = *name == 'f';
+    if (w.selected)
+        gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() of selected %s is not possible", fn->name, name);
+    else if (frequencies && gp_dtype_kind(w.dtype) > GP_KIND_UINT)
+        gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() needs integers as fweights, found %s", fn->name, gpuproc_dtype_name(w.dtype));
+    else if (w.shape.ndim != 1)
+        gp_build_fail(b, GPUPROC_SHAPE, "%s() needs %s with one axis, found %d", fn->name, name, w.shape.ndim);
+    else if (w.shape.dim[0] != count)
+        gp_build_fail(b, GPUPROC_SHAPE, "%s() needs as many %s as observations, %" PRId64 ", found %" PRId64, fn->name, name, count, w.shape.dim[0]);
+    else
+        *weights = gp_build_cast(b, w.re, f8);
+    if (*weights < 0) return false;
+    int bad = gp_build_binary(b, GP_OP_LT, GPUPROC_BOOL, *weights, gp_build_float(b, f8, 0));
+    *weights = gp_operand_guard(b, *weights, bad, GP_CHECK_WEIGHTS_NEGATIVE);
+    return *weights >= 0;
+}
+
+static int sum_of(gp_builder *b, int node) { return node < 0 ? -1 : gp_build_reduce(b, GP_OP_SUM, f8, node, 0); }
+
+/* The mean, the distances from it and the divisor, with weights as NumPy has them. */
+static bool weigh(gp_builder *b, const gp_function *fn, const gp_value *args, covariance *c, int x, double less)
+{
+    int64_t count = gp_build_shape(b, x)->dim[c->along];
+    int frequency, weight, center, zero = gp_build_float(b, f8, 0);
+    if (!take_weights(b, fn, args, "fweights", count, &frequency) || !take_weights(b, fn, args, "aweights", count, &weight)) return false;
+    int both = frequency < 0 ? weight : weight < 0 ? frequency : gp_build_binary(b, GP_OP_MUL, f8, frequency, weight);
+    if (both < 0) {
+        center = mean_along(b, c, x, GP_OP_MEAN);
+        c->scale = gp_build_float(b, f8, 1 / fmax((double)count - less, 0));
+    } else {
+        int total = sum_of(b, both), lost = gp_build_float(b, f8, less);
+        total = gp_operand_guard(b, total, gp_build_binary(b, GP_OP_EQ, GPUPROC_BOOL, total, zero), GP_CHECK_WEIGHTS_SUM_TO_ZERO);
+        if (weight >= 0) {
+            int squares = sum_of(b, gp_build_binary(b, GP_OP_MUL, f8, both, weight));
+            lost = gp_build_binary(b, GP_OP_DIV, f8, gp_build_binary(b, GP_OP_MUL, f8, lost, squares), total);
+        }
+        int divisor = gp_build_binary(b, GP_OP_MAXIMUM, f8, gp_build_binary(b, GP_OP_SUB, f8, total, lost), zero);
+        c->scale = gp_build_binary(b, GP_OP_DIV, f8, gp_build_float(b, f8, 1), divisor);
+        if (!c->line && both >= 0) both = gp_build_insert_axis(b, both, 1 - c->along);
+        center = both < 0 ? -1 : mean_along(b, c, gp_build_binary(b, GP_OP_MUL, f8, x, both), GP_OP_SUM);
+        center = gp_build_binary(b, GP_OP_DIV, f8, center, total);
+    }
+    if (center >= 0 && !b->program->node[center].uniform) center = gp_build_insert_axis(b, center, c->along);
+    c->distance = c->weighted = gp_build_binary(b, GP_OP_SUB, f8, x, center);
+    if (both >= 0) c->weighted = gp_build_binary(b, GP_OP_MUL, f8, c->distance, both);
+    return c->weighted >= 0 && c->scale >= 0;
+}
+
 static bool take_covariance(gp_builder *b, const gp_function *fn, const gp_value *args, covariance *c)
 {
     const gp_value *rowvar = gp_argument_named(fn, args, "rowvar"), *bias = gp_argument_named(fn, args, "bias");
@@ -125,9 +183,7 @@ static bool take_covariance(gp_builder *b, const gp_function *fn, const gp_value
     if (bias->kind != GP_VAL_NONE && !gp_argument_bool(b, fn, "bias", bias, &biased)) return false;
     if (biased) less = 0;
     if (ddof->kind != GP_VAL_NONE && !gp_argument_number(b, fn, "ddof", ddof, &less)) return false;
-    if (!gp_argument_refuse(b, fn, args, "fweights") || !gp_argument_refuse(b, fn, args, "aweights") ||
-        !gp_argument_refuse(b, fn, args, "dtype"))
-        return false;
+    if (!gp_argument_refuse(b, fn, args, "dtype")) return false;
     int x = take_variables(b, fn, &args[0], rows, &c->along);
     if (x >= 0 && y->kind != GP_VAL_NONE) {
         int along = rows ? 1 : 0, other, both[2];
@@ -149,24 +205,19 @@ static bool take_covariance(gp_builder *b, const gp_function *fn, const gp_value
     if (x < 0) return false;
     const gp_shape *shape = gp_build_shape(b, x); /* nothing is built while it is looked at */
     c->line = shape->ndim == 1;
-    c->count = shape->dim[c->along];
     c->variables = c->line ? 1 : shape->dim[1 - c->along];
-    c->divisor = (double)c->count - less > 0 ? (double)c->count - less : 0;
-    int center = mean_along(b, c, x, GP_OP_MEAN);
-    if (center >= 0 && !b->program->node[center].uniform) center = gp_build_insert_axis(b, center, c->along);
-    c->distance = gp_build_binary(b, GP_OP_SUB, f8, x, center);
-    return c->distance >= 0;
+    return weigh(b, fn, args, c, x, less);
 }
 
 static int scaled(gp_builder *b, const covariance *c, int sum)
 {
-    return gp_build_binary(b, GP_OP_MUL, f8, sum, gp_build_float(b, f8, 1 / c->divisor));
+    return gp_build_binary(b, GP_OP_MUL, f8, sum, c->scale);
 }
 
 /* Each variable's variance; one value where there is one variable. */
 static int variances(gp_builder *b, const covariance *c)
 {
-    int sum = mean_along(b, c, gp_build_unary(b, GP_OP_SQUARE, f8, c->distance), GP_OP_SUM);
+    int sum = mean_along(b, c, gp_build_binary(b, GP_OP_MUL, f8, c->distance, c->weighted), GP_OP_SUM);
     if (sum >= 0 && c->variables == 1 && !c->line && !b->program->node[sum].uniform) sum = gp_build_remove_axis(b, sum, 0);
     return sum < 0 ? -1 : scaled(b, c, sum);
 }
@@ -175,8 +226,12 @@ static int variances(gp_builder *b, const covariance *c)
 static int product_of_distances(gp_builder *b, const covariance *c)
 {
     gp_value columns = gp_value_node(c->distance);
-    if (c->along == 1) columns = gp_matrix_swap(b, columns);
-    gp_value product = gp_build_matmul(b, "cov", gp_matrix_swap(b, columns), columns);
+    gp_value weighted = gp_value_node(c->weighted);
+    if (c->along == 1) {
+        columns = gp_matrix_swap(b, columns);
+        weighted = c->weighted == c->distance ? columns : gp_matrix_swap(b, weighted);
+    }
+    gp_value product = gp_build_matmul(b, "cov", gp_matrix_swap(b, columns), weighted);
     return gp_matrix_failed(b, &product) ? -1 : scaled(b, c, product.node);
 }
 
@@ -184,9 +239,9 @@ static int product_of_distances(gp_builder *b, const covariance *c)
 static int covariances(gp_builder *b, const covariance *c)
 {
     if (c->variables == 1) return variances(b, c);
-    if (c->variables > FEW_VARIABLES && c->count > 0) return product_of_distances(b, c);
+    if (c->variables > FEW_VARIABLES && gp_build_shape(b, c->distance)->dim[c->along] > 0) return product_of_distances(b, c);
     int rows = gp_build_insert_axis(b, c->distance, c->along == 1 ? 1 : 2);
-    int columns = rows < 0 ? -1 : gp_build_insert_axis(b, c->distance, c->along == 1 ? 0 : 1);
+    int columns = rows < 0 ? -1 : gp_build_insert_axis(b, c->weighted, c->along == 1 ? 0 : 1);
     int product = gp_build_binary(b, GP_OP_MUL, f8, rows, columns);
     if (product < 0) return -1;
     uint32_t axes = c->along == 1 ? 4 : 1;
@@ -338,14 +393,15 @@ static int spectral_norm(gp_builder *b, const gp_function *fn, const gp_operand 
     return gp_value_reduced(b, what, gp_linalg_singular_values(b, &a), &last, false).node;
 }
 
-static gp_value norm(gp_builder *b, const gp_function *fn, const gp_value *args)
+/* Of vectors: whatever lies along the axes is one vector, also where there are two of them or more. */
+static gp_value norm(gp_builder *b, const gp_function *fn, const gp_value *args, bool vectors)
 {
     const gp_value *axis = gp_argument_named(fn, args, "axis"), *which = gp_argument_named(fn, args, "ord");
     bool text = which->kind == GP_VAL_STRING, none = which->kind == GP_VAL_NONE, frobenius = false, nuclear = false;
     gp_operand x;
     double ord = 2;
     if (!gp_operand_take(b, fn, &args[0], &x)) return failed();
-    if (axis->kind == GP_VAL_TUPLE && (axis->items < 1 || axis->items > 2))
+    if (!vectors && axis->kind == GP_VAL_TUPLE && (axis->items < 1 || axis->items > 2))
         return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "Improper number of dimensions to norm."));
     if (!gp_operand_axes(b, fn, axis, false, &x) || !gp_operand_keepdims(b, fn, gp_argument_named(fn, args, "keepdims"), &x))
         return failed();
@@ -362,9 +418,9 @@ static gp_value norm(gp_builder *b, const gp_function *fn, const gp_value *args)
         x.re = gp_build_cast(b, x.re, f8);
     }
     int axes = __builtin_popcount(x.axes), result = -1, row, column;
-    if (x.selected) axes = 1;
+    if (x.selected || vectors) axes = 1;
     if (axis->kind == GP_VAL_NONE && none) axes = 0; /* of all elements, whatever the shape */
-    else if (axis->kind == GP_VAL_NONE && (axes < 1 || axes > 2))
+    else if (!vectors && axis->kind == GP_VAL_NONE && (axes < 1 || axes > 2))
         return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "Improper number of dimensions to norm."));
     if (axes == 1 && text) return gp_value_node(gp_build_fail(b, GPUPROC_VALUE, "Invalid norm order for vectors"));
     if (axes != 2 || none || frobenius) {
@@ -392,15 +448,7 @@ static gp_value norm_along(gp_builder *b, const gp_function *fn, const gp_value 
     own[1] = *ord;
     own[2] = matrix ? gp_build_tuple(b, last, 2) : *axis;
     own[3] = *gp_argument_named(fn, args, "keepdims");
-    if (!matrix && axis->kind == GP_VAL_NONE && ord->kind != GP_VAL_NONE) {
-        gp_value x = gp_matrix_value(b, fn, &args[0]);
-        if (gp_matrix_failed(b, &x)) return failed();
-        gp_shape shape = gp_matrix_shape(b, &x);
-        if (own[3].kind != GP_VAL_NONE)
-            return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED, "vector_norm() of all elements does not take keepdims=: give the axes"));
-        own[0] = gp_matrix_reshape(b, x, &(gp_shape){1, {(int64_t)gp_shape_size(&shape)}});
-    }
-    return b->st != GPUPROC_OK ? failed() : norm(b, gp_function_by_id(GP_FN_linalg_norm), own);
+    return b->st != GPUPROC_OK ? failed() : norm(b, gp_function_by_id(GP_FN_linalg_norm), own, !matrix);
 }
 
 /* ---- trace ---- */
@@ -467,6 +515,6 @@ gp_value gp_check_statistics(gp_builder *b, const gp_function *fn, const gp_valu
     case GP_FN_trace: return trace(b, fn, args);
     case GP_FN_linalg_matrix_norm:
     case GP_FN_linalg_vector_norm: return norm_along(b, fn, args);
-    default: return norm(b, fn, args);
+    default: return norm(b, fn, args, false);
     }
 }

@@ -14,6 +14,7 @@
     X(ALL_NAN, "All-NaN slice encountered") \
     X(RANGE_NOT_FINITE, "autodetected range of the histogram is not finite: there is a NaN or an infinity") \
     X(WEIGHTS_SUM_TO_ZERO, "Weights sum to zero, can't be normalized") \
+    X(WEIGHTS_NEGATIVE, "fweights and aweights cannot be negative") \
     X(QUANTILE_LOSES_DIGITS, "a quantile of integers beyond 2**53 would lose digits: take it of x.astype('float64')")
 
 typedef enum gp_check_id {

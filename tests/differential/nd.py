@@ -55,14 +55,30 @@ def wide(name):
 
     def apply(a, *args, **kw):
         f = getattr(np, name[3:] if name.startswith("nan") and np.asanyarray(a).dtype.kind in "biu" else name)
-        dtype = np.asanyarray(f(a, *args, **kw)).dtype
+        own = np.asanyarray(f(a, *args, **kw))
+        dtype = own.dtype
         if dtype.kind not in "fc":
             return f(a, *args, **kw)
         a = np.asanyarray(a)
         if kw.get("dtype") is not None:
             a = a.astype(kw.pop("dtype"))
-        a = up(a) if a.dtype.kind in "fc" else a.astype(np.longdouble)
-        return np.asanyarray(f(a, *args, **kw)).astype(dtype)[()]
+        b = up(a) if a.dtype.kind in "fc" else a.astype(np.longdouble)
+        exact = np.asanyarray(f(b, *args, **kw)).astype(dtype)
+        if dtype == np.float16 and name.endswith(("var", "std")):  # a mean that float16 does not hold
+            exact = np.where(np.isnan(exact), own, exact)
+        return exact[()]
+    return apply
+
+
+def between(name):
+    """Between two elements in float64: NumPy takes their difference in their own dtype, where it wraps or rounds."""
+    f = getattr(np, name)
+
+    def apply(a, *args, **kw):
+        a = np.asanyarray(a)
+        dtype = np.asanyarray(f(a, *args, **kw)).dtype
+        narrow = a.dtype.kind in "iu" and dtype == np.float64 or a.dtype == np.float16
+        return np.asanyarray(f(a.astype("float64") if narrow else a, *args, **kw)).astype(dtype)[()]
     return apply
 
 
@@ -70,6 +86,7 @@ WIDE = ["sum", "mean", "var", "std", "prod", "cumsum", "cumprod", "nansum", "nan
         "nancumsum", "nancumprod"]
 NAMES = {n: getattr(np, n) for n in dir(np) if not n.startswith("_")}
 NAMES.update({n: wide(n) for n in WIDE})
+NAMES.update({n: between(n) for n in ("quantile", "nanquantile", "percentile", "nanpercentile")})
 
 
 class Random:
@@ -443,7 +460,17 @@ def different(got, want, tolerance, scale, count, size=None):
     return f"element {k}: {got.ravel()[k]!r}, not {want.ravel()[k]!r} ({(~same).sum()} of {same.size} differ)"
 
 
-def run(argv, seconds=120, stdin=None, isa=None):
+def same_but_for_nan(one, other):
+    """The signs of NaN are the processor's own: other instructions may choose others."""
+    def plain(path):
+        v = np.load(path)
+        parts = v.reshape(-1).view(v.real.dtype).copy()
+        parts[parts != parts] = np.nan
+        return v.dtype, v.shape, parts.tobytes()
+    return plain(one) == plain(other)
+
+
+def run(argv, seconds=600, stdin=None, isa=None):
     env = dict(os.environ, GPUPROC_ISA=isa) if isa else None
     with open(stdin or os.devnull, "rb") as file:
         return subprocess.run(argv, capture_output=True, text=True, timeout=seconds, stdin=file, env=env)
@@ -510,6 +537,8 @@ def check(program, options, folder, devices, refused):
             text.append((name, t))
         except Exception as error:  # NumPy refuses: gpuproc must, too
             wanted.pop(name, None)
+            if "cannot reshape array of size 0" in str(error):
+                continue  # a median of nothing along axes that are there: an array without elements
             used = [s for s in text if re.search(rf"\b{s[0]}\b", t)]
             argv = argv_of([*used, (name, t)], [*(k for k, _ in used), name])
             done = run(argv, stdin=stdin)
@@ -550,7 +579,7 @@ def check(program, options, folder, devices, refused):
                     continue  # the other families have elementary functions everywhere
                 if isa and tolerance in (1.01, 60, 400):
                     continue  # elementary functions differ between instruction sets in the last bits
-                if path.read_bytes() != first[name]:
+                if path.read_bytes() != first[name] and not (isa and same_but_for_nan(path, folder / f"cpu_{name}.npy")):
                     wrong.append((f"{name} = {t}: other bytes than with {' '.join(settings[0][1])}", argv))
                 continue
             if tag == "cpu":

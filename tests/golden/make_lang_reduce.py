@@ -76,8 +76,9 @@ def expressions():
     for f in ("quantile", "nanquantile"):
         yield from along(f, ",0.5")
         yield from along(f, ",[0.25,0.5]")
-        for q in ("1", "0", "[0,1]", "[0.5]", "(0.1,0.2,0.3)", "1.5", "-0.1", "True"):
+        for q in ("1", "0", "[0,1]", "[0.5]", "(0.1,0.2,0.3)", "1.5", "-0.1", "True", "[]", "[[0.25,0.5]]", "[[0,1],[1,0]]", "[[0.1],[0.2,0.3]]", "[[[0.5]]]"):
             yield f"{f}(x,{q})"
+            yield f"{f}(x,{q},axis=-1,keepdims=True)"
         for method in QMETHODS:
             yield f"{f}(x,0.5,method='{method}')"
             yield f"{f}(x,[0.5],axis=0,method='{method}')"
@@ -106,7 +107,8 @@ def expressions():
                  "linalg.norm(x)", "linalg.norm(x,keepdims=True)", "linalg.norm(x,axis=0)", "linalg.norm(x,1,axis=-1)", "linalg.norm(x,inf)",
                  "linalg.norm(x,-inf,axis=0)", "linalg.norm(x,0,axis=0,keepdims=True)", "linalg.norm(x,3,axis=0)", "linalg.norm(x,0.5,axis=0)",
                  "linalg.norm(x,'fro')", "linalg.norm(x,1)", "linalg.norm(x,-inf)", "linalg.norm(x,'fro',axis=(0,1))", "linalg.norm(x,1,axis=(1,0),keepdims=True)",
-                 "linalg.norm(x,3)", "linalg.norm(x,'foo')",
+                 "linalg.norm(x,3)", "linalg.norm(x,'foo')", "linalg.vector_norm(x)", "linalg.vector_norm(x,ord=1,axis=(0,1))", "linalg.vector_norm(x,keepdims=True)",
+                 "linalg.vector_norm(x,ord=3,axis=(0,-1),keepdims=True)", "linalg.vector_norm(x,ord='fro',axis=(0,1))", "linalg.matrix_norm(x,ord=1)",
                  "histogram(x)", "histogram(x,3)", "histogram(x,bins=4,range=(0,1))", "histogram(x,[0,1,2])", "histogram(x,[0.5,1,2])", "histogram(x,0)",
                  "histogram(x,[2,1])", "histogram(x,3,(2,1))", "histogram(x,3,weights=w)", "histogram(x,3,weights=y)", "histogram(x,3,density=True)",
                  "histogram(x,[0,1,2],weights=w,density=True)", "histogram_bin_edges(x)", "histogram_bin_edges(x,[0,1])",
@@ -115,11 +117,11 @@ def expressions():
 
 
 def odd(text, shape):
-    """Where NumPy has no rule: axes of scalars, which some functions know and others do not; what the
-    nan* order statistics give for nothing; averages whose weights add up to 0, which the data decide."""
+    """Where NumPy has no rule: axes of scalars, which some functions know and others do not; whether it looks at the
+    q of a nan* quantile of nothing; medians of nothing; averages whose weights add up to 0, which the data decide."""
     if shape == () and ("axis" in text or "(0)" in text or "norm" in text):
         return True
-    return 0 in shape and any(word in text for word in ("quantile(x,0.5,axis=()", "quantile(x,[0.25,0.5],axis=()", "nanquantile", "nanpercentile", "median", "average"))
+    return 0 in shape and any(word in text for word in ("quantile(x,0.5,axis=()", "quantile(x,[0.25,0.5],axis=()", "quantile(x,[[[", "quantile(x,[]", "none", "quantile(x,[[0.1],", "median", "average"))
 
 
 def shape_of(text, value):
