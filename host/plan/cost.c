@@ -53,11 +53,21 @@ static double device_op(const gp_device_rates *r, gp_op op, gp_dtype dtype)
     case GP_OP_SEARCHRIGHT: return v[wide ? GP_RATE_DEVICE_power_f8 : GP_RATE_DEVICE_power_f4];
     case GP_OP_ARCTAN2:
     case GP_OP_HYPOT: return v[wide ? GP_RATE_DEVICE_function_f8 : GP_RATE_DEVICE_function_f4];
+    case GP_OP_SIN:
+    case GP_OP_COS:
+    case GP_OP_TAN: return v[wide ? GP_RATE_DEVICE_sine_f8 : GP_RATE_DEVICE_sine_f4];
     default: break;
     }
     if (op >= GP_OP_CBRT && op <= GP_OP_ERF)
         return v[wide ? GP_RATE_DEVICE_function_f8 : GP_RATE_DEVICE_function_f4];
     return v[wide ? GP_RATE_DEVICE_cheap_f8 : GP_RATE_DEVICE_cheap_f4];
+}
+
+/* A sum of floats is exact, which takes longer. */
+static int device_reduce(int kind, gp_dtype type)
+{
+    if (kind == GP_REDUCE_MOMENTS) return GP_RATE_DEVICE_moments;
+    return kind == GP_REDUCE_SUM && gp_dtype_kind(type) == GP_KIND_FLOAT ? GP_RATE_DEVICE_sum : GP_RATE_DEVICE_reduce;
 }
 
 static void add_ops(const gp_rates *rates, const gp_device_rates *device, const gp_pass *pass,
@@ -72,7 +82,7 @@ static void add_ops(const gp_rates *rates, const gp_device_rates *device, const 
     for (size_t r = 0; r < pass->reduces; r++) {
         gp_dtype type = pass->reduce[r].operand;
         cost->op_ns += rates->op[op_of_reduce(pass->reduce[r].kind)][gp_rates_dtype_index(type)] * narrow(type, type);
-        if (device != NULL) cost->device_op_ns += device->value[GP_RATE_DEVICE_reduce];
+        if (device != NULL) cost->device_op_ns += device->value[device_reduce(pass->reduce[r].kind, type)];
     }
 }
 
@@ -176,7 +186,8 @@ static double fold_ns(const gp_plan_fold *fold, const gp_cost_machine *m, double
         double rows = (double)spec->shape.dim[spec->shape.ndim - 2], columns = (double)spec->shape.dim[spec->shape.ndim - 1];
         double flops = matrix_flops(spec->op, rows, columns) * (gp_dtype_kind(type) == GP_KIND_COMPLEX ? 4 : 1);
         if (rows * columns > 0) flops *= elements / (rows * columns);
-        if (spec->op == GP_OP_GRAM) return flops / gemm_rate(m, type);
+        if (spec->op == GP_OP_GRAM)
+            return flops / (gemm_rate(m, type) * r->host[GP_RATE_HOST_gram] / r->host[GP_RATE_HOST_gemm_f4]);
         return flops / (r->host[lapack_rate(spec->op)] * (is_wide(type) ? 1 : 2));
     }
     size_t d = gp_rates_dtype_index(type);
@@ -206,16 +217,31 @@ static double fold_bytes(const gp_plan_fold *fold, uint64_t count)
 typedef struct stages {
     double bytes[GPUPROC_STAGES], in_place[GPUPROC_STAGES], ns[GPUPROC_STAGES];
     double mapped, memory; /* bytes that the kernel finds in mapped files, and elsewhere in memory */
+    double placed;         /* that it makes where they stay */
     double cpu_ns;         /* processor time of all stages */
     double compute_ns, memory_ns, multiply_ns, device_ns;
 } stages;
 
-static void read_input(const gp_cost_machine *m, const gp_cost_input *in, stages *s)
+/* Whether neighbours of the pass are no neighbours in storage. */
+static bool is_turned(const gp_pass_input *in)
+{
+    const gp_walk *walk = &in->walk;
+    int last = walk->shape.ndim - 1;
+    return in->streamed && last >= 0 && !gp_walk_contiguous(walk) && walk->stride[last] != 1 && walk->stride[last] != 0;
+}
+
+static void read_input(const gp_cost_machine *m, const gp_cost_input *in, bool turned, stages *s)
 {
     const double *r = m->rates->host;
     double bytes = (double)in->bytes * m->scale;
     gp_cost_from from = in->from;
     s->bytes[GPUPROC_STAGE_READ] += from == GP_FROM_MADE ? 0 : bytes;
+    if (from == GP_FROM_MEMORY && turned) {
+        s->memory += bytes;
+        s->ns[GPUPROC_STAGE_READ] += bytes / r[GP_RATE_HOST_turned];
+        s->cpu_ns += bytes / r[GP_RATE_HOST_turned];
+        return;
+    }
     if (m->device == NULL && (from == GP_FROM_MEMORY || from == GP_FROM_MAPPED)) {
         s->in_place[GPUPROC_STAGE_READ] += bytes;
         if (from == GP_FROM_MAPPED) s->mapped += bytes;
@@ -290,12 +316,13 @@ typedef struct moving {
 } moving;
 
 /* Arrays in memory, of which caches may hold a part from the last job, and mapped files. */
-static moving move(const gp_cost_machine *m, double memory, double mapped)
+static moving move(const gp_cost_machine *m, double memory, double stored, double mapped)
 {
     const double *r = m->rates->host;
-    double part = log(fmin(fmax(memory / NEAR_BYTES, 1), FAR_BYTES / NEAR_BYTES)) / log(FAR_BYTES / NEAR_BYTES);
-    double near = memory * (1 - part) * on_memory(1 / r[GP_RATE_HOST_near_one], 1 / r[GP_RATE_HOST_near], m);
-    double far = memory * part * on_memory(1 / r[GP_RATE_HOST_memory_one], 1 / r[GP_RATE_HOST_memory], m) +
+    double all = memory + stored, memory_ns = on_memory(1 / r[GP_RATE_HOST_memory_one], 1 / r[GP_RATE_HOST_memory], m);
+    double part = log(fmin(fmax(all / NEAR_BYTES, 1), FAR_BYTES / NEAR_BYTES)) / log(FAR_BYTES / NEAR_BYTES);
+    double near = all * (1 - part) * on_memory(1 / r[GP_RATE_HOST_near_one], 1 / r[GP_RATE_HOST_near], m);
+    double far = part * memory_ns * (memory + stored * r[GP_RATE_HOST_memory] / r[GP_RATE_HOST_store]) +
                  mapped * on_memory(1 / r[GP_RATE_HOST_mapped_one], 1 / r[GP_RATE_HOST_mapped], m);
     return (moving){near + far, far};
 }
@@ -319,7 +346,7 @@ static void compute(const gp_cost_pass *pass, const gp_cost_machine *m, double e
     if (!is_computed(pass, out)) return;
     s->bytes[GPUPROC_STAGE_KERNEL] += in + out;
     if (m->device == NULL || pass->plan->products) {
-        moving moved = move(m, s->memory + out, s->mapped);
+        moving moved = move(m, s->memory + out - s->placed, s->placed, s->mapped);
         double alone = pass->op_ns / r[GP_RATE_HOST_crowd], all = pass->op_ns / fmax(m->rates->threads, 1);
         double computed = on_threads(alone, all, m, m->threads) * elements;
         double kernel = beside(m, computed, &moved);
@@ -346,7 +373,7 @@ static void fill_stages(const gp_cost_pass *pass, const gp_cost_machine *m, stag
     const gp_pass *p = &pass->plan->pass;
     double elements = (double)p->count * m->scale, in = 0, out = 0;
     for (size_t i = 0; i < p->inputs; i++) {
-        read_input(m, &pass->input[i], s);
+        read_input(m, &pass->input[i], is_turned(&p->input[i]), s);
         in += (double)pass->input[i].bytes * m->scale;
     }
     make_products(pass, m, s);
@@ -354,6 +381,7 @@ static void fill_stages(const gp_cost_pass *pass, const gp_cost_machine *m, stag
         double bytes = elements * (double)gpuproc_dtype_bytes(p->output[o].dtype);
         bool goes = pass->plan->output_target[o] != SIZE_MAX || pass->plan->output_stored[o] != SIZE_MAX;
         if (!pass->output_copied[o]) out += bytes;
+        if (!pass->output_copied[o] && pass->output_in_memory[o]) s->placed += bytes;
         if (goes) write_bytes(m, bytes, pass->output_in_memory[o], s);
     }
     compute(pass, m, elements, in, out, s);
@@ -362,7 +390,8 @@ static void fill_stages(const gp_cost_pass *pass, const gp_cost_machine *m, stag
         double cpu_ns, ns = fold_ns(fold, m, elements, &cpu_ns);
         /* Where nothing is computed before it, it is the first that looks at the operand. */
         if (!is_computed(pass, out)) {
-            moving moved = move(m, s->memory / pass->plan->folds, s->mapped / pass->plan->folds);
+            double folds = (double)pass->plan->folds;
+            moving moved = move(m, s->memory / folds, 0, s->mapped / folds);
             ns = beside(m, ns, &moved);
         }
         s->ns[GPUPROC_STAGE_FOLD] += ns;

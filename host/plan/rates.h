@@ -19,6 +19,8 @@
     X(memory_one,    "GB/s",  8.0,   "the same on one thread") \
     X(near,          "GB/s",  20.0,  "computing on arrays that caches hold, all threads") \
     X(near_one,      "GB/s",  10.0,  "the same on one thread") \
+    X(store,         "GB/s",  10.0,  "writing results into far memory beside that, all threads") \
+    X(turned,        "GB/s",  1.0,   "copying in memory across its order: transposing") \
     X(mapped,        "GB/s",  6.0,   "computing on a mapped file that is in the page cache, all threads") \
     X(mapped_one,    "GB/s",  4.0,   "the same on one thread") \
     X(unhidden,      "times", 0.6,   "of computing and moving, the part of the shorter that shows beside the longer") \
@@ -36,6 +38,7 @@
     X(chunk_ns,      "ns",    2e4,   "one chunk more: wake-ups, mapping") \
     X(gemm_f4,       "GFLOP/s", 40,  "products of float32 matrices, all threads") \
     X(gemm_f8,       "GFLOP/s", 20,  "products of float64 matrices, all threads") \
+    X(gram,          "GFLOP/s", 20,  "x.T @ x of thin float32 matrices, all threads") \
     X(lapack_lu,     "GFLOP/s", 4,   "solve and det of float64 matrices") \
     X(lapack_inv,    "GFLOP/s", 4,   "inverses") \
     X(lapack_cholesky, "GFLOP/s", 4, "Cholesky's decomposition") \
@@ -60,7 +63,11 @@
     X(function_f8,   "ns",    0.5,   "exp() of float64") \
     X(power_f4,      "ns",    0.4,   "a power of float32") \
     X(power_f8,      "ns",    2.0,   "a power of float64") \
+    X(sine_f4,       "ns",    0.2,   "sin() of float32") \
+    X(sine_f8,       "ns",    1.0,   "sin() of float64") \
     X(reduce,        "ns",    0.05,  "an element of a reduction") \
+    X(sum,           "ns",    0.1,   "an element of a sum of floats, which is exact") \
+    X(moments,       "ns",    0.2,   "an element of a variance") \
     X(gemm_f4,       "GFLOP/s", 20,  "products of float32 matrices; 0: not on it") \
     X(gemm_f8,       "GFLOP/s", 5,   "products of float64 matrices; 0: not on it")
 

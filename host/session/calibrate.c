@@ -60,10 +60,13 @@ static gpuproc_status run_once(gp_calibration *c, const gp_trial *t, const gpupr
                              .path = t->file_out, .data = c->out, .bytes = c->bytes};
     gpuproc_session *session = t->alone && c->alone != NULL ? c->alone : c->session;
     if (t->cold) forget_file(t->file_in);
+    uint64_t begin = gp_now_ns();
     GP_TRY(gpuproc_submit(session, t->expression, input, 2, &output, t->output || t->file_out != NULL, &options, &job,
                           err));
     GP_TRY(gpuproc_job_wait(job, UINT64_MAX, err));
+    uint64_t end = gp_now_ns();
     gpuproc_job_report(job, report);
+    report->wall_ns = end - begin;
 out:
     gpuproc_job_free(job);
     return st;
@@ -81,17 +84,20 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-double gp_calibration_median(gp_calibration *c, double *values, int count)
+static double middle(double *values, int count)
 {
     qsort(values, (size_t)count, sizeof *values, compare);
-    double now = (values[(count - 1) / 2] + values[count / 2]) / 2;
+    return (values[(count - 1) / 2] + values[count / 2]) / 2;
+}
+
+double gp_calibration_median(gp_calibration *c, double *values, int count)
+{
+    double now = middle(values, count), rounds[GP_CALIBRATION_ROUNDS];
     if (c->times == GP_CALIBRATION_TIMES) return now;
-    double *least = &c->calmest[c->times++];
-    if (c->times > c->known) {
-        *least = now;
-        c->known = c->times;
-    }
-    return *least = fmin(*least, now);
+    double *found = c->found[c->times++];
+    found[c->round] = now;
+    memcpy(rounds, found, sizeof rounds);
+    return middle(rounds, c->round + 1);
 }
 
 /* Of every time that is looked at: the repetitions'. */
@@ -223,7 +229,7 @@ static gpuproc_status calibrate_cpu(gp_calibration *c, bool *stored, gpuproc_err
     gp_rates_cautious(rates, c->threads);
     snprintf(c->device, sizeof c->device, "cpu");
     c->device_name = gp_registry_cpu(c->session->registry)->info.name;
-    for (int round = 0; round < GP_CALIBRATION_ROUNDS; round++) {
+    for (c->round = 0; c->round < GP_CALIBRATION_ROUNDS; c->round++) {
         c->times = 0;
         GP_TRY(gp_calibrate_cpu(c, rates, err));
     }
@@ -245,11 +251,9 @@ static gpuproc_status calibrate_device(gp_calibration *c, const gp_device *devic
     snprintf(c->device, sizeof c->device, "%zu", index);
     c->device_name = device->info.name;
     gp_device_rates_cautious(&rates);
-    c->known = 0;
-    for (int round = 0; round < GP_CALIBRATION_ROUNDS; round++) {
-        c->times = 0;
-        GP_TRY(gp_calibrate_device(c, device, &rates, err));
-    }
+    c->round = 0; /* and no other: compilers take long enough */
+    c->times = 0;
+    GP_TRY(gp_calibrate_device(c, device, &rates, err));
     rates.measured = true;
     *stored = gp_session_keep_device_rates(c->session, device, &rates) && *stored;
 out:
@@ -277,7 +281,7 @@ gpuproc_status gpuproc_calibrate(gpuproc_session *session, const char *device, g
     }
     c.begin_ns = gp_now_ns();
     c.parts = GP_CALIBRATION_CPU_PARTS * GP_CALIBRATION_ROUNDS;
-    for (size_t d = 0; d < count; d++) c.parts += list[d] != cpu ? GP_CALIBRATION_DEVICE_PARTS * GP_CALIBRATION_ROUNDS : 0;
+    for (size_t d = 0; d < count; d++) c.parts += list[d] != cpu ? GP_CALIBRATION_DEVICE_PARTS : 0;
     GP_TRY(gp_calibration_step(&c, "making data", 0, err));
     GP_TRY(make_data(&c, err));
     GP_TRY(calibrate_cpu(&c, &kept, err));

@@ -18,10 +18,11 @@ typedef struct gp_calibration {
     double load_ns;          /* finding all devices; 0: they had been found before */
     double part, parts;      /* of the steps: done, all */
     double cpu_ns;           /* processor time of the last trial */
-    /* Other work of the machine comes and goes, so that all is measured in several rounds, and each time is that of
-     * the calmest. The times in the order in which they are measured, which is the same in each round. */
-    double calmest[GP_CALIBRATION_TIMES];
-    size_t times, known;
+    /* Other work of the machine comes and goes, so that all is measured in several rounds, and each time is the middle
+     * one of theirs. The times in the order in which they are measured, which is the same in each round. */
+    double found[GP_CALIBRATION_TIMES][GP_CALIBRATION_ROUNDS];
+    size_t times;
+    int round;
     double first_ns;         /* of the first job of all; 0: there was none yet */
     bool library_known;      /* how long getting it takes, which it does but once */
     /* Elements between 0.1 and 0.9; whole numbers from 1 to 1000. */
@@ -50,9 +51,9 @@ typedef struct gp_trial {
 gpuproc_status gp_calibration_step(gp_calibration *c, const char *what, double parts, gpuproc_error *err);
 #define GP_CALIBRATION_LEAST 3
 #define GP_CALIBRATION_MOST 32
-/* *typical: of each time the median of the repetitions, of the calmest round so far. */
+/* *typical: of each time the median of the repetitions, and of the rounds so far. Its wall is what the caller waits. */
 gpuproc_status gp_calibration_run(gp_calibration *c, const gp_trial *trial, gpuproc_report *typical, gpuproc_error *err);
-/* The middle one, of the calmest round so far; puts them into order. */
+/* The middle one, and the middle one of the rounds so far; puts them into order. */
 double gp_calibration_median(gp_calibration *c, double *values, int count);
 
 /* The figures (calibrate_cpu.c, calibrate_machine.c, calibrate_device.c); figures of what does not run are left as they are. */

@@ -41,7 +41,7 @@ static gpuproc_status measure_program(gp_calibration *c, gp_device_rates *rates,
     gpuproc_status st = GPUPROC_OK;
     gpuproc_report first, second;
     char text[96];
-    snprintf(text, sizeof text, "max(exp(x + %" PRIu64 "))", gp_now_ns() % 1000000007u);
+    snprintf(text, sizeof text, "sum(exp(x + %" PRIu64 "))", gp_now_ns() % 1000000007u);
     gp_trial t = {.expression = text, .shape = {1024}};
     GP_TRY(gp_calibration_run(c, &t, &first, err));
     t.repeat = 5;
@@ -99,12 +99,17 @@ static gpuproc_status measure_classes(gp_calibration *c, size_t d, gp_device_rat
         {"max(((((((((x+y)*x+y)*x+y)*x+y)*x+y)*x+y)*x+y)*x+y))", 15, {GP_RATE_DEVICE_cheap_f4, GP_RATE_DEVICE_cheap_f8}},
         {"max(1/(1/(1/(1/(x/y)))))", 5, {GP_RATE_DEVICE_divide_f4, GP_RATE_DEVICE_divide_f8}},
         {"max(exp(x)*exp(y)*exp(x*y)*exp(-x))", 4, {GP_RATE_DEVICE_function_f4, GP_RATE_DEVICE_function_f8}},
+        {"max(sin(x)*sin(y)*sin(x*y)*sin(-x))", 4, {GP_RATE_DEVICE_sine_f4, GP_RATE_DEVICE_sine_f8}},
         {"max(x**y * y**x)", 2, {GP_RATE_DEVICE_power_f4, GP_RATE_DEVICE_power_f8}},
     };
     gpuproc_status st = GPUPROC_OK;
     double alone, ns;
     GP_TRY(time_kernel(c, "max(maximum(x, y))", d, &alone, err));
-    if (d == 0) rates->value[GP_RATE_DEVICE_reduce] = alone;
+    if (d == 0) {
+        rates->value[GP_RATE_DEVICE_reduce] = alone;
+        GP_TRY(time_kernel(c, "sum(x)", d, &rates->value[GP_RATE_DEVICE_sum], err));
+        GP_TRY(time_kernel(c, "var(x)", d, &rates->value[GP_RATE_DEVICE_moments], err));
+    }
     for (size_t i = 0; i < sizeof class / sizeof class[0]; i++) {
         GP_TRY(time_kernel(c, class[i].text, d, &ns, err));
         rates->value[class[i].rate[d]] = fmax((ns - alone) / class[i].count, 1e-5);

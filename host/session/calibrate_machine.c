@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define NEAR_ELEMENTS (1 << 20)
+#define TURNED_SIDE 2048
 #define FRESH_BYTES ((size_t)32 << 20)
 
 static double rate(double bytes, double ns) { return bytes / fmax(ns, 1); }
@@ -51,6 +52,15 @@ static gpuproc_status measure_memory(gp_calibration *c, gp_rates *rates, gpuproc
     GP_TRY(time_moving(c, &far, 2 * (double)c->bytes, GP_RATE_HOST_memory, GP_RATE_HOST_memory_one, rates, err));
     gp_trial near = {.expression = "max(maximum(x, y))", .shape = {NEAR_ELEMENTS}};
     GP_TRY(time_moving(c, &near, 8.0 * NEAR_ELEMENTS, GP_RATE_HOST_near, GP_RATE_HOST_near_one, rates, err));
+    /* Two arrays are read and one is written. */
+    gp_trial store = {.expression = "maximum(x, y)", .shape = {elements}, .output = true, .repeat = 3};
+    GP_TRY(gp_calibration_run(c, &store, &r, err));
+    double reading = 2 * (double)c->bytes / rates->host[GP_RATE_HOST_memory], both = busy(&r, GPUPROC_STAGE_KERNEL);
+    rates->host[GP_RATE_HOST_store] = rate((double)c->bytes, fmax(both - reading, reading / 4));
+    gp_trial turned = {.expression = "x.T", .shape = {TURNED_SIDE, TURNED_SIDE}, .output = true, .repeat = 3};
+    GP_TRY(gp_calibration_run(c, &turned, &r, err));
+    double read = busy(&r, GPUPROC_STAGE_READ);
+    rates->host[GP_RATE_HOST_turned] = rate(4.0 * TURNED_SIDE * TURNED_SIDE, read > 0 ? read : busy(&r, GPUPROC_STAGE_KERNEL));
     gp_trial copy = {.expression = "x", .shape = {elements}, .output = true, .repeat = 3};
     GP_TRY(gp_calibration_run(c, &copy, &r, err));
     rates->host[GP_RATE_HOST_copy] =
@@ -159,6 +169,8 @@ out:
 /* ---- Matrices --------------------------------------------------------------------------- */
 
 #define PRODUCT_SIDE 1024
+#define THIN_ROWS 65536
+#define THIN_COLUMNS 64
 
 static double cube(double n) { return n * n * n; }
 
@@ -172,6 +184,16 @@ static void measure_products(gp_calibration *c, gp_rates *rates)
         rates->host[d == 0 ? GP_RATE_HOST_gemm_f4 : GP_RATE_HOST_gemm_f8] =
             rate(2 * cube(PRODUCT_SIDE), busy(&r, GPUPROC_STAGE_KERNEL));
     }
+}
+
+/* As thin as operands of cov and regressions are. */
+static void measure_gram(gp_calibration *c, gp_rates *rates)
+{
+    gpuproc_report r;
+    gp_trial t = {.expression = "x.T @ x", .shape = {THIN_ROWS, THIN_COLUMNS}, .output = true, .repeat = 3};
+    if (gp_calibration_run(c, &t, &r, NULL) == GPUPROC_OK)
+        rates->host[GP_RATE_HOST_gram] =
+            rate((double)THIN_ROWS * THIN_COLUMNS * THIN_COLUMNS, busy(&r, GPUPROC_STAGE_FOLD));
 }
 
 /* Once: later it is there already. */
@@ -289,7 +311,7 @@ gpuproc_status gp_calibrate_machine(gp_calibration *c, gp_rates *rates, gpuproc_
     if (c->first_ns <= 0) {
         GP_TRY(gp_calibration_run(c, &nothing, &first, err));
         c->first_ns = (double)first.wall_ns;
-        c->times = c->known = 0;
+        c->times = 0;
     }
     GP_TRY(gp_calibration_step(c, "memory", 4, err));
     GP_TRY(measure_memory(c, rates, err));
@@ -302,6 +324,7 @@ gpuproc_status gp_calibrate_machine(gp_calibration *c, gp_rates *rates, gpuproc_
     GP_TRY(gp_calibration_step(c, "matrices", 10, err));
     measure_library(c, rates);
     measure_products(c, rates);
+    measure_gram(c, rates);
     measure_decompositions(c, rates);
 out:
     return st;
