@@ -242,7 +242,7 @@ static void read_input(const gp_cost_machine *m, const gp_cost_input *in, bool t
         s->cpu_ns += bytes / r[GP_RATE_HOST_turned];
         return;
     }
-    if (m->device == NULL && (from == GP_FROM_MEMORY || from == GP_FROM_MAPPED)) {
+    if ((m->device == NULL || m->shares) && (from == GP_FROM_MEMORY || from == GP_FROM_MAPPED)) {
         s->in_place[GPUPROC_STAGE_READ] += bytes;
         if (from == GP_FROM_MAPPED) s->mapped += bytes;
         else s->memory += bytes;
@@ -310,6 +310,11 @@ static void write_bytes(const gp_cost_machine *m, double bytes, bool in_memory, 
 #define NEAR_BYTES ((double)(8 << 20))
 #define FAR_BYTES ((double)(128 << 20))
 
+static double far_part(double bytes)
+{
+    return log(fmin(fmax(bytes / NEAR_BYTES, 1), FAR_BYTES / NEAR_BYTES)) / log(FAR_BYTES / NEAR_BYTES);
+}
+
 /* What is moved takes so long, of which `far` from where caches do not reach. */
 typedef struct moving {
     double ns, far_ns;
@@ -320,7 +325,7 @@ static moving move(const gp_cost_machine *m, double memory, double stored, doubl
 {
     const double *r = m->rates->host;
     double all = memory + stored, memory_ns = on_memory(1 / r[GP_RATE_HOST_memory_one], 1 / r[GP_RATE_HOST_memory], m);
-    double part = log(fmin(fmax(all / NEAR_BYTES, 1), FAR_BYTES / NEAR_BYTES)) / log(FAR_BYTES / NEAR_BYTES);
+    double part = far_part(all);
     double near = all * (1 - part) * on_memory(1 / r[GP_RATE_HOST_near_one], 1 / r[GP_RATE_HOST_near], m);
     double far = part * memory_ns * (memory + stored * r[GP_RATE_HOST_memory] / r[GP_RATE_HOST_store]) +
                  mapped * on_memory(1 / r[GP_RATE_HOST_mapped_one], 1 / r[GP_RATE_HOST_mapped], m);
@@ -368,6 +373,18 @@ static void compute(const gp_cost_pass *pass, const gp_cost_machine *m, double e
     s->ns[GPUPROC_STAGE_DOWNLOAD] = out / d[GP_RATE_DEVICE_download];
 }
 
+/* What a fold takes longer than in the caches: over far memory that it reads and writes, and a mapped file's pages. */
+static double far_fold(const gp_cost_pass *pass, size_t f, const gp_cost_machine *m, const stages *s)
+{
+    const double *r = m->rates->host;
+    double written = pass->fold_in_memory[f] ? fold_bytes(&pass->plan->fold[f], pass->plan->pass.count) * m->scale : 0;
+    double memory = s->memory / (double)pass->plan->folds + written, mapped = s->mapped / (double)pass->plan->folds;
+    double pages = on_memory(1 / r[GP_RATE_HOST_mapped_one], 1 / r[GP_RATE_HOST_mapped], m) -
+                   on_memory(1 / r[GP_RATE_HOST_memory_one], 1 / r[GP_RATE_HOST_memory], m);
+    return (memory * far_part(memory) + mapped) * on_memory(1 / r[GP_RATE_HOST_far_fold_one], 1 / r[GP_RATE_HOST_far_fold], m) +
+           mapped * fmax(pages, 0);
+}
+
 static void fill_stages(const gp_cost_pass *pass, const gp_cost_machine *m, stages *s)
 {
     const gp_pass *p = &pass->plan->pass;
@@ -389,11 +406,7 @@ static void fill_stages(const gp_cost_pass *pass, const gp_cost_machine *m, stag
         const gp_plan_fold *fold = &pass->plan->fold[f];
         double cpu_ns, ns = fold_ns(fold, m, elements, &cpu_ns);
         /* Where nothing is computed before it, it is the first that looks at the operand. */
-        if (!is_computed(pass, out)) {
-            double folds = (double)pass->plan->folds;
-            moving moved = move(m, s->memory / folds, 0, s->mapped / folds);
-            ns = beside(m, ns, &moved);
-        }
+        if (!is_computed(pass, out)) ns += far_fold(pass, f, m, s);
         s->ns[GPUPROC_STAGE_FOLD] += ns;
         s->cpu_ns += fmax(cpu_ns, ns);
         s->bytes[GPUPROC_STAGE_FOLD] += elements * (double)gpuproc_dtype_bytes(fold->spec.operand[0]);
@@ -407,11 +420,11 @@ static double staging_bytes(const gp_cost_pass *pass, const gp_cost_machine *m)
     const gp_pass *p = &pass->plan->pass;
     double width = 0, chunks = fmax(ceil((double)pass->chunks * m->scale), 1);
     for (size_t i = 0; i < p->inputs; i++) {
-        bool copied = m->device != NULL || (pass->input[i].from != GP_FROM_MEMORY && pass->input[i].from != GP_FROM_MAPPED);
+        bool copied = (m->device != NULL && !m->shares) || (pass->input[i].from != GP_FROM_MEMORY && pass->input[i].from != GP_FROM_MAPPED);
         if (p->input[i].streamed && copied) width += (double)gpuproc_dtype_bytes(p->input[i].dtype);
     }
     for (size_t o = 0; o < p->outputs; o++) {
-        if (!pass->output_copied[o] && !(pass->output_in_memory[o] && m->device == NULL))
+        if (!pass->output_copied[o] && !(pass->output_in_memory[o] && (m->device == NULL || m->shares)))
             width += (double)gpuproc_dtype_bytes(p->output[o].dtype);
     }
     for (size_t f = 0; f < pass->plan->folds; f++) {
@@ -461,7 +474,7 @@ double gp_cost_of_pass(const gp_cost_pass *pass, const gp_cost_machine *m, gp_co
         double steady = fmax(fmax(longest, shared), chunks * r[GP_RATE_HOST_chunk_ns]);
         wall = fmin(steady + (all - longest) / chunks, all + chunks * r[GP_RATE_HOST_chunk_ns]);
     }
-    wall += before + r[GP_RATE_HOST_pass_ns];
+    wall += before + r[GP_RATE_HOST_pass_ns] + (pass->plan->folds > 0 ? r[GP_RATE_HOST_folds_ns] : 0);
     for (int i = 0; i < GPUPROC_STAGES; i++) {
         sum->ns[i] += s.ns[i];
         sum->bytes[i] += (uint64_t)s.bytes[i];

@@ -45,6 +45,7 @@ typedef struct gp_cost_pass {
 typedef struct gp_cost_machine {
     const gp_rates *rates;
     const gp_device_rates *device; /* NULL: the CPU computes */
+    bool shares;      /* the device computes in the host's memory, where the arrays are */
     unsigned threads; /* of the CPU that compute */
     unsigned cores;   /* processors that these and reading and writing share; 0: as many as threads */
     bool sync;

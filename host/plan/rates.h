@@ -25,6 +25,8 @@
     X(mapped_one,    "GB/s",  4.0,   "the same on one thread") \
     X(unhidden,      "times", 0.6,   "of computing and moving, the part of the shorter that shows beside the longer") \
     X(crowd,         "times", 1.0,   "by which a thread is slower where all compute") \
+    X(far_fold,      "GB/s",  15.0,  "folds over far memory beside what they take in caches, all threads") \
+    X(far_fold_one,  "GB/s",  10.0,  "the same on one thread") \
     X(fresh,         "GB/s",  4.0,   "getting memory from the system, first touch, and giving it back") \
     X(write,         "GB/s",  1.5,   "writing into the page cache") \
     X(write_cores,   "cores", 1.0,   "processors that writing keeps busy") \
@@ -35,6 +37,7 @@
     X(first_ns,      "ns",    5e5,   "the first job of a session beyond that: threads, code that nobody has run yet") \
     X(linalg_ns,     "ns",    4e6,   "getting the library for matrices, once") \
     X(pass_ns,       "ns",    8e4,   "one pass more") \
+    X(folds_ns,      "ns",    5e4,   "a pass with folds more than one without") \
     X(chunk_ns,      "ns",    2e4,   "one chunk more: wake-ups, mapping") \
     X(gemm_f4,       "GFLOP/s", 40,  "products of float32 matrices, all threads") \
     X(gemm_f8,       "GFLOP/s", 20,  "products of float64 matrices, all threads") \

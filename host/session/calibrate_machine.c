@@ -82,7 +82,7 @@ static gpuproc_status measure_unhidden(gp_calibration *c, gp_rates *rates, gpupr
     GP_TRY(gp_calibration_run(c, &t, &far, err));
     double computed = busy(&near, GPUPROC_STAGE_KERNEL) * more, moved = (double)c->bytes / rates->host[GP_RATE_HOST_memory];
     double shown = busy(&far, GPUPROC_STAGE_KERNEL) - fmax(computed, moved);
-    rates->host[GP_RATE_HOST_unhidden] = fmin(fmax(shown / fmin(computed, moved), 0.05), 1);
+    rates->host[GP_RATE_HOST_unhidden] = fmin(fmax(shown / fmin(computed, moved), 0.2), 0.8);
 out:
     return st;
 }
@@ -98,6 +98,23 @@ static gpuproc_status measure_crowd(gp_calibration *c, gp_rates *rates, gpuproc_
     GP_TRY(gp_calibration_run(c, &t, &one, err));
     double times = busy(&all, GPUPROC_STAGE_KERNEL) * c->threads / fmax(busy(&one, GPUPROC_STAGE_KERNEL), 1);
     rates->host[GP_RATE_HOST_crowd] = fmin(fmax(times, 0.5), c->threads);
+out:
+    return st;
+}
+
+/* How much longer for each byte a fold takes over far memory. */
+static gpuproc_status measure_far_fold(gp_calibration *c, bool alone, int figure, gp_rates *rates, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    gpuproc_report near, far;
+    gp_trial t = {.expression = "sum(x, axis=0)", .shape = {NEAR_ELEMENTS / 1024, 1024}, .output = true, .repeat = 4, .alone = alone};
+    double more = (double)c->bytes / 4 / NEAR_ELEMENTS;
+    GP_TRY(gp_calibration_run(c, &t, &near, err));
+    t.shape[0] = (int64_t)(c->bytes / 4 / 1024);
+    t.repeat = 2;
+    GP_TRY(gp_calibration_run(c, &t, &far, err));
+    double longer = busy(&far, GPUPROC_STAGE_FOLD) - more * busy(&near, GPUPROC_STAGE_FOLD);
+    rates->host[figure] = fmin(rate((double)c->bytes, longer), 1000);
 out:
     return st;
 }
@@ -158,6 +175,9 @@ static gpuproc_status measure_fixed(gp_calibration *c, gp_rates *rates, gpuproc_
     double pass = fmax((double)two.wall_ns - (double)one.wall_ns, 1000);
     rates->host[GP_RATE_HOST_pass_ns] = fmin(pass, (double)one.wall_ns);
     rates->host[GP_RATE_HOST_job_ns] = fmax((double)one.wall_ns - pass, 1000);
+    t = (gp_trial){.expression = "sum(x, axis=0)", .shape = {4, 256}, .output = true, .repeat = 15};
+    GP_TRY(gp_calibration_run(c, &t, &two, err));
+    rates->host[GP_RATE_HOST_folds_ns] = fmax((double)two.wall_ns - (double)one.wall_ns, 1000);
     t = (gp_trial){.expression = "max(x)", .shape = {NEAR_ELEMENTS}, .chunk_bytes = 8192, .repeat = 3};
     GP_TRY(gp_calibration_run(c, &t, &many, err));
     rates->host[GP_RATE_HOST_chunk_ns] = fmax(((double)many.wall_ns - (double)one.wall_ns) / (double)many.chunks, 100);
@@ -241,14 +261,14 @@ static double cores_used(double cpu_ns, double ns, unsigned threads)
 }
 
 /* A file that is less than what writing lags behind: all of it is made safe at the end (io/writeback.h). It replaces
- * the last one, as most results do. */
+ * the last one, as most results do; the first two may get pages that the system had not used before. */
 static gpuproc_status measure_writing(gp_calibration *c, const char *path, double bytes, gp_rates *rates, gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
     gpuproc_report small, large;
     gp_trial t = {.expression = "x", .shape = {1024}, .file_out = path, .repeat = 4};
     GP_TRY(gp_calibration_run(c, &t, &small, err));
-    t = (gp_trial){.expression = "x", .shape = {(int64_t)(bytes / 4)}, .file_out = path, .repeat = 3};
+    t = (gp_trial){.expression = "x", .shape = {(int64_t)(bytes / 4)}, .file_out = path, .repeat = 5};
     GP_TRY(gp_calibration_run(c, &t, &large, err));
     double write = busy(&large, GPUPROC_STAGE_WRITE), commit = busy(&small, GPUPROC_STAGE_COMMIT);
     rates->host[GP_RATE_HOST_write] = rate(bytes, write);
@@ -317,6 +337,8 @@ gpuproc_status gp_calibrate_machine(gp_calibration *c, gp_rates *rates, gpuproc_
     GP_TRY(measure_memory(c, rates, err));
     GP_TRY(measure_unhidden(c, rates, err));
     GP_TRY(measure_crowd(c, rates, err));
+    GP_TRY(measure_far_fold(c, false, GP_RATE_HOST_far_fold, rates, err));
+    GP_TRY(measure_far_fold(c, true, GP_RATE_HOST_far_fold_one, rates, err));
     GP_TRY(measure_fresh(c, rates, err));
     GP_TRY(gp_calibration_step(c, "what a job costs", 3, err));
     GP_TRY(measure_fixed(c, rates, err));

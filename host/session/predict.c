@@ -88,6 +88,7 @@ static void calculate(const gpuproc_job *job, const figures *f, const gp_device 
     *sum = (gp_cost){0};
     for (size_t i = 0; i < p->survey.passes; i++) {
         m.device = device != NULL && p->on_device[i] ? &f->device : NULL;
+        m.shares = device != NULL && device->in_place;
         gp_cost own = {0};
         (void)gp_cost_of_pass(&p->survey.pass[i], &m, &own);
         if (each != NULL) each[i] = own;

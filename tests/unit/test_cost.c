@@ -24,6 +24,8 @@ static void machine(gp_rates *r)
     }
     r->host[GP_RATE_HOST_memory] = r->host[GP_RATE_HOST_mapped] = 1e6;
     r->host[GP_RATE_HOST_memory_one] = r->host[GP_RATE_HOST_mapped_one] = 1e6;
+    r->host[GP_RATE_HOST_far_fold] = r->host[GP_RATE_HOST_far_fold_one] = 1e6;
+    r->host[GP_RATE_HOST_folds_ns] = 0;
     r->host[GP_RATE_HOST_store] = r->host[GP_RATE_HOST_near] = r->host[GP_RATE_HOST_near_one] = r->host[GP_RATE_HOST_fresh] = 1e6;
     r->host[GP_RATE_HOST_write_cores] = r->host[GP_RATE_HOST_read_cores] = 0;
     r->host[GP_RATE_HOST_job_ns] = r->host[GP_RATE_HOST_pass_ns] = r->host[GP_RATE_HOST_chunk_ns] = 0;
@@ -192,11 +194,11 @@ static void folds_count(void **state)
     near(cost_on(&e, 1).ns[GPUPROC_STAGE_FOLD], 6e6);
     near(cost_on(&e, 2).ns[GPUPROC_STAGE_FOLD], 4e6);
     near(cost_on(&e, 1000000).ns[GPUPROC_STAGE_FOLD], 2e6);
-    /* Nothing was computed before: the fold waits for the file's pages, and half of itself shows beside that. */
+    /* Nothing was computed before: the fold waits for far memory, and for the file's pages. */
     e.input[0].from = GP_FROM_MAPPED;
+    e.rates.host[GP_RATE_HOST_far_fold] = 8;
     e.rates.host[GP_RATE_HOST_mapped] = 2;
-    e.rates.host[GP_RATE_HOST_unhidden] = 0.5;
-    near(cost_of(&e, NULL, false, 1).ns[GPUPROC_STAGE_FOLD], 4e6 + 3e6 / 2);
+    near(cost_of(&e, NULL, false, 1).ns[GPUPROC_STAGE_FOLD], 3e6 + 1e6 + 4e6);
     release(&e);
 }
 
