@@ -41,6 +41,17 @@ static inline uint64_t gp_ceil_div(uint64_t a, uint64_t b) { return a / b + (a %
  * Never asks for 0 bytes, so NULL always means "out of memory". */
 void *gp_calloc(size_t count, size_t size);
 
+/* The same on a boundary of GP_ALIGNED bytes, but not zeroed. Released by free(). For what BLAS and LAPACK compute on:
+ * kernels for SSE add in another order where a vector lies at another place between two boundaries. */
+#define GP_ALIGNED 64u
+void *gp_aligned_alloc(size_t count, size_t size);
+
+/* bytes, so that what lies behind them is on such a boundary again; UINT64_MAX where it does not fit. */
+static inline uint64_t gp_aligned_bytes(uint64_t bytes)
+{
+    return gp_plus(bytes, GP_ALIGNED - 1) == UINT64_MAX ? UINT64_MAX : (bytes + GP_ALIGNED - 1) / GP_ALIGNED * GP_ALIGNED;
+}
+
 /* Grows *array (elements of `size` bytes) to hold at least `need` elements,
  * doubling *capacity. On failure returns false and leaves both as they are. */
 bool gp_grow(void *array, size_t *capacity, size_t need, size_t size);

@@ -1,4 +1,5 @@
 /* gpuproc, the program: finds the command and hands over. */
+#include "blas_kernels.h"
 #include "commands.h"
 #include "interrupt.h"
 #include "json_text.h"
@@ -73,6 +74,7 @@ static int run(int argc, char **argv)
 int main(int argc, char **argv)
 {
     if (!stdout_claim()) return EXIT_FAILED;
+    blas_kernels_name();
     term_set_color(COLOR_AUTO);
     interrupt_setup();
     return stdout_finish(run(argc, argv));

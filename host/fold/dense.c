@@ -12,7 +12,8 @@
 #define HELD_BYTES (256u << 10) /* of small matrices, for each part */
 
 typedef struct part {
-    char *scratch;
+    char *scratch; /* aligned, as `result` is */
+    char *result;  /* of one matrix, where results are given piece by piece */
     double condition;
     gpuproc_status failed;
     uint64_t at; /* the matrix that failed */
@@ -23,11 +24,12 @@ typedef struct dense {
     gp_fold base;
     uint64_t m, n, stack;
     uint64_t matrix, matrix_bytes, results, result_bytes; /* elements and bytes of one */
+    uint64_t stride;   /* bytes from one that is held to the next */
     bool at_end;       /* results are given in the end */
     unsigned parts;
     part *part;
-    char *scratch;
-    uint64_t scratch_bytes;
+    char *scratch;     /* of all parts, and their results */
+    uint64_t part_bytes;
     char *held;
     uint64_t slots, count; /* matrices that it has room for; elements that are there */
     uint64_t done;     /* matrices */
@@ -36,7 +38,7 @@ typedef struct dense {
 } dense;
 
 typedef struct need {
-    uint64_t stack, matrix, matrix_bytes, results, result_bytes, scratch_bytes, slots, per_part, total;
+    uint64_t stack, matrix, matrix_bytes, stride, results, result_bytes, scratch_bytes, part_bytes, slots, per_part, total;
     bool at_end;
 } need;
 
@@ -50,11 +52,12 @@ static need need_of(const gp_fold_spec *spec)
     w.matrix_bytes = gp_times(w.matrix, wide);
     w.results = gp_lapack_elements(spec->op, m, n, spec->size);
     w.result_bytes = gp_times(w.results, wide);
-    uint64_t scratch = gp_lapack_scratch_bytes(spec->op, spec->operand[0], m, n, spec->size);
-    w.scratch_bytes = scratch;
-    w.slots = gp_min_u64(gp_max_u64(HELD_BYTES / gp_max_u64(w.matrix_bytes, 1), 1), gp_max_u64(w.stack, 1));
-    w.per_part = gp_plus(gp_plus(gp_times(w.slots, w.matrix_bytes), scratch), sizeof(part));
+    w.stride = gp_aligned_bytes(w.matrix_bytes);
     w.at_end = w.stack == 1 || w.matrix == 0;
+    w.scratch_bytes = gp_aligned_bytes(gp_lapack_scratch_bytes(spec->op, spec->operand[0], m, n, spec->size));
+    w.part_bytes = gp_plus(w.scratch_bytes, w.at_end ? 0 : gp_aligned_bytes(w.result_bytes));
+    w.slots = gp_min_u64(gp_max_u64(HELD_BYTES / gp_max_u64(w.stride, 1), 1), gp_max_u64(w.stack, 1));
+    w.per_part = gp_plus(gp_plus(gp_times(w.slots, w.stride), w.part_bytes), sizeof(part));
     w.total = gp_plus(sizeof(dense), w.per_part);
     if (w.at_end) w.total = gp_plus(w.total, gp_times(w.stack, w.result_bytes));
     return w;
@@ -90,19 +93,23 @@ static gpuproc_status open_dense(const gp_fold_spec *spec, uint64_t budget, unsi
     d->matrix_bytes = w.matrix_bytes;
     d->results = w.results;
     d->result_bytes = w.result_bytes;
-    d->scratch_bytes = w.scratch_bytes;
+    d->stride = w.stride;
+    d->part_bytes = w.part_bytes;
     d->slots = w.slots * d->parts;
     d->at_end = w.at_end;
     d->part = gp_calloc(d->parts, sizeof *d->part);
-    d->scratch = gp_calloc(d->parts, d->scratch_bytes);
-    d->held = gp_calloc(d->slots, d->matrix_bytes);
-    if (d->at_end) d->result = gp_calloc(d->stack, d->result_bytes);
+    d->scratch = gp_aligned_alloc(d->parts, d->part_bytes);
+    d->held = gp_aligned_alloc(d->slots, d->stride);
+    if (d->at_end) d->result = gp_aligned_alloc(d->stack, d->result_bytes);
     if (d->part == NULL || d->scratch == NULL || d->held == NULL || (d->at_end && d->result == NULL)) {
         st = gp_fail(err, GPUPROC_NO_MEMORY, "%s: out of memory for a (%llu, %llu) matrix", name,
                      (unsigned long long)d->m, (unsigned long long)d->n);
         goto out;
     }
-    for (unsigned p = 0; p < d->parts; p++) d->part[p].scratch = d->scratch + p * d->scratch_bytes;
+    for (unsigned p = 0; p < d->parts; p++) {
+        d->part[p].scratch = d->scratch + p * d->part_bytes;
+        d->part[p].result = d->at_end ? NULL : d->part[p].scratch + w.scratch_bytes;
+    }
     d->out = d->result;
 
 out:
@@ -126,10 +133,12 @@ static void decompose(void *arg, unsigned p, uint64_t from, uint64_t to)
     part *own = &d->part[p];
     const gp_fold_spec *spec = &d->base.spec;
     for (uint64_t i = from; i < to && own->failed == GPUPROC_OK; i++) {
+        char *out = d->out + i * d->result_bytes;
         gp_lapack_job job = {.linalg = spec->linalg, .op = spec->op, .dtype = spec->operand[0], .m = d->m, .n = d->n,
-                             .rows = d->m, .size = spec->size, .matrix = d->held + i * d->matrix_bytes,
-                             .result = d->out + i * d->result_bytes, .scratch = own->scratch};
+                             .rows = d->m, .size = spec->size, .matrix = d->held + i * d->stride,
+                             .result = own->result != NULL ? own->result : out, .scratch = own->scratch};
         own->failed = gp_lapack_run(&job, &own->err);
+        if (own->result != NULL) memcpy(out, own->result, d->result_bytes);
         own->at = i;
         if (gp_lapack_warning(&job) != NULL) own->condition = job.condition;
     }
@@ -159,8 +168,8 @@ static gpuproc_status take(gp_fold *fold, gp_fold_piece *piece, gpuproc_error *e
     uint64_t left = piece->count, before = d->done;
     if (!d->at_end) d->out = piece->out;
     while (left > 0) {
-        uint64_t n = gp_min_u64(left, d->slots * d->matrix - d->count);
-        memcpy(d->held + d->count * wide, at, n * wide);
+        uint64_t begun = d->count % d->matrix, n = gp_min_u64(left, d->matrix - begun);
+        memcpy(d->held + d->count / d->matrix * d->stride + begun * wide, at, n * wide);
         d->count += n;
         at += n * wide;
         left -= n;
@@ -170,7 +179,7 @@ static gpuproc_status take(gp_fold *fold, gp_fold_piece *piece, gpuproc_error *e
         if (st != GPUPROC_OK) return st;
         /* What follows the last whole one: less than a matrix, so that it does not overlap. */
         d->count -= whole * d->matrix;
-        memcpy(d->held, d->held + whole * d->matrix_bytes, d->count * wide);
+        memcpy(d->held, d->held + whole * d->stride, d->count * wide);
     }
     if (!d->at_end) piece->out_count = (d->done - before) * d->results;
     return GPUPROC_OK;

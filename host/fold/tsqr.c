@@ -7,6 +7,8 @@
 #include "fold/row_blocks.h"
 #include "linalg/lapack.h"
 
+#include <string.h>
+
 typedef struct tsqr {
     gp_fold base;
     gp_row_blocks blocks;
@@ -109,9 +111,10 @@ static gpuproc_status open_tsqr(const gp_fold_spec *spec, uint64_t budget, unsig
     parts = 1 + (unsigned)gp_min_u64(parts - 1, (budget - bytes(spec)) / gp_max_u64(per_part(spec, &cut), 1));
     t->blocks = (gp_row_blocks){.cut = cut, .parts = parts, .slots = parts, .run = add_block, .arg = t};
     GP_TRY(gp_row_blocks_open(&t->blocks, err));
-    t->r = gp_calloc(cut.lanes, t->square);
+    t->r = gp_aligned_alloc(cut.lanes, t->square);
+    if (t->r != NULL) memset(t->r, 0, cut.lanes * t->square); /* R of no rows */
     t->begun = gp_calloc(cut.lanes, sizeof *t->begun);
-    t->scratch = gp_calloc(parts, t->scratch_bytes);
+    t->scratch = gp_aligned_alloc(parts, t->scratch_bytes);
     if (t->r == NULL || t->begun == NULL || t->scratch == NULL)
         st = gp_fail(err, GPUPROC_NO_MEMORY, "%s: out of memory for %llu columns", gp_op_info_of(spec->op)->spelling,
                      (unsigned long long)t->n);
@@ -137,8 +140,8 @@ static gpuproc_status solve(tsqr *t, gpuproc_error *err)
     gp_fold *fold = &t->base;
     gp_dtype dtype = fold->spec.operand[0];
     gpuproc_status st = GPUPROC_OK;
-    void *scratch = gp_calloc(1, solve_bytes(&fold->spec));
-    t->result = gp_calloc(results_of(&fold->spec), gpuproc_dtype_bytes(dtype));
+    void *scratch = gp_aligned_alloc(1, solve_bytes(&fold->spec));
+    t->result = gp_aligned_alloc(results_of(&fold->spec), gpuproc_dtype_bytes(dtype));
     if (scratch == NULL || t->result == NULL) {
         st = gp_fail(err, GPUPROC_NO_MEMORY, "lstsq: out of memory for %llu columns", (unsigned long long)t->n);
         goto out;

@@ -47,7 +47,7 @@ void gp_multiply_gram(const gp_linalg *linalg, gp_dtype dtype, uint64_t k, uint6
                       void *c, bool add)
 {
     size_t wide = gpuproc_dtype_bytes(dtype);
-    if (linalg->library != NULL && k <= INT_MAX && n <= INT_MAX && row <= INT_MAX && k > 0 && n > 0) {
+    if (linalg->products && k <= INT_MAX && n <= INT_MAX && row <= INT_MAX && k > 0 && n > 0) {
         if (!add) memset(c, 0, n * n * wide);
         const int ld = (int)gp_max_u64((uint64_t)row, n);
         const bool little = gp_dtype_kind(dtype) == GP_KIND_FLOAT && (double)n * (double)n * (double)k <= 1e6;

@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 void *gp_linalg_symbol(const gp_linalg *linalg, const char *name)
 {
@@ -38,6 +39,23 @@ static bool has_lapack(void *library)
     return true;
 }
 
+/* An OpenBLAS that does not know a processor, because it is older, takes its kernels for those of 2004: for SSE, which
+ * is slower than our own loops, and adds in an order that depends on where vectors lie in memory. */
+static bool has_old_kernels(void *library)
+{
+#if defined(__x86_64__)
+    static const char *const old[] = {"Katmai", "Coppermine", "Northwood", "Prescott", "Banias", "Core2", "Penryn", "Dunnington",
+                                      "Nehalem", "Athlon", "Opteron", "Opteron_SSE3", "Barcelona", "Bobcat", "Atom", "Nano"};
+    const char *(*core)(void);
+    if (!__builtin_cpu_supports("avx2") || !find(library, "openblas_get_corename", &core)) return false;
+    for (size_t i = 0; i < sizeof old / sizeof old[0]; i++)
+        if (strcasecmp(core(), old[i]) == 0) return true;
+#else
+    (void)library;
+#endif
+    return false;
+}
+
 /* Takes an OpenBLAS whose integers are int; anything else is left alone. One built for a single thread gives its
  * buffers away without a lock: called from two threads at once it multiplies wrongly, now and then. */
 static bool take_library(gp_linalg *linalg, const char *path)
@@ -60,7 +78,9 @@ static bool take_library(gp_linalg *linalg, const char *path)
         return false;
     }
     if (ours) set_threads(1);
-    snprintf(linalg->name, sizeof linalg->name, "%s", config());
+    linalg->products = !has_old_kernels(library);
+    snprintf(linalg->name, sizeof linalg->name, "%s%s", config(),
+             linalg->products ? "" : " (it does not know this processor: products are built-in; OPENBLAS_CORETYPE helps)");
     linalg->library = library;
     linalg->lapack = has_lapack(library);
     return true;

@@ -16,7 +16,7 @@ bool gp_multiply_takes(const gp_matrix *matrix, uint64_t rows, uint64_t columns)
 static bool has_blas(const gp_linalg *linalg, gp_dtype dtype)
 {
     gp_kind kind = gp_dtype_kind(dtype);
-    return linalg->library != NULL && (kind == GP_KIND_FLOAT || kind == GP_KIND_COMPLEX);
+    return linalg->products && (kind == GP_KIND_FLOAT || kind == GP_KIND_COMPLEX);
 }
 
 /* How a product is cut. Nothing but its shape and dtype decides. */

@@ -37,8 +37,9 @@ typedef struct gp_blas {
 struct gp_linalg {
     void *library; /* NULL: built-in; `blas` is whole where it is not */
     gp_blas blas;
+    bool products; /* that `blas` is to be used for them */
     bool lapack;
-    char name[96];
+    char name[256];
 };
 
 /* A function of the library, such as "dgeqrf_"; NULL where it is not there. */

@@ -20,6 +20,13 @@ void *gp_calloc(size_t count, size_t size)
     return calloc(count ? count : 1, size ? size : 1);
 }
 
+void *gp_aligned_alloc(size_t count, size_t size)
+{
+    if (__atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED) == failing) return NULL;
+    __atomic_add_fetch(&allocated, count * size, __ATOMIC_RELAXED);
+    return aligned_alloc(GP_ALIGNED, gp_aligned_bytes(count * size > 0 ? count * size : 1));
+}
+
 bool gp_grow(void *array, size_t *capacity, size_t need, size_t size)
 {
     (void)array;

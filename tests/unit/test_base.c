@@ -54,6 +54,16 @@ static void memory(void **state)
     assert_int_equal(capacity, room);
     free(numbers);
 
+    for (size_t bytes = 0; bytes < 200; bytes += 7) {
+        void *aligned = gp_aligned_alloc(bytes, 1);
+        assert_true(aligned != NULL && (uintptr_t)aligned % GP_ALIGNED == 0);
+        free(aligned);
+        assert_true(gp_aligned_bytes(bytes) % GP_ALIGNED == 0 && gp_aligned_bytes(bytes) - bytes < GP_ALIGNED);
+    }
+    assert_null(gp_aligned_alloc(SIZE_MAX / 2, 3));
+    assert_null(gp_aligned_alloc(SIZE_MAX, 1));
+    assert_true(gp_aligned_bytes(UINT64_MAX - 1) == UINT64_MAX);
+
     unsigned char *pages = gp_pages_alloc(10000);
     assert_non_null(pages);
     assert_true((uintptr_t)pages % 4096 == 0 && pages[9999] == 0);
