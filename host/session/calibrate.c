@@ -267,9 +267,11 @@ static gpuproc_status calibrate_device(gp_calibration *c, const gp_device *devic
     snprintf(c->device, sizeof c->device, "%zu", index);
     c->device_name = device->info.name;
     gp_device_rates_cautious(&rates);
-    c->round = 0; /* and no other: compilers take long enough */
-    c->times = 0;
-    GP_TRY(gp_calibrate_device(c, device, &rates, err));
+    c->quick = 0;
+    for (c->round = 0; c->round < GP_CALIBRATION_ROUNDS; c->round++) {
+        c->times = 0;
+        GP_TRY(gp_calibrate_device(c, device, &rates, err));
+    }
     rates.measured = true;
     *stored = gp_session_keep_device_rates(c->session, device, &rates) && *stored;
 out:
@@ -297,7 +299,7 @@ gpuproc_status gpuproc_calibrate(gpuproc_session *session, const char *device, g
     }
     c.begin_ns = gp_now_ns();
     c.parts = GP_CALIBRATION_CPU_PARTS * GP_CALIBRATION_ROUNDS;
-    for (size_t d = 0; d < count; d++) c.parts += list[d] != cpu ? GP_CALIBRATION_DEVICE_PARTS : 0;
+    for (size_t d = 0; d < count; d++) c.parts += list[d] != cpu ? GP_CALIBRATION_DEVICE_PARTS * GP_CALIBRATION_ROUNDS : 0;
     GP_TRY(gp_calibration_step(&c, "making data", 0, err));
     GP_TRY(make_data(&c, err));
     GP_TRY(calibrate_cpu(&c, &kept, err));

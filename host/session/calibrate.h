@@ -4,7 +4,7 @@
 
 #include "session/session.h"
 
-#define GP_CALIBRATION_ROUNDS 3
+#define GP_CALIBRATION_ROUNDS 2
 #define GP_CALIBRATION_TIMES 8192
 
 typedef struct gp_calibration {
@@ -24,6 +24,8 @@ typedef struct gp_calibration {
     size_t times;
     int round;
     double first_ns;         /* of the first job of all; 0: there was none yet */
+    unsigned kernels;        /* of a device, in their order */
+    uint64_t quick;          /* a bit for each: it needs many elements */
     bool library_known;      /* how long getting it takes, which it does but once */
     /* Elements between 0.1 and 0.9; whole numbers from 1 to 1000. */
     void *data[2][GP_RATES_DTYPES];
@@ -49,7 +51,7 @@ typedef struct gp_trial {
 
 /* CANCELLED where the callback says so. `parts`: steps that this one stands for. */
 gpuproc_status gp_calibration_step(gp_calibration *c, const char *what, double parts, gpuproc_error *err);
-#define GP_CALIBRATION_LEAST 2
+#define GP_CALIBRATION_LEAST 3
 #define GP_CALIBRATION_MOST 32
 /* *typical: of each time the median of the repetitions (the lower one of an even number) and of
  * the calmest round so far, but for the wall, which is what the caller waits: that of the middle round, as much of it is

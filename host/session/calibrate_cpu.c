@@ -183,7 +183,7 @@ static gpuproc_status measure_folds(gp_calibration *c, size_t dtype, gp_rates *r
         {"argmax(x, axis=0)", true, true, true, 1024, {GP_OP_ARGMIN, GP_OP_ARGMAX, GP_OP_ARGMIN, GP_OP_ARGMIN}},
         {"var(x, axis=0)", true, true, false, 1024, {GP_OP_VAR, GP_OP_STD, GP_OP_VAR, GP_OP_VAR}},
         {"cumsum(x)", true, true, true, 1024, {GP_OP_CUMSUM, GP_OP_CUMPROD, GP_OP_CUMMAX, GP_OP_CUMMIN}},
-        {"median(x)", false, true, false, 4096, {GP_OP_QUANTILE, GP_OP_NANQUANTILE, GP_OP_QUANTILE, GP_OP_QUANTILE}},
+        {"median(x)", false, true, false, 8192, {GP_OP_QUANTILE, GP_OP_NANQUANTILE, GP_OP_QUANTILE, GP_OP_QUANTILE}},
         {"bincount(reshape(x, -1))", true, false, true, 1024, {GP_OP_BINCOUNT, GP_OP_BINCOUNT, GP_OP_BINCOUNT, GP_OP_BINCOUNT}},
         {"unique(x)", true, true, true, 256, {GP_OP_UNIQUE, GP_OP_UNIQUE_COUNTS, GP_OP_UNIQUE, GP_OP_UNIQUE}},
         {"x[x > 0.5]", true, true, true, 1024, {GP_OP_SELECT, GP_OP_SELECT, GP_OP_SELECT, GP_OP_SELECT}},

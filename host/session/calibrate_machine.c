@@ -199,7 +199,7 @@ static void measure_products(gp_calibration *c, gp_rates *rates)
 {
     gpuproc_report r;
     for (size_t d = 0; d < 2; d++) {
-        gp_trial t = {.expression = "x @ y", .dtype = d, .shape = {PRODUCT_SIDE, PRODUCT_SIDE}, .output = true, .repeat = 2};
+        gp_trial t = {.expression = "x @ y", .dtype = d, .shape = {PRODUCT_SIDE, PRODUCT_SIDE}, .output = true, .repeat = 3};
         if (gp_calibration_run(c, &t, &r, NULL) != GPUPROC_OK) continue;
         rates->host[d == 0 ? GP_RATE_HOST_gemm_f4 : GP_RATE_HOST_gemm_f8] =
             rate(2 * cube(PRODUCT_SIDE), busy(&r, GPUPROC_STAGE_KERNEL));
