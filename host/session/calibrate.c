@@ -90,30 +90,14 @@ static double middle(double *values, int count)
     return values[(count - 1) / 2];
 }
 
-/* Keeps it beside what the same place found in the rounds before; the number of these and itself. */
-static int keep(gp_calibration *c, double now, double rounds[GP_CALIBRATION_ROUNDS])
-{
-    rounds[0] = now;
-    if (c->times == GP_CALIBRATION_TIMES) return 1;
-    double *found = c->found[c->times++];
-    found[c->round] = now;
-    memcpy(rounds, found, sizeof c->found[0]);
-    return c->round + 1;
-}
-
-static double of_middle_round(gp_calibration *c, double *values, int count)
-{
-    double rounds[GP_CALIBRATION_ROUNDS];
-    int known = keep(c, middle(values, count), rounds);
-    return middle(rounds, known);
-}
-
 double gp_calibration_median(gp_calibration *c, double *values, int count)
 {
-    double rounds[GP_CALIBRATION_ROUNDS];
-    int known = keep(c, middle(values, count), rounds);
-    qsort(rounds, (size_t)known, sizeof *rounds, compare);
-    return rounds[0];
+    double now = middle(values, count), rounds[GP_CALIBRATION_ROUNDS];
+    if (c->times == GP_CALIBRATION_TIMES) return now;
+    double *found = c->found[c->times++];
+    found[c->round] = now;
+    memcpy(rounds, found, sizeof rounds);
+    return middle(rounds, c->round + 1);
 }
 
 /* Of every time that is looked at: the repetitions'. */
@@ -132,7 +116,7 @@ static void note_times(times *all, const gpuproc_report *r, double cpu_ns)
 
 static void take_medians(gp_calibration *c, times *all, gpuproc_report *typical)
 {
-    typical->wall_ns = (uint64_t)of_middle_round(c, all->wall, all->count);
+    typical->wall_ns = (uint64_t)gp_calibration_median(c, all->wall, all->count);
     c->cpu_ns = gp_calibration_median(c, all->cpu, all->count);
     for (int s = 0; s < GPUPROC_STAGES; s++)
         typical->stage[s].busy_ns = (uint64_t)gp_calibration_median(c, all->stage[s], all->count);

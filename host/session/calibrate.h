@@ -4,7 +4,7 @@
 
 #include "session/session.h"
 
-#define GP_CALIBRATION_ROUNDS 2
+#define GP_CALIBRATION_ROUNDS 3
 #define GP_CALIBRATION_TIMES 8192
 
 typedef struct gp_calibration {
@@ -15,7 +15,6 @@ typedef struct gp_calibration {
     gpuproc_calibrate_fn progress;
     void *ctx;
     uint64_t begin_ns;
-    double kernel_ns;        /* of next to nothing: waking the threads up */
     double load_ns;          /* finding all devices; 0: they had been found before */
     double part, parts;      /* of the steps: done, all */
     double cpu_ns;           /* processor time of the last trial */
@@ -53,11 +52,10 @@ typedef struct gp_trial {
 gpuproc_status gp_calibration_step(gp_calibration *c, const char *what, double parts, gpuproc_error *err);
 #define GP_CALIBRATION_LEAST 3
 #define GP_CALIBRATION_MOST 32
-/* *typical: of each time the median of the repetitions (the lower one of an even number) and of
- * the calmest round so far, but for the wall, which is what the caller waits: that of the middle round, as much of it is
- * waking threads up. */
+/* *typical: of each time the median of the repetitions (the lower one of an even number), and of
+ * the rounds so far. Its wall is what the caller waits. */
 gpuproc_status gp_calibration_run(gp_calibration *c, const gp_trial *trial, gpuproc_report *typical, gpuproc_error *err);
-/* The middle one, of the calmest round so far; puts them into order. */
+/* The middle one, and the middle one of the rounds so far; puts them into order. */
 double gp_calibration_median(gp_calibration *c, double *values, int count);
 
 /* The figures (calibrate_cpu.c, calibrate_machine.c, calibrate_device.c); figures of what does not run are left as they are. */

@@ -10,8 +10,8 @@
 #define OPERATION_ELEMENTS (1 << 18)
 #define SLOW_ELEMENTS (1 << 16) /* of what takes long enough with them */
 #define SLOW_NS 3
-#define FOLD_SIDE 1024
-#define MOST_ROWS 3072
+#define FOLD_SIDE 256
+#define MOST_ROWS 12288
 
 /* ---- Operations --------------------------------------------------------------------- */
 
@@ -76,8 +76,7 @@ static gpuproc_status time_kernel(gp_calibration *c, const char *expression, siz
     gp_trial t = {.expression = expression, .dtype = dtype, .shape = {elements}, .repeat = 4, .enough_ns = 5000000};
     gpuproc_status st = gp_calibration_run(c, &t, &r, err);
     if (st != GPUPROC_OK) return st;
-    double busy = (double)r.stage[GPUPROC_STAGE_KERNEL].busy_ns;
-    *ns = fmax(busy - c->kernel_ns, busy / 4) * c->threads / (double)elements;
+    *ns = (double)r.stage[GPUPROC_STAGE_KERNEL].busy_ns * c->threads / (double)elements;
     return GPUPROC_OK;
 }
 
@@ -178,15 +177,15 @@ static gpuproc_status measure_fold(gp_calibration *c, const fold *f, size_t dtyp
 static gpuproc_status measure_folds(gp_calibration *c, size_t dtype, gp_rates *rates, gpuproc_error *err)
 {
     static const fold folds[] = {
-        {"sum(x, axis=0)", true, true, true, 1024, {GP_OP_SUM, GP_OP_MEAN, GP_OP_PROD, GP_OP_COUNT_NONZERO}},
-        {"max(x, axis=0)", true, true, true, 1024, {GP_OP_MIN, GP_OP_MAX, GP_OP_ANY, GP_OP_ALL}},
-        {"argmax(x, axis=0)", true, true, true, 1024, {GP_OP_ARGMIN, GP_OP_ARGMAX, GP_OP_ARGMIN, GP_OP_ARGMIN}},
-        {"var(x, axis=0)", true, true, false, 1024, {GP_OP_VAR, GP_OP_STD, GP_OP_VAR, GP_OP_VAR}},
-        {"cumsum(x)", true, true, true, 1024, {GP_OP_CUMSUM, GP_OP_CUMPROD, GP_OP_CUMMAX, GP_OP_CUMMIN}},
-        {"median(x)", false, true, false, 8192, {GP_OP_QUANTILE, GP_OP_NANQUANTILE, GP_OP_QUANTILE, GP_OP_QUANTILE}},
-        {"bincount(reshape(x, -1))", true, false, true, 1024, {GP_OP_BINCOUNT, GP_OP_BINCOUNT, GP_OP_BINCOUNT, GP_OP_BINCOUNT}},
-        {"unique(x)", true, true, true, 256, {GP_OP_UNIQUE, GP_OP_UNIQUE_COUNTS, GP_OP_UNIQUE, GP_OP_UNIQUE}},
-        {"x[x > 0.5]", true, true, true, 1024, {GP_OP_SELECT, GP_OP_SELECT, GP_OP_SELECT, GP_OP_SELECT}},
+        {"sum(x, axis=0)", true, true, true, 4096, {GP_OP_SUM, GP_OP_MEAN, GP_OP_PROD, GP_OP_COUNT_NONZERO}},
+        {"max(x, axis=0)", true, true, true, 4096, {GP_OP_MIN, GP_OP_MAX, GP_OP_ANY, GP_OP_ALL}},
+        {"argmax(x, axis=0)", true, true, true, 4096, {GP_OP_ARGMIN, GP_OP_ARGMAX, GP_OP_ARGMIN, GP_OP_ARGMIN}},
+        {"var(x, axis=0)", true, true, false, 4096, {GP_OP_VAR, GP_OP_STD, GP_OP_VAR, GP_OP_VAR}},
+        {"cumsum(x)", true, true, true, 4096, {GP_OP_CUMSUM, GP_OP_CUMPROD, GP_OP_CUMMAX, GP_OP_CUMMIN}},
+        {"median(x)", false, true, false, 32768, {GP_OP_QUANTILE, GP_OP_NANQUANTILE, GP_OP_QUANTILE, GP_OP_QUANTILE}},
+        {"bincount(reshape(x, -1))", true, false, true, 4096, {GP_OP_BINCOUNT, GP_OP_BINCOUNT, GP_OP_BINCOUNT, GP_OP_BINCOUNT}},
+        {"unique(x)", true, true, true, 1024, {GP_OP_UNIQUE, GP_OP_UNIQUE_COUNTS, GP_OP_UNIQUE, GP_OP_UNIQUE}},
+        {"x[x > 0.5]", true, true, true, 4096, {GP_OP_SELECT, GP_OP_SELECT, GP_OP_SELECT, GP_OP_SELECT}},
     };
     gpuproc_status st = GPUPROC_OK;
     for (size_t i = 0; i < sizeof folds / sizeof folds[0]; i++) {
@@ -209,11 +208,7 @@ out:
 gpuproc_status gp_calibrate_cpu(gp_calibration *c, gp_rates *rates, gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
-    gpuproc_report least;
-    gp_trial nothing = {.expression = "max(x)", .shape = {1024}, .repeat = 9};
     GP_TRY(gp_calibrate_machine(c, rates, err));
-    GP_TRY(gp_calibration_run(c, &nothing, &least, err));
-    c->kernel_ns = (double)least.stage[GPUPROC_STAGE_KERNEL].busy_ns;
     for (size_t d = 0; d < GP_RATES_DTYPES; d++) {
         static const char *const what[] = {"operations on float32", "operations on float64", "operations on int32",
                                            "operations on int64"};

@@ -107,10 +107,10 @@ static gpuproc_status measure_far_fold(gp_calibration *c, bool alone, int figure
 {
     gpuproc_status st = GPUPROC_OK;
     gpuproc_report near, far;
-    gp_trial t = {.expression = "sum(x, axis=0)", .shape = {NEAR_ELEMENTS / 1024, 1024}, .output = true, .repeat = 4, .alone = alone};
+    gp_trial t = {.expression = "sum(x, axis=0)", .shape = {NEAR_ELEMENTS / 256, 256}, .output = true, .repeat = 4, .alone = alone};
     double more = (double)c->bytes / 4 / NEAR_ELEMENTS;
     GP_TRY(gp_calibration_run(c, &t, &near, err));
-    t.shape[0] = (int64_t)(c->bytes / 4 / 1024);
+    t.shape[0] = (int64_t)(c->bytes / 4 / 256);
     t.repeat = 2;
     GP_TRY(gp_calibration_run(c, &t, &far, err));
     double longer = busy(&far, GPUPROC_STAGE_FOLD) - more * busy(&near, GPUPROC_STAGE_FOLD);
