@@ -24,6 +24,7 @@ struct gpuproc_session {
     char *cache_dir;   /* as in the options; NULL: the default */
     gp_rates rates;    /* the machine's, once rates_known (rates_store.c) */
     bool rates_known;
+    bool used;         /* a job was begun */
     size_t references; /* the caller's and one of each job, which may be freed after closing */
 };
 
@@ -63,7 +64,7 @@ bool gp_is_auto(const char *wish);
  * device that is not the CPU. gp_rates_any_device: some device's were ever kept; looks at no device. */
 void gp_session_rates(gpuproc_session *session, gp_rates *rates);
 void gp_session_device_rates(gpuproc_session *session, const gp_device *device, gp_device_rates *rates);
-bool gp_session_any_device_rates(gpuproc_session *session);
+double gp_session_any_device_rates(gpuproc_session *session); /* the least ns for getting one; 0: there are none */
 bool gp_session_keep_rates(gpuproc_session *session, const gp_rates *rates);
 bool gp_session_keep_device_rates(gpuproc_session *session, const gp_device *device, const gp_device_rates *rates);
 
