@@ -81,6 +81,7 @@ static const char help_eval[] =
     "      --slots N        chunks under way at once, per device\n"
     "      --threads N      CPU workers\n"
     "      --sync           one chunk, one stage at a time: no overlap\n"
+    "      --by-rule        threads, slots and chunks as without calibrated figures\n"
     "      --no-fallback    a device that fails is an error; otherwise its chunks are\n"
     "                       done again on the CPU\n"
     "  Sizes are bytes; K, M, G and T (or Ki, Mi, Gi, Ti) are powers of 1024.\n"

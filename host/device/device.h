@@ -42,6 +42,7 @@ struct gp_chunk {
     /* Per pass->output: where element `first` goes: the slot's staging or the caller's memory. */
     void *const *output;
     const uint64_t *uniform; /* per pass->uniform: 64 bits (double bits for floats) */
+    unsigned threads;        /* of the CPU, at most; 0: all. Other devices take what they have */
     /* Called once, from any thread, when outputs and partials are complete on the host. */
     void (*done)(gp_chunk *chunk);
     void *ctx;

@@ -24,7 +24,10 @@
     X(commit_ns,     "ns",    2e6,   "making any output safe and giving it its name") \
     X(job_ns,        "ns",    4e5,   "a job of nothing: compiling, planning, opening, a thread") \
     X(pass_ns,       "ns",    8e4,   "one pass more") \
-    X(chunk_ns,      "ns",    2e4,   "one chunk more: wake-ups, mapping") \
+    X(chunk_ns,      "ns",    2e4,   "one chunk more: wake-ups") \
+    X(map_ns,        "ns",    1e4,   "one chunk of a mapped file more: mapping it and giving that back") \
+    X(hand_ns,       "ns",    1e4,   "handing a chunk to a worker, which the job's own thread would not") \
+    X(wake_ns,       "ns",    3e4,   "until another worker helps with a chunk") \
     X(gemm_f4,       "GFLOP/s", 40,  "products of float32 matrices, all threads") \
     X(gemm_f8,       "GFLOP/s", 20,  "products of float64 matrices, all threads") \
     X(lapack,        "GFLOP/s", 4,   "decompositions of float64 matrices")

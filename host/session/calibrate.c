@@ -43,7 +43,8 @@ static gpuproc_status run_once(gp_calibration *c, const gp_trial *t, const gpupr
     gpuproc_status st = GPUPROC_OK;
     gpuproc_job *job = NULL;
     gpuproc_job_options options = {.struct_size = sizeof options, .device = c->device, .chunk_bytes = t->chunk_bytes,
-                                   .flags = GPUPROC_JOB_OVERWRITE | GPUPROC_JOB_NO_FALLBACK |
+                                   .threads = t->threads,
+                                   .flags = GPUPROC_JOB_OVERWRITE | GPUPROC_JOB_NO_FALLBACK | GPUPROC_JOB_BY_RULE |
                                             (t->sync ? GPUPROC_JOB_SYNC : 0)};
     gpuproc_output output = {.kind = t->file_out != NULL ? GPUPROC_OUTPUT_RAW : GPUPROC_OUTPUT_MEMORY,
                              .path = t->file_out, .data = c->out, .bytes = c->bytes};
@@ -156,6 +157,7 @@ static gpuproc_status calibrate_cpu(gp_calibration *c, bool *stored, gpuproc_err
     snprintf(c->device, sizeof c->device, "cpu");
     c->device_name = gp_registry_cpu(c->session->registry)->info.name;
     GP_TRY(gp_calibrate_cpu(c, rates, err));
+    GP_TRY(gp_calibrate_ways(c, rates, err));
     rates->measured = true;
     *stored = gp_session_keep_rates(c->session, rates) && *stored;
 out:

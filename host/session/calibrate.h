@@ -30,6 +30,7 @@ typedef struct gp_trial {
     uint64_t offset;
     const char *file_out;    /* the result goes to this raw file */
     uint64_t chunk_bytes;
+    unsigned threads;        /* 0: all */
     bool sync;
     int repeat;              /* at most; no more once it took so long: */
     uint64_t enough_ns;      /* 0: whatever it takes */
@@ -44,9 +45,10 @@ gpuproc_status gp_calibration_run(gp_calibration *c, const gp_trial *trial, gpup
 double gp_calibration_thread_ns(const gp_calibration *c, uint64_t busy_ns);
 
 /* The figures (calibrate_cpu.c, calibrate_device.c); figures of what does not run are left as they are. */
-#define GP_CALIBRATION_CPU_PARTS 60
+#define GP_CALIBRATION_CPU_PARTS 61
 #define GP_CALIBRATION_DEVICE_PARTS 14
 gpuproc_status gp_calibrate_cpu(gp_calibration *c, gp_rates *rates, gpuproc_error *err);
+gpuproc_status gp_calibrate_ways(gp_calibration *c, gp_rates *rates, gpuproc_error *err); /* calibrate_ways.c, last */
 gpuproc_status gp_calibrate_device(gp_calibration *c, const gp_device *device, gp_device_rates *rates,
                                    gpuproc_error *err);
 

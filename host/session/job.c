@@ -299,6 +299,7 @@ static void prepare_run(gpuproc_job *job, const gpuproc_job_options *options)
     run->sink = job->sink;
     run->chunk_bytes = options ? options->chunk_bytes : 0;
     run->slots = options ? options->slots : 0;
+    run->threads = options ? options->threads : 0;
     run->sync = (flags & GPUPROC_JOB_SYNC) != 0;
     run->no_fallback = (flags & GPUPROC_JOB_NO_FALLBACK) != 0;
     run->trace.limit = options ? options->trace_spans : 0;
@@ -306,6 +307,8 @@ static void prepare_run(gpuproc_job *job, const gpuproc_job_options *options)
     run->log_ctx = session;
     run->room = job->room;
     run->length = job->length;
+    job->by_rule = (flags & GPUPROC_JOB_BY_RULE) != 0;
+    job->tell_predicted = (flags & GPUPROC_JOB_PREDICT) != 0;
     job->bytes_total = gp_run_bytes(&job->plan);
 }
 
@@ -388,13 +391,12 @@ out:
     return st;
 }
 
-/* What it will take, where that was asked for, and the best device, where that was. A prediction that cannot be made
+/* What it will take, where that was asked for, and the best device and ways, where those are open. A prediction that cannot be made
  * is no reason not to run. */
 static gpuproc_status predict(gpuproc_job *job, const gpuproc_job_options *options, gpuproc_error *err)
 {
-    bool asked = options != NULL && (options->flags & GPUPROC_JOB_PREDICT) != 0;
-    if (gp_is_auto(options ? options->device : NULL)) return gp_job_choose(job, asked, err);
-    if (asked) (void)gp_predict(job, job->devices > 0 ? job->device[0] : NULL, &job->predicted, NULL);
+    if (gp_is_auto(options ? options->device : NULL)) return gp_job_choose(job, job->tell_predicted, err);
+    gp_job_predict(job, job->tell_predicted);
     return GPUPROC_OK;
 }
 

@@ -44,7 +44,9 @@ struct gpuproc_job {
     char **pass_folds; /* for explanations (explain.c) */
 
     gp_run run;
-    gp_prediction predicted; /* for the device that was chosen; empty where none was asked for */
+    gp_prediction predicted; /* for the device that was chosen; empty where none was made */
+    bool tell_predicted;     /* in the report */
+    bool by_rule;            /* whatever was measured */
     bool box_made;
     pthread_t thread;
     bool started;
@@ -66,6 +68,8 @@ gpuproc_status gp_job_make(gpuproc_session *session, const char *expression, con
 /* "auto": the device that the model finds fastest, among the CPU and those that were calibrated. `keep`: the
  * prediction is wanted even where there is nothing to choose. */
 gpuproc_status gp_job_choose(gpuproc_job *job, bool keep, gpuproc_error *err);
+/* The same with the devices that it has: `keep` as above, else where there is something to choose. */
+void gp_job_predict(gpuproc_job *job, bool keep);
 
 /* Cancels every job of the session and waits until none uses it any more. */
 void gp_jobs_end(gpuproc_session *session);

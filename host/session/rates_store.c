@@ -120,6 +120,16 @@ void gp_session_rates(gpuproc_session *session, gp_rates *rates)
     pthread_mutex_unlock(&session->jobs_lock);
 }
 
+bool gp_session_is_measured(gpuproc_session *session)
+{
+    pthread_mutex_lock(&session->jobs_lock);
+    if (!session->rates_known) find_rates(session, &session->rates);
+    session->rates_known = true;
+    bool measured = session->rates.measured;
+    pthread_mutex_unlock(&session->jobs_lock);
+    return measured;
+}
+
 bool gp_session_keep_rates(gpuproc_session *session, const gp_rates *rates)
 {
     gp_text identity = {0}, text = {0};

@@ -62,6 +62,7 @@ bool gp_is_auto(const char *wish);
 /* The machine's figures: those that were measured and kept, else cautious ones (rates_store.c). The same of a
  * device that is not the CPU. gp_rates_any_device: some device's were ever kept; looks at no device. */
 void gp_session_rates(gpuproc_session *session, gp_rates *rates);
+bool gp_session_is_measured(gpuproc_session *session); /* the machine's */
 void gp_session_device_rates(gpuproc_session *session, const gp_device *device, gp_device_rates *rates);
 bool gp_session_any_device_rates(gpuproc_session *session);
 bool gp_session_keep_rates(gpuproc_session *session, const gp_rates *rates);

@@ -90,7 +90,7 @@ static bool is_mapped(const gp_pass_run *p, size_t i)
     uint64_t piece = gp_min_u64(count, in->streamed ? p->chunk_elements : count);
     if (in->streamed && (!gp_walk_contiguous(&in->walk) || p->in_blocks)) return false;
     if (gp_source_is_fortran(source)) return false;
-    for (int k = 0; k <= 2; k++) {
+    for (int k = 0; k <= (piece < count ? 2 : 0); k++) {
         gp_view view;
         if (!gp_source_view(source, first + (count - piece) / 2 * (uint64_t)k, piece, &view)) return false;
         gp_source_unview(source, &view);
@@ -200,6 +200,7 @@ gpuproc_status gp_pass_note(gp_pass_run *p, const gp_chunking *chunking, gpuproc
     cost->chunks = gp_pass_chunks(p);
     cost->chunk_elements = p->chunk_elements;
     cost->slots = chunking->slots;
+    cost->threads = p->threads;
     cost->in_blocks = p->in_blocks;
     cost->copies = p->copies;
     cost->resident_bytes = p->resident_bytes;

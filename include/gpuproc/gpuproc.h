@@ -450,6 +450,7 @@ typedef struct gpuproc_output {
 #define GPUPROC_JOB_NO_FALLBACK 2u  /* a device that fails is an error */
 #define GPUPROC_JOB_OVERWRITE 4u    /* an existing output file is replaced */
 #define GPUPROC_JOB_PREDICT 8u      /* the report tells what was predicted, too */
+#define GPUPROC_JOB_BY_RULE 16u     /* threads, slots and chunks as where nothing was calibrated */
 
 typedef struct gpuproc_job_options {
     size_t struct_size;
@@ -459,6 +460,8 @@ typedef struct gpuproc_job_options {
     unsigned slots;        /* chunks under way per device; 0: chosen */
     unsigned flags;        /* GPUPROC_JOB_* */
     uint64_t trace_spans;  /* spans to keep at most, 64 bytes each, beside the budget; 0: none (gpuproc_job_span) */
+    unsigned threads;      /* CPU workers for it, the session's at most; 0: chosen. With 1 and SYNC none: the job's
+                            * own thread computes */
 } gpuproc_job_options;
 
 /* Checks the expression against its inputs, plans it, opens its outputs and starts it.
@@ -563,7 +566,7 @@ typedef struct gpuproc_report {
     size_t struct_size;
     char device[128];      /* names, joined by " + " */
     char reason[256];      /* why that device */
-    unsigned passes, slots;
+    unsigned passes, slots, threads; /* slots, and workers of the CPU that it might take: of the last pass */
     uint64_t chunks, chunk_elements;
     /* Arrays between passes included. */
     uint64_t bytes_read, bytes_written;
@@ -712,6 +715,9 @@ typedef struct gpuproc_explained_pass {
     uint64_t memory_bytes;   /* all that is taken during it */
     uint64_t wall_ns;
     gpuproc_explained_stage stage[GPUPROC_STAGES];
+    unsigned threads;        /* of the CPU, that it takes */
+    uint64_t rule_wall_ns;   /* what it would take with threads, slots and chunks by rule */
+    char choice[160];        /* why these were chosen, where the rule has others; else "" */
 } gpuproc_explained_pass;
 
 /* Pass `index`, on the device that is chosen; pass->struct_size is set by the caller. Threads: any.
