@@ -215,6 +215,16 @@ out:
 static bool is_measured(gp_op op) { return gp_op_info_of(op)->elementwise || gp_op_info_of(op)->special || gp_op_info_of(op)->reduction; }
 static bool is_fold(gp_op op) { return gp_op_info_of(op)->fold || gp_op_info_of(op)->reduction; }
 
+/* What jobs taught of it. */
+static void fill_correction(gpuproc_session *session, const gp_device *device, int figure, gpuproc_figure *f)
+{
+    gp_correction c;
+    f->calibrated = f->value;
+    if (gp_session_correction(session, device, figure, &c) == NULL) return;
+    f->jobs = c.jobs;
+    f->calibrated = c.base;
+}
+
 static void fill_figure(gpuproc_figure *f, const char *device, const gp_rate_info *info, double value, bool measured)
 {
     snprintf(f->device, sizeof f->device, "%s", device);
@@ -284,6 +294,7 @@ gpuproc_status gpuproc_figure_get(gpuproc_session *session, const char *device, 
     gpuproc_figure f = {.struct_size = size};
     if (index < GP_RATES_HOST_COUNT) {
         fill_figure(&f, "", &gp_rates_host_info[index], rates->host[index], rates->measured);
+        fill_correction(session, NULL, (int)index, &f);
         found = true;
     } else if (index -= GP_RATES_HOST_COUNT, index < op_figures()) {
         found = op_figure(rates, index, &f);
@@ -298,9 +309,11 @@ gpuproc_status gpuproc_figure_get(gpuproc_session *session, const char *device, 
             }
             gp_session_device_rates(session, list[d], &own);
             fill_figure(&f, list[d]->info.name, &gp_rates_device_info[index], own.value[index], own.measured);
+            fill_correction(session, list[d], (int)index, &f);
             found = true;
         }
     }
+    if (f.jobs == 0) f.calibrated = f.value;
     if (found) *figure = f;
     else st = gp_fail(err, GPUPROC_INVALID_ARGUMENT, "no figure %zu", wanted);
 out:

@@ -37,10 +37,12 @@ static void unlink_job(gpuproc_job *job)
     gp_session_release(session);
 }
 
-static void begin_running(gpuproc_session *session)
+static void begin_running(gpuproc_job *job)
 {
+    gpuproc_session *session = job->session;
     pthread_mutex_lock(&session->jobs_lock);
-    session->running++;
+    job->alone = session->running++ == 0;
+    job->begun = ++session->begun;
     pthread_mutex_unlock(&session->jobs_lock);
 }
 
@@ -136,6 +138,7 @@ static void *loop(void *ctx)
     job->ended = true;
     pthread_cond_broadcast(&job->changed);
     pthread_mutex_unlock(&job->lock);
+    gp_job_learn(job);
     end_running(job->session);
     return NULL;
 }
@@ -416,7 +419,7 @@ gpuproc_status gpuproc_submit(gpuproc_session *session, const char *expression,
     GP_TRY(predict(job, options, err));
     GP_TRY(take_streams(job, inputs, err));
     gp_run_trace(&job->run, GPUPROC_STAGE_OPEN, NULL, job->begin_ns, gp_now_ns(), 0, 0);
-    begin_running(session);
+    begin_running(job);
     /* Signals are for the caller's threads; without them SIGXFSZ is a failing write here. */
     refused = gp_io_thread_start(&job->thread, loop, job);
     if (refused != 0) {

@@ -100,13 +100,13 @@ static bool load_named(gp_rates *rates)
     return fine;
 }
 
-static void find_rates(const gpuproc_session *session, gp_rates *rates)
+static void find_rates(gpuproc_session *session, gp_rates *rates)
 {
     gp_text identity = {0};
     gp_rates_cautious(rates, gp_cpu_device_threads(gp_registry_cpu(session->registry)));
     if (load_named(rates)) return;
     char *text = identify_machine(session, &identity) ? load(session, identity.data) : NULL;
-    if (text != NULL) (void)gp_rates_read(text, identity.data, rates);
+    if (text != NULL && gp_rates_read(text, identity.data, rates)) gp_session_correct(session, NULL, rates->host);
     free(text);
     gp_text_free(&identity);
 }
@@ -143,6 +143,7 @@ bool gp_session_keep_rates(gpuproc_session *session, const gp_rates *rates)
     pthread_mutex_lock(&session->jobs_lock);
     session->rates = *rates;
     session->rates_known = true;
+    if (rates->measured) gp_session_correct(session, NULL, session->rates.host);
     pthread_mutex_unlock(&session->jobs_lock);
     return kept;
 }
@@ -164,7 +165,11 @@ void gp_session_device_rates(gpuproc_session *session, const gp_device *device, 
     gp_text identity = {0};
     gp_device_rates_cautious(rates);
     char *text = identify_device(session, device, &identity) ? load(session, identity.data) : NULL;
-    if (text != NULL) (void)gp_device_rates_read(text, identity.data, rates);
+    if (text != NULL && gp_device_rates_read(text, identity.data, rates)) {
+        pthread_mutex_lock(&session->jobs_lock);
+        gp_session_correct(session, device, rates->value);
+        pthread_mutex_unlock(&session->jobs_lock);
+    }
     free(text);
     gp_text_free(&identity);
 }
@@ -182,4 +187,33 @@ bool gp_session_keep_device_rates(gpuproc_session *session, const gp_device *dev
     gp_text_free(&text);
     gp_text_free(&any);
     return kept;
+}
+
+/* ---- What jobs taught ---------------------------------------------------------- */
+
+static bool identify_corrections(const gpuproc_session *session, const gp_device *device, gp_text *text)
+{
+    gp_text_add(text, "corrections; ");
+    return device != NULL ? identify_device(session, device, text) : identify_machine(session, text);
+}
+
+void gp_session_load_corrections(const gpuproc_session *session, const gp_device *device, gp_corrections *corrections)
+{
+    gp_text identity = {0};
+    char *text = identify_corrections(session, device, &identity) ? load(session, identity.data) : NULL;
+    if (text != NULL) (void)gp_corrections_read(text, identity.data, corrections);
+    free(text);
+    gp_text_free(&identity);
+}
+
+void gp_session_store_corrections(const gpuproc_session *session, const gp_device *device,
+                                  const gp_corrections *corrections)
+{
+    gp_text identity = {0}, text = {0};
+    if (identify_corrections(session, device, &identity)) {
+        gp_corrections_write(corrections, identity.data, &text);
+        (void)store(session, identity.data, &text);
+    }
+    gp_text_free(&identity);
+    gp_text_free(&text);
 }

@@ -180,6 +180,7 @@ typedef struct gpuproc_session_options {
     const char *cache_dir; /* compiled programs; NULL: $XDG_CACHE_HOME/gpuproc; "": none */
     gpuproc_log_fn log;    /* NULL: silent */
     void *log_ctx;
+    bool fixed_figures;    /* jobs do not correct what gpuproc_calibrate measured; also where GPUPROC_LEARN is 0 */
 } gpuproc_session_options;
 
 /* Opens a session. `options` may be NULL: the defaults. Neither threads are started nor
@@ -302,6 +303,10 @@ typedef struct gpuproc_figure {
     char text[128];     /* what it is */
     double value;
     bool measured;      /* else a cautious guess */
+    /* Rates of moving data are corrected by what jobs saw: by how many so far (0: by none, or it is none of these), and
+     * what it was when it was calibrated. */
+    uint64_t jobs;
+    double calibrated;
 } gpuproc_figure;
 
 typedef struct gpuproc_calibrate_progress {
@@ -325,6 +330,10 @@ typedef bool (*gpuproc_calibrate_fn)(void *ctx, const gpuproc_calibrate_progress
 GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_calibrate(gpuproc_session *session, const char *device,
                                                            gpuproc_calibrate_fn progress, void *ctx, bool *stored,
                                                            gpuproc_error *err);
+
+/* Jobs that run alone, without a trace and for long enough, correct the rates of moving data (disk, page cache, memory,
+ * the way to a device): the last 9 observations of each are kept, from 5 on it goes towards their median, by 25 % for
+ * each job at most. So one that was disturbed changes nothing. Kept in the cache directory, too. */
 
 /* Number of figures of the session: the CPU's, and those of `device` (as above) behind them; 0 where there is no such
  * device. What was not measured is a guess. Threads: any. Errors: none. */
