@@ -73,6 +73,8 @@ def main():
     p.add_argument("--megabytes", type=int, default=64)
     p.add_argument("--repeat", type=int, default=5)
     p.add_argument("--device", default="cpu")
+    p.add_argument("--stages", action="store_true", help="each stage, too: predicted and the median, in ms")
+    p.add_argument("--cases", default="", help="only expressions that contain this")
     p.add_argument("--processor-time", action="store_true",
                    help="on a busy machine: judge by processor time shared by the threads, beyond a trivial job's")
     args = p.parse_args()
@@ -82,18 +84,26 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         names = make(folder, args.megabytes)
         base = min(run(command(args, "eval", "max(t)", None, folder, ["t"]))[1] for _ in range(5))
-        for expression, output in CASES:
+        cases = [c for c in CASES if args.cases in c[0]]
+        for expression, output in cases:
             used = uses(expression, names)
-            walls, stages = [], None
+            walls, stages, busy = [], None, {}
             told, _ = run(command(args, "explain", expression, output, folder, used))
             for _ in range(args.repeat):
                 result, taken = run(command(args, "eval", expression, output, folder, used))
                 wall = result["report"]["wall_ns"]
+                for name, stage in result["report"]["stages"].items():
+                    busy.setdefault(name, []).append(stage["busy_ns"])
                 if args.processor_time:
                     wall = max((taken - base) / told["threads"], 1e5)
                 if not walls or wall < min(walls):
                     stages = result["report"]
                 walls.append(wall)
+            if args.stages:
+                told_stages = {n: told["stages"][n]["ns"] for n in told["stages"]}
+                medians = {n: statistics.median(v) for n, v in busy.items()}
+                print("    " + ", ".join(f"{n} {told_stages.get(n, 0) / 1e6:.2f} / {medians.get(n, 0) / 1e6:.2f}"
+                                         for n in told_stages if max(told_stages[n], medians.get(n, 0)) > 2e4))
             predicted, median = told["wall_ns"], statistics.median(walls)
             more = stages["memory_bytes"] > told["memory_bytes"]
             exceeded += more
@@ -102,7 +112,7 @@ def main():
             print(f"{expression:28} {predicted / 1e6:8.2f}ms {median / 1e6:8.2f}ms {min(walls) / 1e6:8.2f}ms "
                   f"{predicted / median:6.2f} {predicted / min(walls):8.2f}  {told['limit']}/{stages['limit']}"
                   f"{'  MEMORY %d > %d' % (stages['memory_bytes'], told['memory_bytes']) if more else ''}", flush=True)
-    print(f"{len(CASES) - far} of {len(CASES)} within 30 %; median ratio {statistics.median(ratios):.2f}; "
+    print(f"{len(cases) - far} of {len(cases)} within 30 %; median ratio {statistics.median(ratios):.2f}; "
           f"memory exceeded: {exceeded}")
     return 1 if exceeded else 0
 

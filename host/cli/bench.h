@@ -59,6 +59,7 @@ typedef struct bench_row {
     size_t count, room;
     size_t end[BENCH_ROUNDS], rounds; /* the k-th round's times are those before seconds[end[k]] */
     bench_summary summary;
+    double predicted;  /* seconds that gpuproc_explain said; 0: nothing, without figures that were measured */
     double prepared;   /* seconds of the run that does not count */
     const char *limit; /* of the machine, which applies: "memory read" */
     double fraction;   /* of it that was reached; 0: no limit is known */
@@ -145,6 +146,14 @@ const char *bench_finding_title(int kind);
 const char *bench_commit(void);
 const char *bench_compiler(void);
 
+/* Predictions: of how many rows, within 30 % of the median; cases and sizes that had a choice between devices, and
+ * where the one that was predicted to be the fastest was, or as good within the spreads (bench_forecast.c). */
+typedef struct bench_forecast {
+    size_t rows, within, choices, right;
+} bench_forecast;
+bench_forecast bench_judge_forecast(const bench *b);
+void bench_forecast_text(const bench_forecast *f, char *out, size_t room);
+
 /* How it is told. */
 void bench_print_text(const bench *b, FILE *out);
 void bench_print_markdown(const bench *b, FILE *out);
@@ -152,10 +161,11 @@ void bench_print_csv(const bench *b, FILE *out);
 void bench_print_html(const bench *b, FILE *out);
 
 /* The table of rows: the text of each column, "" where there is none. */
-#define BENCH_COLUMNS_SHOWN 8
+#define BENCH_COLUMNS_SHOWN 9
 #define BENCH_SPREAD_TEXT \
     "Times are medians; the spread is half the middle half's width over the median, of all times or of the medians of " \
     "the rounds, whichever is more."
+size_t bench_columns(const bench *b); /* so many of them: the last one, predictions, only where there are any */
 const char *bench_column_title(size_t column);
 bool bench_column_left(size_t column); /* text goes left, numbers right */
 void bench_cells(const bench_row *r, char cell[BENCH_COLUMNS_SHOWN][VALUE_TEXT]);

@@ -191,15 +191,15 @@ static bool has_sizes(const bench *b)
     return any;
 }
 
-static void put_row(const bench_row *r, bool first, FILE *out)
+static void put_row(const bench_row *r, bool first, size_t columns, FILE *out)
 {
     char cell[BENCH_COLUMNS_SHOWN][VALUE_TEXT];
     bench_cells(r, cell);
     fprintf(out, "<tr class=\"%s%s\" data-case=\"%s\" data-elements=\"%" PRIu64 "\" data-config=\"%s\">",
             first ? "first" : "", r->wrong ? " wrong" : "", r->c->name, r->elements, r->config->name);
-    for (int k = 0; k < BENCH_COLUMNS_SHOWN; k++) {
+    for (size_t k = 0; k < columns; k++) {
         double v = k == 3 ? r->summary.median : k == 4 ? r->summary.spread : r->fraction;
-        fputs(bench_column_left((size_t)k) ? "<td class=\"t\"" : "<td", out);
+        fputs(bench_column_left(k) ? "<td class=\"t\"" : "<td", out);
         if ((k == 3 || k == 4 || k == 6) && cell[k][0] != '\0' && r->summary.count > 0)
             fprintf(out, " data-k=\"%s\" data-v=\"%.9g\"", k == 3 ? "median_s" : k == 4 ? "spread" : "fraction", v);
         fputc('>', out);
@@ -211,11 +211,16 @@ static void put_row(const bench_row *r, bool first, FILE *out)
 static void put_rows(const bench *b, FILE *out)
 {
     fputs("<h2>All times</h2>\n<div class=\"wide\"><table>\n<tr>", out);
-    for (size_t k = 0; k < BENCH_COLUMNS_SHOWN; k++)
+    size_t columns = bench_columns(b);
+    for (size_t k = 0; k < columns; k++)
         fprintf(out, bench_column_left(k) ? "<th class=\"t\">%s" : "<th>%s", bench_column_title(k));
     fputs("</tr>\n", out);
-    for (size_t i = 0; i < b->row_count; i++) put_row(&b->rows[i], i == 0 || b->rows[i].c != b->rows[i - 1].c, out);
+    for (size_t i = 0; i < b->row_count; i++) put_row(&b->rows[i], i == 0 || b->rows[i].c != b->rows[i - 1].c, columns, out);
     fputs("</table></div>\n<p class=\"dim\">" BENCH_SPREAD_TEXT "</p>\n", out);
+    bench_forecast f = bench_judge_forecast(b);
+    char text[160];
+    bench_forecast_text(&f, text, sizeof text);
+    if (f.rows > 0) fprintf(out, "<p>What explain says before: %s.</p>\n", text);
 }
 
 static void put_cases(const bench *b, FILE *out)

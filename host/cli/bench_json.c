@@ -97,6 +97,7 @@ static json_object *row_json(const bench_row *r)
     json_add_string(o, "limit", r->limit);
     add_number(o, "fraction", r->limit != NULL ? r->fraction : NAN);
     add_number(o, "overlap", r->overlap);
+    add_number(o, "predicted_ns", r->predicted > 0 ? round(r->predicted * 1e9) : NAN);
     json_add_string(o, "longest_stage", r->stage[0] != '\0' ? r->stage : NULL);
     add_number(o, "difference", r->compared ? r->difference : NAN);
     add_number(o, "allowed", r->compared ? r->allowed : NAN);
@@ -131,6 +132,18 @@ static json_object *finding_json(const bench_finding *f)
     return o;
 }
 
+static json_object *forecast_json(const bench *b)
+{
+    bench_forecast f = bench_judge_forecast(b);
+    if (f.rows == 0) return NULL;
+    json_object *o = json_object_new_object();
+    json_add_count(o, "rows", f.rows);
+    json_add_count(o, "within", f.within);
+    json_add_count(o, "choices", f.choices);
+    json_add_count(o, "right", f.right);
+    return o;
+}
+
 json_object *bench_json(const bench *b)
 {
     json_object *o = json_object_new_object(), *list;
@@ -154,6 +167,7 @@ json_object *bench_json(const bench *b)
     for (size_t i = 0; i < b->note_count; i++) json_object_array_add(list, json_object_new_string(b->notes[i]));
     json_object_object_add(o, "notes", list);
     json_add_count(o, "wrong", b->wrong);
+    json_object_object_add(o, "forecast", forecast_json(b));
     return o;
 }
 

@@ -352,3 +352,29 @@ gpuproc_status bench_run_once(bench_lab *lab, const bench_row *row, bool referen
     for (size_t i = 0; i < sizeof t.array / sizeof *t.array; i++) gpuproc_array_free(t.array[i]);
     return st;
 }
+
+double bench_predict_once(bench_lab *lab, const bench_row *row)
+{
+    task t = {0};
+    char device[24];
+    gpuproc_error err = {0};
+    gpuproc_explanation *x = NULL;
+    gpuproc_explained told = {.struct_size = sizeof told};
+    gpuproc_explained_device on = {.struct_size = sizeof on};
+    double seconds = 0;
+    snprintf(device, sizeof device, "%zu", row->config->index);
+    gpuproc_status st = bind(lab, row, false, &t, &err);
+    t.options.device = device;
+    if (st == GPUPROC_OK)
+        st = gpuproc_explain(row->config->session, row->c->expression, t.input, t.inputs, &t.output, t.outputs, &t.options,
+                             &x, &err);
+    if (st == GPUPROC_OK) {
+        gpuproc_explanation_get(x, &told);
+        st = gpuproc_explanation_device(x, told.chosen, &on, &err);
+    }
+    if (st == GPUPROC_OK && told.calibrated && on.calibrated)
+        seconds = (double)told.wall_ns * 1e-9 * (row->c->data == BENCH_SMALL ? BENCH_BATCH : 1);
+    gpuproc_explanation_free(x);
+    for (size_t i = 0; i < sizeof t.array / sizeof *t.array; i++) gpuproc_array_free(t.array[i]);
+    return seconds;
+}

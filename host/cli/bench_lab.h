@@ -46,6 +46,11 @@ gpuproc_status bench_run_once(bench_lab *lab, const bench_row *row, bool referen
                               bench_result *result, gpuproc_report *report, gpuproc_error *err);
 void bench_result_end(bench_result *result);
 
+/* Seconds that the library predicts for one run; 0 where the figures for that were not measured. */
+double bench_predict_once(bench_lab *lab, const bench_row *row);
+/* All rows that were measured. */
+void bench_predict_rows(bench *b, bench_lab *lab);
+
 /* By how many units in the last place the results differ at most; of the largest value if `whole`, otherwise
  * of each. INFINITY where they cannot be compared or differ in what has no such units. */
 double bench_difference(const bench_result *a, const bench_result *b, bool whole);

@@ -328,6 +328,7 @@ int bench_run(bench *b, bench_lab *lab, const bench_plan *plan, double until)
             code = take_times(b, lab, &b->rows[i], share);
         }
     }
+    if (code == 0) bench_predict_rows(b, lab);
     progress_end();
     return code;
 }

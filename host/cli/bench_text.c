@@ -9,7 +9,15 @@
 
 #define COLUMNS ((size_t)BENCH_COLUMNS_SHOWN)
 static const char *const headings[COLUMNS] = {"case",   "elements", "how",      "median",
-                                              "spread", "rate",     "of limit", "difference"};
+                                              "spread", "rate",     "of limit", "difference", "predicted"};
+
+size_t bench_columns(const bench *b)
+{
+    for (size_t i = 0; i < b->row_count; i++) {
+        if (b->rows[i].predicted > 0) return COLUMNS;
+    }
+    return COLUMNS - 1;
+}
 
 const char *bench_column_title(size_t column)
 {
@@ -36,6 +44,9 @@ void bench_cells(const bench_row *r, char cell[COLUMNS][VALUE_TEXT])
     else
         rate_text(bench_moved(r), (uint64_t)(r->summary.median * 1e9), cell[5]);
     if (r->limit != NULL) snprintf(cell[6], VALUE_TEXT, "%.0f %% %s", 100 * r->fraction, r->limit);
+    if (r->predicted > 0)
+        snprintf(cell[8], VALUE_TEXT, "%s, %.2f times", time_text((uint64_t)(r->predicted * 1e9), text),
+                 r->predicted / r->summary.median);
     if (r->wrong)
         snprintf(cell[7], VALUE_TEXT, "WRONG: %.3g units", r->difference);
     else if (r->compared && r->difference == 0)
@@ -120,14 +131,23 @@ static void put_notes(const bench *b, FILE *out, const char *title, const char *
     for (size_t i = 0; i < b->note_count; i++) fprintf(out, "%s%s\n", bullet, b->notes[i]);
 }
 
+static void put_forecast(const bench *b, FILE *out, const char *title, const char *bullet, const char *after)
+{
+    char text[160];
+    bench_forecast f = bench_judge_forecast(b);
+    if (f.rows == 0) return;
+    bench_forecast_text(&f, text, sizeof text);
+    fprintf(out, "\n%sWhat explain says before%s%s%s\n", title, after, bullet, text);
+}
+
 void bench_print_text(const bench *b, FILE *out)
 {
     char cell[COLUMNS][VALUE_TEXT];
-    size_t width[COLUMNS];
-    for (size_t k = 0; k < COLUMNS; k++) width[k] = strlen(headings[k]);
+    size_t width[COLUMNS], columns = bench_columns(b);
+    for (size_t k = 0; k < columns; k++) width[k] = strlen(headings[k]);
     for (size_t i = 0; i < b->row_count; i++) {
         bench_cells(&b->rows[i], cell);
-        for (size_t k = 0; k < COLUMNS; k++) width[k] = strlen(cell[k]) > width[k] ? strlen(cell[k]) : width[k];
+        for (size_t k = 0; k < columns; k++) width[k] = strlen(cell[k]) > width[k] ? strlen(cell[k]) : width[k];
     }
     put_machine(b, out, "");
     fputs("\nLimits of the machine\n", out);
@@ -136,16 +156,17 @@ void bench_print_text(const bench *b, FILE *out)
     for (size_t i = 0; i < b->row_count; i++) {
         const bench_row *r = &b->rows[i];
         if (i == 0) fputc('\n', out);
-        for (size_t k = 0; k < COLUMNS && i == 0; k++)
-            fprintf(out, bench_column_left(k) ? "%-*s%s" : "%*s%s", k + 1 < COLUMNS ? (int)width[k] : 0, headings[k],
-                    k + 1 < COLUMNS ? "  " : "\n");
+        for (size_t k = 0; k < columns && i == 0; k++)
+            fprintf(out, bench_column_left(k) ? "%-*s%s" : "%*s%s", k + 1 < columns ? (int)width[k] : 0, headings[k],
+                    k + 1 < columns ? "  " : "\n");
         if (r->c != before) fprintf(out, "\n%s: %s, %s\n", r->c->group, r->c->expression, bench_where(r->c->data));
         before = r->c;
         bench_cells(r, cell);
-        for (size_t k = 0; k < COLUMNS; k++)
-            fprintf(out, bench_column_left(k) ? "%-*s%s" : "%*s%s", k + 1 < COLUMNS ? (int)width[k] : 0, cell[k],
-                    k + 1 < COLUMNS ? "  " : "\n");
+        for (size_t k = 0; k < columns; k++)
+            fprintf(out, bench_column_left(k) ? "%-*s%s" : "%*s%s", k + 1 < columns ? (int)width[k] : 0, cell[k],
+                    k + 1 < columns ? "  " : "\n");
     }
+    put_forecast(b, out, "", "  ", "\n");
     put_findings(b, out, "", "  ", "\n");
     put_notes(b, out, "", "  ", "\n");
     fputs("\n" BENCH_SPREAD_TEXT "\n", out);
@@ -154,20 +175,22 @@ void bench_print_text(const bench *b, FILE *out)
 void bench_print_markdown(const bench *b, FILE *out)
 {
     char cell[COLUMNS][VALUE_TEXT];
+    size_t columns = bench_columns(b);
     fputs("# gpuproc bench\n\n", out);
     put_machine(b, out, "* ");
     fputs("\n## Limits of the machine\n\n", out);
     put_limits(b, out, "* ");
     fputs("\n## Times\n\n", out);
-    for (size_t k = 0; k < COLUMNS; k++) fprintf(out, "| %s ", headings[k]);
+    for (size_t k = 0; k < columns; k++) fprintf(out, "| %s ", headings[k]);
     fputs("|\n", out);
-    for (size_t k = 0; k < COLUMNS; k++) fputs(bench_column_left(k) ? "|:--" : "|--:", out);
+    for (size_t k = 0; k < columns; k++) fputs(bench_column_left(k) ? "|:--" : "|--:", out);
     fputs("|\n", out);
     for (size_t i = 0; i < b->row_count; i++) {
         bench_cells(&b->rows[i], cell);
-        for (size_t k = 0; k < COLUMNS; k++) fprintf(out, "| %s ", cell[k]);
+        for (size_t k = 0; k < columns; k++) fprintf(out, "| %s ", cell[k]);
         fputs("|\n", out);
     }
+    put_forecast(b, out, "## ", "* ", "\n\n");
     put_findings(b, out, "## ", "* ", "\n\n");
     put_notes(b, out, "## ", "* ", "\n\n");
     fputs("\n" BENCH_SPREAD_TEXT "\n", out);
@@ -191,7 +214,7 @@ static void put_field(FILE *out, const char *text)
 void bench_print_csv(const bench *b, FILE *out)
 {
     fputs("case,group,expression,data,elements,bytes_in,bytes_out,flops,config,device,threads,sync,samples,median_s,"
-          "spread,min_s,max_s,limit,fraction,difference,allowed,correct,note\r\n",
+          "spread,min_s,max_s,limit,fraction,difference,allowed,correct,note,predicted_ns\r\n",
           out);
     for (size_t i = 0; i < b->row_count; i++) {
         const bench_row *r = &b->rows[i];
@@ -220,6 +243,9 @@ void bench_print_csv(const bench *b, FILE *out)
         else
             fputs(",,,,", out);
         put_field(out, r->note);
-        fputs("\r\n", out);
+        if (r->predicted > 0)
+            fprintf(out, ",%.0f\r\n", r->predicted * 1e9);
+        else
+            fputs(",\r\n", out);
     }
 }

@@ -36,7 +36,7 @@ static bool on_progress(void *ctx, const gpuproc_calibrate_progress *p)
     return interrupt_exit_code() == 0;
 }
 
-static bool is_operation(const gpuproc_figure *f) { return strncmp(f->name, "op.", 3) == 0 || strncmp(f->name, "fold.", 5) == 0; }
+static bool is_operation(const gpuproc_figure *f) { return strncmp(f->name, "op.", 3) == 0 || strncmp(f->name, "fold", 4) == 0; }
 
 /* Those that one would ask for; all with -v. */
 static bool is_shown(const gpuproc_figure *f)

@@ -70,6 +70,8 @@ typedef struct gp_device_api {
     gpuproc_status (*program_new)(gp_device *device, const gp_pass *pass,
                                   gp_device_program **program, gpuproc_error *err);
     void (*program_free)(gp_device_program *program);
+    /* Whether program_new would find it in the cache; from any thread. NULL: nothing takes long there. */
+    bool (*program_known)(gp_device *device, const gp_pass *pass);
 
     /* Memory that one slot takes for chunks of max_count elements, on the host and on
      * the device: at most, as if it gave staging for every streamed input and output. */

@@ -87,4 +87,12 @@ gp_device *const *gp_registry_all(gp_registry *registry, size_t *count)
     return registry->all;
 }
 
+bool gp_registry_loaded(gp_registry *registry)
+{
+    pthread_mutex_lock(&registry->lock);
+    bool loaded = registry->loaded;
+    pthread_mutex_unlock(&registry->lock);
+    return loaded;
+}
+
 const char *gp_registry_note(const gp_registry *registry) { return registry->note; }

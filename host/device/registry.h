@@ -19,6 +19,9 @@ gp_device *gp_registry_cpu(gp_registry *registry);
 /* All devices; the first call loads OpenCL. Thread-safe. *count >= 1. */
 gp_device *const *gp_registry_all(gp_registry *registry, size_t *count);
 
+/* Whether OpenCL has been loaded. */
+bool gp_registry_loaded(gp_registry *registry);
+
 /* Why there is no OpenCL ("libOpenCL.so.1 is not installed"), or "". After gp_registry_all. */
 const char *gp_registry_note(const gp_registry *registry);
 

@@ -2,12 +2,6 @@
 
 #include <fcntl.h>
 
-/* Enough that starting costs nothing beside it. */
-#define STEP ((uint64_t)16 << 20)
-/* What was written last is left alone: a page on its way to the disk cannot be written, so
- * neighbours that share one would wait for the disk. */
-#define LAG ((uint64_t)64 << 20)
-
 void gp_writeback_init(gp_writeback *w, gp_io_engine *engine, int fd)
 {
     *w = (gp_writeback){.engine = engine, .fd = fd};
@@ -37,9 +31,9 @@ void gp_writeback_reached(gp_writeback *w, uint64_t end)
 {
     pthread_mutex_lock(&w->lock);
     if (end > w->high) w->high = end;
-    bool go = !w->busy && w->high >= w->started + STEP + LAG;
+    bool go = !w->busy && w->high >= w->started + GP_WRITEBACK_STEP + GP_WRITEBACK_LAG;
     if (go) {
-        uint64_t bytes = w->high - LAG - w->started;
+        uint64_t bytes = w->high - GP_WRITEBACK_LAG - w->started;
         w->busy = true;
         w->request = (gp_io_request){.op = GP_IO_CALL, .call = start, .call_ctx = w, .done = started,
                                      .offset = w->started, .bytes = (size_t)bytes};

@@ -8,6 +8,12 @@
 
 #include <pthread.h>
 
+/* It goes in steps: enough that starting costs nothing beside it. */
+#define GP_WRITEBACK_STEP ((uint64_t)16 << 20)
+/* What was written last is left alone: a page on its way to the disk cannot be written, so
+ * neighbours that share one would wait for the disk. */
+#define GP_WRITEBACK_LAG ((uint64_t)64 << 20)
+
 typedef struct gp_writeback {
     gp_io_engine *engine;
     int fd;

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "emit/vec.h"
+#include "io/writeback.h"
 
 #include <math.h>
 
@@ -52,11 +53,21 @@ static double device_op(const gp_device_rates *r, gp_op op, gp_dtype dtype)
     case GP_OP_SEARCHRIGHT: return v[wide ? GP_RATE_DEVICE_power_f8 : GP_RATE_DEVICE_power_f4];
     case GP_OP_ARCTAN2:
     case GP_OP_HYPOT: return v[wide ? GP_RATE_DEVICE_function_f8 : GP_RATE_DEVICE_function_f4];
+    case GP_OP_SIN:
+    case GP_OP_COS:
+    case GP_OP_TAN: return v[wide ? GP_RATE_DEVICE_sine_f8 : GP_RATE_DEVICE_sine_f4];
     default: break;
     }
     if (op >= GP_OP_CBRT && op <= GP_OP_ERF)
         return v[wide ? GP_RATE_DEVICE_function_f8 : GP_RATE_DEVICE_function_f4];
     return v[wide ? GP_RATE_DEVICE_cheap_f8 : GP_RATE_DEVICE_cheap_f4];
+}
+
+/* A sum of floats is exact, which takes longer. */
+static int device_reduce(int kind, gp_dtype type)
+{
+    if (kind == GP_REDUCE_MOMENTS) return GP_RATE_DEVICE_moments;
+    return kind == GP_REDUCE_SUM && gp_dtype_kind(type) == GP_KIND_FLOAT ? GP_RATE_DEVICE_sum : GP_RATE_DEVICE_reduce;
 }
 
 static void add_ops(const gp_rates *rates, const gp_device_rates *device, const gp_pass *pass,
@@ -71,7 +82,7 @@ static void add_ops(const gp_rates *rates, const gp_device_rates *device, const 
     for (size_t r = 0; r < pass->reduces; r++) {
         gp_dtype type = pass->reduce[r].operand;
         cost->op_ns += rates->op[op_of_reduce(pass->reduce[r].kind)][gp_rates_dtype_index(type)] * narrow(type, type);
-        if (device != NULL) cost->device_op_ns += device->value[GP_RATE_DEVICE_reduce];
+        if (device != NULL) cost->device_op_ns += device->value[device_reduce(pass->reduce[r].kind, type)];
     }
 }
 
@@ -99,6 +110,26 @@ out:
     if (compiled) gp_vec_free(&vec);
     free(less.output);
     return st;
+}
+
+/* ---- Threads -------------------------------------------------------------------- */
+
+/* What takes `one` on one thread and `all` on as many as were measured: a part is shared, the rest is not. Where one
+ * was measured and no more, all is shared. */
+static double on_threads(double one, double all, const gp_cost_machine *m, unsigned threads)
+{
+    double measured = fmax(m->rates->threads, 1);
+    if (measured <= 1) return one / threads;
+    if (threads <= 1) return one;
+    double shared = fmin(fmax((one - all) / (1 - 1 / measured), 0), all * measured);
+    return all - shared / measured + shared / threads;
+}
+
+/* The same of memory, of which more threads than were measured get no more. */
+static double on_memory(double one, double all, const gp_cost_machine *m)
+{
+    if (m->rates->threads <= 1) return all;
+    return on_threads(one, all, m, m->threads < m->rates->threads ? m->threads : m->rates->threads);
 }
 
 /* What work on all threads takes longer because the others wake up while one works already: no longer than that one
@@ -130,20 +161,45 @@ static double matrix_flops(gp_op op, double m, double n)
     }
 }
 
-static double fold_ns(const gp_plan_fold *fold, const gp_cost_machine *m, double elements)
+static int lapack_rate(gp_op op)
+{
+    switch (op) {
+    case GP_OP_INV: return GP_RATE_HOST_lapack_inv;
+    case GP_OP_CHOLESKY: return GP_RATE_HOST_lapack_cholesky;
+    case GP_OP_EIGH: return GP_RATE_HOST_lapack_eigh;
+    case GP_OP_SVD: return GP_RATE_HOST_lapack_svd;
+    case GP_OP_QR:
+    case GP_OP_QRR:
+    case GP_OP_LSTSQ: return GP_RATE_HOST_lapack_qr;
+    default: return GP_RATE_HOST_lapack_lu;
+    }
+}
+
+static double gemm_rate(const gp_cost_machine *m, gp_dtype type)
+{
+    bool wide = gp_dtype_kind(type) == GP_KIND_COMPLEX ? type == GPUPROC_COMPLEX128 : is_wide(type);
+    double all = m->rates->host[wide ? GP_RATE_HOST_gemm_f8 : GP_RATE_HOST_gemm_f4];
+    return all * fmin(m->threads / fmax(m->rates->threads, 1), 1);
+}
+
+/* *cpu_ns: processor time of all threads. */
+static double fold_ns(const gp_plan_fold *fold, const gp_cost_machine *m, double elements, double *cpu_ns)
 {
     const gp_fold_spec *spec = &fold->spec;
     const gp_rates *r = m->rates;
     gp_dtype type = spec->operand[0];
+    *cpu_ns = 0;
     if (spec->op >= GP_OP_GRAM && spec->op <= GP_OP_QR && spec->shape.ndim >= 2) {
         double rows = (double)spec->shape.dim[spec->shape.ndim - 2], columns = (double)spec->shape.dim[spec->shape.ndim - 1];
         double flops = matrix_flops(spec->op, rows, columns) * (gp_dtype_kind(type) == GP_KIND_COMPLEX ? 4 : 1);
         if (rows * columns > 0) flops *= elements / (rows * columns);
-        double rate = spec->op == GP_OP_GRAM ? r->host[is_wide(type) ? GP_RATE_HOST_gemm_f8 : GP_RATE_HOST_gemm_f4]
-                                             : r->host[GP_RATE_HOST_lapack] * (is_wide(type) ? 1 : 2);
-        return flops / rate;
+        if (spec->op == GP_OP_GRAM)
+            return flops / (gemm_rate(m, type) * r->host[GP_RATE_HOST_gram] / r->host[GP_RATE_HOST_gemm_f4]);
+        return flops / (r->host[lapack_rate(spec->op)] * (is_wide(type) ? 1 : 2));
     }
-    return r->fold[spec->op][gp_rates_dtype_index(type)] * narrow(type, type) * elements / m->threads;
+    size_t d = gp_rates_dtype_index(type);
+    *cpu_ns = r->fold_one[spec->op][d] * narrow(type, type) * elements;
+    return on_threads(r->fold_one[spec->op][d], r->fold[spec->op][d], m, m->threads) * narrow(type, type) * elements;
 }
 
 /* Half of a selection; a histogram's bins are few. */
@@ -168,16 +224,31 @@ static double fold_bytes(const gp_plan_fold *fold, uint64_t count)
 typedef struct stages {
     double bytes[GPUPROC_STAGES], in_place[GPUPROC_STAGES], ns[GPUPROC_STAGES];
     double mapped, memory; /* bytes that the kernel finds in mapped files, and elsewhere in memory */
+    double placed;         /* that it makes where they stay */
     double cpu_ns;         /* processor time of all stages */
     double compute_ns, memory_ns, multiply_ns, device_ns;
 } stages;
 
-static void read_input(const gp_cost_machine *m, const gp_cost_input *in, stages *s)
+/* Whether neighbours of the pass are no neighbours in storage. */
+static bool is_turned(const gp_pass_input *in)
+{
+    const gp_walk *walk = &in->walk;
+    int last = walk->shape.ndim - 1;
+    return in->streamed && last >= 0 && !gp_walk_contiguous(walk) && walk->stride[last] != 1 && walk->stride[last] != 0;
+}
+
+static void read_input(const gp_cost_machine *m, const gp_cost_input *in, bool turned, stages *s)
 {
     const double *r = m->rates->host;
     double bytes = (double)in->bytes * m->scale;
     gp_cost_from from = in->from;
     s->bytes[GPUPROC_STAGE_READ] += from == GP_FROM_MADE ? 0 : bytes;
+    if (from == GP_FROM_MEMORY && turned) {
+        s->memory += bytes;
+        s->ns[GPUPROC_STAGE_READ] += bytes / r[GP_RATE_HOST_turned];
+        s->cpu_ns += bytes / r[GP_RATE_HOST_turned];
+        return;
+    }
     if (m->device == NULL && (from == GP_FROM_MEMORY || from == GP_FROM_MAPPED)) {
         s->in_place[GPUPROC_STAGE_READ] += bytes;
         if (from == GP_FROM_MAPPED) s->mapped += bytes;
@@ -203,9 +274,9 @@ static void make_products(const gp_cost_pass *pass, const gp_cost_machine *m, st
         const gp_product_spec *p = pass->product[i];
         if (p == NULL) continue;
         bool wide = gp_dtype_kind(p->dtype) == GP_KIND_COMPLEX ? p->dtype == GPUPROC_COMPLEX128 : is_wide(p->dtype);
+        double rate = gemm_rate(m, p->dtype);
         double flops = 2.0 * (double)p->stack * (double)p->m * (double)p->n * (double)p->k * m->scale;
         if (gp_dtype_kind(p->dtype) == GP_KIND_COMPLEX) flops *= 4;
-        double rate = r[wide ? GP_RATE_HOST_gemm_f8 : GP_RATE_HOST_gemm_f4] * m->threads / fmax(m->rates->threads, 1);
         double device = m->device == NULL ? 0 : m->device->value[wide ? GP_RATE_DEVICE_gemm_f8 : GP_RATE_DEVICE_gemm_f4];
         ns += flops / (device > 0 ? device : rate);
         if (device > 0) s->device_ns += flops / device;
@@ -242,25 +313,54 @@ static void write_bytes(const gp_cost_machine *m, double bytes, bool in_memory, 
     s->cpu_ns += bytes / r[GP_RATE_HOST_write] * r[GP_RATE_HOST_write_cores];
 }
 
-/* The part of the shorter one, of computing and of waiting for memory, that shows beside the longer one; measured. */
-#define NOT_HIDDEN 0.6
+/* Bytes of a pass up to which caches hold them all, and from which they hold next to nothing of them. */
+#define NEAR_BYTES ((double)(8 << 20))
+#define FAR_BYTES ((double)(128 << 20))
+
+/* What is moved takes so long, of which `far` from where caches do not reach. */
+typedef struct moving {
+    double ns, far_ns;
+} moving;
+
+/* Arrays in memory, of which caches may hold a part from the last job, and mapped files. */
+static moving move(const gp_cost_machine *m, double memory, double stored, double mapped)
+{
+    const double *r = m->rates->host;
+    double all = memory + stored, memory_ns = on_memory(1 / r[GP_RATE_HOST_memory_one], 1 / r[GP_RATE_HOST_memory], m);
+    double part = log(fmin(fmax(all / NEAR_BYTES, 1), FAR_BYTES / NEAR_BYTES)) / log(FAR_BYTES / NEAR_BYTES);
+    double near = all * (1 - part) * on_memory(1 / r[GP_RATE_HOST_near_one], 1 / r[GP_RATE_HOST_near], m);
+    double far = part * memory_ns * (memory + stored * r[GP_RATE_HOST_memory] / r[GP_RATE_HOST_store]) +
+                 mapped * on_memory(1 / r[GP_RATE_HOST_mapped_one], 1 / r[GP_RATE_HOST_mapped], m);
+    return (moving){near + far, far};
+}
+
+/* Caches are as fast as computing goes; of waiting for what is far, or of computing meanwhile, a part shows. */
+static double beside(const gp_cost_machine *m, double computed, const moving *moved)
+{
+    return fmax(computed, moved->ns) + fmin(computed, moved->far_ns) * m->rates->host[GP_RATE_HOST_unhidden];
+}
+
+static bool is_computed(const gp_cost_pass *pass, double out)
+{
+    return !pass->copies && (pass->op_ns > 0 || out > 0 || pass->plan->pass.reduces > 0);
+}
 
 static void compute(const gp_cost_pass *pass, const gp_cost_machine *m, double elements, double in, double out,
                     stages *s)
 {
     const double *r = m->rates->host;
     double chunks = (double)pass->chunks * m->scale;
-    if (pass->copies || (pass->op_ns <= 0 && out <= 0 && pass->plan->pass.reduces == 0)) return;
+    if (!is_computed(pass, out)) return;
     s->bytes[GPUPROC_STAGE_KERNEL] += in + out;
     if (m->device == NULL || pass->plan->products) {
-        double moved = (s->memory + out) / r[GP_RATE_HOST_memory] + s->mapped / r[GP_RATE_HOST_mapped];
-        double computed = pass->op_ns * elements / m->threads;
-        moved *= m->rates->threads / fmin(m->threads, m->rates->threads);
-        double kernel = fmax(computed, moved) + fmin(computed, moved) * NOT_HIDDEN;
+        moving moved = move(m, s->memory + out - s->placed, s->placed, s->mapped);
+        double alone = pass->op_ns / r[GP_RATE_HOST_crowd], all = pass->op_ns / fmax(m->rates->threads, 1);
+        double computed = on_threads(alone, all, m, m->threads) * elements;
+        double kernel = beside(m, computed, &moved);
         kernel += waking_ns(m, kernel);
         s->ns[GPUPROC_STAGE_KERNEL] += kernel;
         s->compute_ns = computed;
-        s->memory_ns = moved;
+        s->memory_ns = moved.ns;
         s->cpu_ns += kernel * m->threads;
         return;
     }
@@ -281,7 +381,7 @@ static void fill_stages(const gp_cost_pass *pass, const gp_cost_machine *m, stag
     const gp_pass *p = &pass->plan->pass;
     double elements = (double)p->count * m->scale, in = 0, out = 0;
     for (size_t i = 0; i < p->inputs; i++) {
-        read_input(m, &pass->input[i], s);
+        read_input(m, &pass->input[i], is_turned(&p->input[i]), s);
         in += (double)pass->input[i].bytes * m->scale;
     }
     make_products(pass, m, s);
@@ -289,18 +389,46 @@ static void fill_stages(const gp_cost_pass *pass, const gp_cost_machine *m, stag
         double bytes = elements * (double)gpuproc_dtype_bytes(p->output[o].dtype);
         bool goes = pass->plan->output_target[o] != SIZE_MAX || pass->plan->output_stored[o] != SIZE_MAX;
         if (!pass->output_copied[o]) out += bytes;
+        if (!pass->output_copied[o] && pass->output_in_memory[o]) s->placed += bytes;
         if (goes) write_bytes(m, bytes, pass->output_in_memory[o], s);
     }
     compute(pass, m, elements, in, out, s);
     for (size_t f = 0; f < pass->plan->folds; f++) {
         const gp_plan_fold *fold = &pass->plan->fold[f];
-        double ns = fold_ns(fold, m, elements);
+        double cpu_ns, ns = fold_ns(fold, m, elements, &cpu_ns);
+        /* Where nothing is computed before it, it is the first that looks at the operand. */
+        if (!is_computed(pass, out)) {
+            double folds = (double)pass->plan->folds;
+            moving moved = move(m, s->memory / folds, 0, s->mapped / folds);
+            ns = beside(m, ns, &moved);
+        }
         ns += waking_ns(m, ns);
         s->ns[GPUPROC_STAGE_FOLD] += ns;
-        s->cpu_ns += ns * m->threads;
+        s->cpu_ns += fmax(cpu_ns, ns);
         s->bytes[GPUPROC_STAGE_FOLD] += elements * (double)gpuproc_dtype_bytes(fold->spec.operand[0]);
         write_bytes(m, fold_bytes(fold, p->count) * m->scale, pass->fold_in_memory[f], s);
     }
+}
+
+/* Staging that is made for the pass: of what is computed and not made where it stays, and of what is copied. */
+static double staging_bytes(const gp_cost_pass *pass, const gp_cost_machine *m)
+{
+    const gp_pass *p = &pass->plan->pass;
+    double width = 0, chunks = fmax(ceil((double)pass->chunks * m->scale), 1);
+    for (size_t i = 0; i < p->inputs; i++) {
+        bool copied = m->device != NULL || (pass->input[i].from != GP_FROM_MEMORY && pass->input[i].from != GP_FROM_MAPPED);
+        if (p->input[i].streamed && copied) width += (double)gpuproc_dtype_bytes(p->input[i].dtype);
+    }
+    for (size_t o = 0; o < p->outputs; o++) {
+        if (!pass->output_copied[o] && !(pass->output_in_memory[o] && m->device == NULL))
+            width += (double)gpuproc_dtype_bytes(p->output[o].dtype);
+    }
+    for (size_t f = 0; f < pass->plan->folds; f++) {
+        const gp_fold_spec *spec = &pass->plan->fold[f].spec;
+        bool scan = gp_shape_size(&spec->result) >= p->count;
+        if (scan && !pass->fold_in_memory[f]) width += (double)gpuproc_dtype_bytes(spec->dtype);
+    }
+    return width * (double)pass->chunk_elements * fmin(pass->slots, chunks);
 }
 
 /* ---- Walls ---------------------------------------------------------------------- */
@@ -349,8 +477,9 @@ double gp_cost_of_pass(const gp_cost_pass *pass, const gp_cost_machine *machine,
     /* Brought into order: read, written, and read again with the pass. */
     before = (double)pass->straightened * m->scale *
              (1 / r[GP_RATE_HOST_cache_read] + 1 / r[GP_RATE_HOST_write]);
+    before += (staging_bytes(pass, m) + (double)pass->fold_bytes * m->scale) / r[GP_RATE_HOST_fresh];
     if (m->device != NULL && !pass->copies && !pass->plan->products) {
-        double program = m->device->value[m->program_cached ? GP_RATE_DEVICE_cached_ns : GP_RATE_DEVICE_program_ns];
+        double program = m->device->value[pass->program_cached ? GP_RATE_DEVICE_cached_ns : GP_RATE_DEVICE_program_ns];
         s.ns[GPUPROC_STAGE_PROGRAM] = program;
         before += program;
     }
@@ -380,15 +509,25 @@ double gp_cost_of_pass(const gp_cost_pass *pass, const gp_cost_machine *machine,
     return wall;
 }
 
+/* While a large file is written its beginning is made safe already (io/writeback.h). */
+static double commit_ns(const gp_cost_machine *m, double bytes, double wall_ns)
+{
+    double rate = m->rates->host[GP_RATE_HOST_commit], early = bytes - (double)GP_WRITEBACK_LAG;
+    if (early <= (double)GP_WRITEBACK_STEP) return bytes / rate;
+    return (bytes - fmin(early, rate * wall_ns * early / bytes)) / rate;
+}
+
 void gp_cost_of_job(const gp_cost_machine *m, unsigned outputs, uint64_t bytes, uint64_t spooled, gp_cost *sum)
 {
     const double *r = m->rates->host;
-    double commit = outputs * r[GP_RATE_HOST_commit_ns] + (double)bytes * m->scale / r[GP_RATE_HOST_commit];
+    double commit = 0, open = r[GP_RATE_HOST_job_ns] + m->once_ns;
+    for (unsigned o = 0; o < outputs; o++)
+        commit += r[GP_RATE_HOST_commit_ns] + commit_ns(m, (double)bytes * m->scale / outputs, sum->wall_ns);
     double spool = (double)spooled * m->scale * (1 / r[GP_RATE_HOST_write] + 1 / r[GP_RATE_HOST_cache_read]);
     sum->ns[GPUPROC_STAGE_SPOOL] += spool;
     sum->bytes[GPUPROC_STAGE_SPOOL] += spooled;
     sum->wall_ns += spool;
     sum->ns[GPUPROC_STAGE_COMMIT] += commit;
-    sum->ns[GPUPROC_STAGE_OPEN] += r[GP_RATE_HOST_job_ns];
-    sum->wall_ns += commit + r[GP_RATE_HOST_job_ns];
+    sum->ns[GPUPROC_STAGE_OPEN] += open;
+    sum->wall_ns += commit + open;
 }

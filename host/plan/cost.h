@@ -38,6 +38,7 @@ typedef struct gp_cost_pass {
     const gp_product_spec **product; /* per plan->pass.input: the product that it is, or NULL */
     uint64_t product_bytes;  /* of operands that its products read */
     gp_cost_from product_from;
+    bool program_cached;     /* a device's program is in the cache */
     uint64_t straightened;   /* bytes that are brought into order before it */
     uint64_t resident_bytes, fold_bytes, memory_bytes;
 } gp_cost_pass;
@@ -48,7 +49,7 @@ typedef struct gp_cost_machine {
     unsigned threads; /* of the CPU that compute */
     unsigned cores;   /* processors that these and reading and writing share; 0: as many as threads */
     bool sync;
-    bool program_cached; /* a device's program is in the cache */
+    double once_ns; /* that the session takes but once, and has not yet: of the first job, of libraries */
     double scale; /* so many times as many elements; 1 */
 } gp_cost_machine;
 

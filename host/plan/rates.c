@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD_HOST "gpuproc rates 1 host"
-#define HEAD_DEVICE "gpuproc rates 1 device"
+#define HEAD_HOST "gpuproc rates 2 host"
+#define HEAD_DEVICE "gpuproc rates 2 device"
 #define LINE_BYTES 1024
 
 const gp_dtype gp_rates_dtype[GP_RATES_DTYPES] = {GPUPROC_FLOAT32, GPUPROC_FLOAT64, GPUPROC_INT32, GPUPROC_INT64};
@@ -108,7 +108,7 @@ void gp_rates_cautious(gp_rates *rates, unsigned threads)
         for (size_t d = 0; d < GP_RATES_DTYPES; d++) {
             double wide = gpuproc_dtype_bytes(gp_rates_dtype[d]) == 8 ? 2 : 1;
             rates->op[op][d] = cautious_op((gp_op)op) * wide;
-            rates->fold[op][d] = cautious_fold((gp_op)op) * wide;
+            rates->fold[op][d] = rates->fold_one[op][d] = cautious_fold((gp_op)op) * wide;
         }
     }
 }
@@ -145,6 +145,8 @@ void gp_rates_write(const gp_rates *rates, const char *key, gp_text *text)
         for (size_t d = 0; d < GP_RATES_DTYPES; d++) {
             if (rates->op[op][d] != cautious.op[op][d]) write_op(text, "op", op, d, rates->op[op][d]);
             if (rates->fold[op][d] != cautious.fold[op][d]) write_op(text, "fold", op, d, rates->fold[op][d]);
+            if (rates->fold_one[op][d] != cautious.fold_one[op][d])
+                write_op(text, "fold_one", op, d, rates->fold_one[op][d]);
         }
     }
     gp_text_add(text, "end\n");
@@ -197,20 +199,31 @@ static bool take_named(const gp_rate_info *info, size_t count, const char *name,
     return false;
 }
 
-/* "op.ADD.float32" */
-static bool take_op(const char *name, double value, gp_rates *rates)
+static size_t dtype_named(const char *name)
 {
-    bool fold = strncmp(name, "fold.", 5) == 0;
-    if (!fold && strncmp(name, "op.", 3) != 0) return false;
-    const char *own = name + (fold ? 5 : 3), *dot = strchr(own, '.');
-    for (int op = 0; dot != NULL && op < GP_OP_COUNT; op++) {
+    size_t d = 0;
+    while (d < GP_RATES_DTYPES && strcmp(gpuproc_dtype_name(gp_rates_dtype[d]), name) != 0) d++;
+    return d;
+}
+
+/* "op.ADD.float32". Operations come in their order, so that the one from which the search starts is mostly the one. */
+static bool take_op(const char *name, double value, int *from, gp_rates *rates)
+{
+    const char *own = strchr(name, '.'), *dot = own != NULL ? strchr(own + 1, '.') : NULL;
+    size_t kind = own != NULL ? (size_t)(own - name) : 0, d = dot != NULL ? dtype_named(dot + 1) : GP_RATES_DTYPES;
+    if (d == GP_RATES_DTYPES) return false;
+    own++;
+    double(*table)[GP_RATES_DTYPES] = kind == 2 && memcmp(name, "op", 2) == 0        ? rates->op
+                                      : kind == 4 && memcmp(name, "fold", 4) == 0     ? rates->fold
+                                      : kind == 8 && memcmp(name, "fold_one", 8) == 0 ? rates->fold_one
+                                                                                      : NULL;
+    for (int i = 0; table != NULL && i < GP_OP_COUNT; i++) {
+        int op = (*from + i) % GP_OP_COUNT;
         const char *known = gp_op_info_of((gp_op)op)->name;
-        if (strlen(known) != (size_t)(dot - own) || strncmp(known, own, strlen(known)) != 0) continue;
-        for (size_t d = 0; d < GP_RATES_DTYPES; d++) {
-            if (strcmp(gpuproc_dtype_name(gp_rates_dtype[d]), dot + 1) != 0) continue;
-            (fold ? rates->fold : rates->op)[op][d] = value;
-            return true;
-        }
+        if (strncmp(known, own, (size_t)(dot - own)) != 0 || known[dot - own] != '\0') continue;
+        table[op][d] = value;
+        *from = op;
+        return true;
     }
     return false;
 }
@@ -220,7 +233,7 @@ bool gp_rates_read(const char *text, const char *key, gp_rates *rates)
     gp_rates r;
     char line[LINE_BYTES];
     double value;
-    int figures = 0;
+    int figures = 0, op = 0;
     gp_rates_cautious(&r, 0);
     if (!is_head(&text, HEAD_HOST, key)) return false;
     while (next_line(&text, line)) {
@@ -234,11 +247,11 @@ bool gp_rates_read(const char *text, const char *key, gp_rates *rates)
         if (strcmp(line, "threads") == 0) {
             if (value < 1 || value > 65536) return false;
             r.threads = (unsigned)value;
-        } else if (take_named(gp_rates_host_info, GP_RATES_HOST_COUNT, line, value, r.host)) {
-            if (value <= 0) return false;
+        } else if (strchr(line, '.') != NULL) {
+            if (!take_op(line, value, &op, &r)) return false;
+        } else {
+            if (value <= 0 || !take_named(gp_rates_host_info, GP_RATES_HOST_COUNT, line, value, r.host)) return false;
             figures++;
-        } else if (!take_op(line, value, &r)) {
-            return false;
         }
     }
     return false;

@@ -16,13 +16,24 @@
     X(cache_read,    "GB/s",  4.0,   "copying a file out of the page cache") \
     X(copy,          "GB/s",  5.0,   "copying in memory, for a device's staging") \
     X(memory,        "GB/s",  10.0,  "computing on arrays in memory, all threads: the bound of memory") \
+    X(memory_one,    "GB/s",  8.0,   "the same on one thread") \
+    X(near,          "GB/s",  20.0,  "computing on arrays that caches hold, all threads") \
+    X(near_one,      "GB/s",  10.0,  "the same on one thread") \
+    X(store,         "GB/s",  10.0,  "writing results into far memory beside that, all threads") \
+    X(turned,        "GB/s",  1.0,   "copying in memory across its order: transposing") \
     X(mapped,        "GB/s",  6.0,   "computing on a mapped file that is in the page cache, all threads") \
+    X(mapped_one,    "GB/s",  4.0,   "the same on one thread") \
+    X(unhidden,      "times", 0.6,   "of computing and moving, the part of the shorter that shows beside the longer") \
+    X(crowd,         "times", 1.0,   "by which a thread is slower where all compute") \
+    X(fresh,         "GB/s",  4.0,   "getting memory from the system, first touch, and giving it back") \
     X(write,         "GB/s",  1.5,   "writing into the page cache") \
     X(write_cores,   "cores", 1.0,   "processors that writing keeps busy") \
     X(read_cores,    "cores", 1.0,   "processors that copying out of the page cache keeps busy") \
     X(commit,        "GB/s",  1.0,   "making written bytes safe on the disk, behind the last one") \
     X(commit_ns,     "ns",    2e6,   "making any output safe and giving it its name") \
-    X(job_ns,        "ns",    4e5,   "a job of nothing: compiling, planning, opening, a thread") \
+    X(job_ns,        "ns",    2e5,   "a job of nothing: compiling, planning, opening, a thread") \
+    X(first_ns,      "ns",    5e5,   "the first job of a session beyond that: threads, code that nobody has run yet") \
+    X(linalg_ns,     "ns",    4e6,   "getting the library for matrices, once") \
     X(pass_ns,       "ns",    8e4,   "one pass more") \
     X(chunk_ns,      "ns",    2e4,   "one chunk more: wake-ups") \
     X(map_ns,        "ns",    1e4,   "one chunk of a mapped file more: mapping it and giving that back") \
@@ -30,13 +41,20 @@
     X(wake_ns,       "ns",    3e4,   "until another worker helps with a chunk") \
     X(gemm_f4,       "GFLOP/s", 40,  "products of float32 matrices, all threads") \
     X(gemm_f8,       "GFLOP/s", 20,  "products of float64 matrices, all threads") \
-    X(lapack,        "GFLOP/s", 4,   "decompositions of float64 matrices")
+    X(gram,          "GFLOP/s", 20,  "x.T @ x of thin float32 matrices, all threads") \
+    X(lapack_lu,     "GFLOP/s", 4,   "solve and det of float64 matrices") \
+    X(lapack_inv,    "GFLOP/s", 4,   "inverses") \
+    X(lapack_cholesky, "GFLOP/s", 4, "Cholesky's decomposition") \
+    X(lapack_qr,     "GFLOP/s", 3,   "QR decompositions") \
+    X(lapack_eigh,   "GFLOP/s", 2,   "eigenvalues and vectors of symmetric ones") \
+    X(lapack_svd,    "GFLOP/s", 2,   "singular values and vectors")
 
 /* The same of one device that is not the CPU. */
 #define GP_RATES_DEVICE(X) \
     X(upload,        "GB/s",  4.0,   "host to device, staged") \
     X(download,      "GB/s",  4.0,   "device to host, staged") \
     X(memory,        "GB/s",  20.0,  "computing on arrays in the device's memory") \
+    X(open_ns,       "ns",    1e8,   "finding it and making it ready, once per session") \
     X(launch_ns,     "ns",    1e5,   "a chunk more: launches and their ends") \
     X(program_ns,    "ns",    3e8,   "compiling the program of a pass") \
     X(cached_ns,     "ns",    2e7,   "getting the program of a pass from the cache") \
@@ -48,7 +66,11 @@
     X(function_f8,   "ns",    0.5,   "exp() of float64") \
     X(power_f4,      "ns",    0.4,   "a power of float32") \
     X(power_f8,      "ns",    2.0,   "a power of float64") \
+    X(sine_f4,       "ns",    0.2,   "sin() of float32") \
+    X(sine_f8,       "ns",    1.0,   "sin() of float64") \
     X(reduce,        "ns",    0.05,  "an element of a reduction") \
+    X(sum,           "ns",    0.1,   "an element of a sum of floats, which is exact") \
+    X(moments,       "ns",    0.2,   "an element of a variance") \
     X(gemm_f4,       "GFLOP/s", 20,  "products of float32 matrices; 0: not on it") \
     X(gemm_f8,       "GFLOP/s", 5,   "products of float64 matrices; 0: not on it")
 
@@ -82,9 +104,10 @@ typedef struct gp_rates {
     bool measured;
     unsigned threads; /* that it was measured with */
     double host[GP_RATES_HOST_COUNT];
-    /* Nanoseconds per element and thread: element-wise operations, whole reductions, folds. */
+    /* Nanoseconds per element and thread, where all compute: element-wise operations, whole reductions. */
     double op[GP_OP_COUNT][GP_RATES_DTYPES];
-    double fold[GP_OP_COUNT][GP_RATES_DTYPES]; /* reductions along axes, scans, ...: per element, all threads */
+    /* Reductions along axes, scans, ...: nanoseconds per element with all threads, and with one alone. */
+    double fold[GP_OP_COUNT][GP_RATES_DTYPES], fold_one[GP_OP_COUNT][GP_RATES_DTYPES];
 } gp_rates;
 
 typedef struct gp_device_rates {

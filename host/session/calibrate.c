@@ -6,10 +6,13 @@
 #include "device/cpu/cpu_device.h"
 #include "lang/ir.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define ARRAY_BYTES ((size_t)96 << 20) /* beyond the caches of most machines */
 #define PERIOD_BYTES ((size_t)4 << 20)
@@ -37,6 +40,15 @@ static gpuproc_status open_array(const gp_calibration *c, const gp_trial *t, int
     return gpuproc_array_from_memory(gp_rates_dtype[t->dtype], ndim, t->shape, c->data[which][t->dtype], array, err);
 }
 
+static void forget_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    (void)fdatasync(fd);
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    close(fd);
+}
+
 static gpuproc_status run_once(gp_calibration *c, const gp_trial *t, const gpuproc_input *input, gpuproc_report *report,
                                gpuproc_error *err)
 {
@@ -48,10 +60,15 @@ static gpuproc_status run_once(gp_calibration *c, const gp_trial *t, const gpupr
                                             (t->sync ? GPUPROC_JOB_SYNC : 0)};
     gpuproc_output output = {.kind = t->file_out != NULL ? GPUPROC_OUTPUT_RAW : GPUPROC_OUTPUT_MEMORY,
                              .path = t->file_out, .data = c->out, .bytes = c->bytes};
-    GP_TRY(gpuproc_submit(c->session, t->expression, input, 2, &output, t->output || t->file_out != NULL, &options, &job,
+    gpuproc_session *session = t->alone && c->alone != NULL ? c->alone : c->session;
+    if (t->cold) forget_file(t->file_in);
+    uint64_t begin = gp_now_ns();
+    GP_TRY(gpuproc_submit(session, t->expression, input, 2, &output, t->output || t->file_out != NULL, &options, &job,
                           err));
     GP_TRY(gpuproc_job_wait(job, UINT64_MAX, err));
+    uint64_t end = gp_now_ns();
     gpuproc_job_report(job, report);
+    report->wall_ns = end - begin;
 out:
     gpuproc_job_free(job);
     return st;
@@ -63,32 +80,75 @@ static double processor_ns(void)
     return clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == 0 ? (double)t.tv_sec * 1e9 + (double)t.tv_nsec : 0;
 }
 
-double gp_calibration_thread_ns(const gp_calibration *c, uint64_t busy_ns)
+static int compare(const void *a, const void *b)
 {
-    return fmax(fmin((double)busy_ns * c->threads, c->cpu_ns), 1);
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
 }
 
-gpuproc_status gp_calibration_run(gp_calibration *c, const gp_trial *t, gpuproc_report *best, gpuproc_error *err)
+static double middle(double *values, int count)
+{
+    qsort(values, (size_t)count, sizeof *values, compare);
+    return (values[(count - 1) / 2] + values[count / 2]) / 2;
+}
+
+double gp_calibration_median(gp_calibration *c, double *values, int count)
+{
+    double now = middle(values, count), rounds[GP_CALIBRATION_ROUNDS];
+    if (c->times == GP_CALIBRATION_TIMES) return now;
+    double *found = c->found[c->times++];
+    found[c->round] = now;
+    memcpy(rounds, found, sizeof rounds);
+    return middle(rounds, c->round + 1);
+}
+
+/* Of every time that is looked at: the repetitions'. */
+typedef struct times {
+    double wall[GP_CALIBRATION_MOST], cpu[GP_CALIBRATION_MOST], stage[GPUPROC_STAGES][GP_CALIBRATION_MOST];
+    int count;
+} times;
+
+static void note_times(times *all, const gpuproc_report *r, double cpu_ns)
+{
+    all->wall[all->count] = (double)r->wall_ns;
+    all->cpu[all->count] = cpu_ns;
+    for (int s = 0; s < GPUPROC_STAGES; s++) all->stage[s][all->count] = (double)r->stage[s].busy_ns;
+    all->count++;
+}
+
+static void take_medians(gp_calibration *c, times *all, gpuproc_report *typical)
+{
+    typical->wall_ns = (uint64_t)gp_calibration_median(c, all->wall, all->count);
+    c->cpu_ns = gp_calibration_median(c, all->cpu, all->count);
+    for (int s = 0; s < GPUPROC_STAGES; s++)
+        typical->stage[s].busy_ns = (uint64_t)gp_calibration_median(c, all->stage[s], all->count);
+}
+
+static bool is_enough(const gp_trial *t, int count, uint64_t begin)
+{
+    int most = t->repeat < GP_CALIBRATION_MOST ? t->repeat : GP_CALIBRATION_MOST;
+    if (count >= (most > 1 ? most : 1)) return true;
+    return t->enough_ns > 0 && count >= GP_CALIBRATION_LEAST && gp_now_ns() - begin >= t->enough_ns;
+}
+
+gpuproc_status gp_calibration_run(gp_calibration *c, const gp_trial *t, gpuproc_report *typical, gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
     gpuproc_array *array[2] = {NULL, NULL};
     gpuproc_input input[2];
+    times all = {.count = 0};
     for (int k = 0; k < 2; k++) {
         GP_TRY(open_array(c, t, k, &array[k], err));
         input[k] = (gpuproc_input){k == 0 ? "x" : "y", array[k]};
     }
+    *typical = (gpuproc_report){.struct_size = sizeof *typical};
     uint64_t begin = gp_now_ns();
-    for (int i = 0; i == 0 || (i < t->repeat && (t->enough_ns == 0 || gp_now_ns() - begin < t->enough_ns)); i++) {
-        gpuproc_report r = {.struct_size = sizeof r};
+    do {
         double before = processor_ns();
-        GP_TRY(run_once(c, t, input, &r, err));
-        double taken = processor_ns() - before;
-        if (i == 0) *best = r;
-        if (i == 0 || taken < c->cpu_ns) c->cpu_ns = taken;
-        best->wall_ns = gp_min_u64(best->wall_ns, r.wall_ns);
-        for (int s = 0; s < GPUPROC_STAGES; s++)
-            best->stage[s].busy_ns = gp_min_u64(best->stage[s].busy_ns, r.stage[s].busy_ns);
-    }
+        GP_TRY(run_once(c, t, input, typical, err));
+        note_times(&all, typical, processor_ns() - before);
+    } while (!is_enough(t, all.count, begin));
+    take_medians(c, &all, typical);
 out:
     gpuproc_array_free(array[0]);
     gpuproc_array_free(array[1]);
@@ -148,6 +208,21 @@ static gpuproc_status choose(gpuproc_session *session, const char *wish, gp_devi
     return gp_choose_devices(session->registry, wish, NULL, device, count, reason, err);
 }
 
+/* The first job of a session that predicts looks for the figures themselves. */
+static gpuproc_status measure_loading(gp_calibration *c, gp_rates *rates, gpuproc_error *err)
+{
+    gpuproc_session_options options = {.struct_size = sizeof options, .threads = c->threads, .cache_dir = c->session->cache_dir};
+    gpuproc_session *session;
+    gpuproc_status st = gpuproc_session_open(&options, &session, err);
+    if (st != GPUPROC_OK) return st;
+    uint64_t begin = gp_now_ns();
+    gp_session_rates(session, rates);
+    rates->host[GP_RATE_HOST_first_ns] += (double)(gp_now_ns() - begin);
+    gpuproc_session_close(session);
+    (void)gp_session_keep_rates(c->session, rates);
+    return GPUPROC_OK;
+}
+
 static gpuproc_status calibrate_cpu(gp_calibration *c, bool *stored, gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
@@ -156,10 +231,14 @@ static gpuproc_status calibrate_cpu(gp_calibration *c, bool *stored, gpuproc_err
     gp_rates_cautious(rates, c->threads);
     snprintf(c->device, sizeof c->device, "cpu");
     c->device_name = gp_registry_cpu(c->session->registry)->info.name;
-    GP_TRY(gp_calibrate_cpu(c, rates, err));
-    GP_TRY(gp_calibrate_ways(c, rates, err));
+    for (c->round = 0; c->round < GP_CALIBRATION_ROUNDS; c->round++) {
+        c->times = 0;
+        GP_TRY(gp_calibrate_cpu(c, rates, err));
+        GP_TRY(gp_calibrate_ways(c, rates, err));
+    }
     rates->measured = true;
     *stored = gp_session_keep_rates(c->session, rates) && *stored;
+    if (*stored) GP_TRY(measure_loading(c, rates, err));
 out:
     free(rates);
     return st;
@@ -175,6 +254,8 @@ static gpuproc_status calibrate_device(gp_calibration *c, const gp_device *devic
     snprintf(c->device, sizeof c->device, "%zu", index);
     c->device_name = device->info.name;
     gp_device_rates_cautious(&rates);
+    c->round = 0; /* and no other: compilers take long enough */
+    c->times = 0;
     GP_TRY(gp_calibrate_device(c, device, &rates, err));
     rates.measured = true;
     *stored = gp_session_keep_device_rates(c->session, device, &rates) && *stored;
@@ -192,10 +273,17 @@ gpuproc_status gpuproc_calibrate(gpuproc_session *session, const char *device, g
     bool kept = true;
     if (session == NULL) return gp_fail(err, GPUPROC_INVALID_ARGUMENT, "session is NULL");
     cpu = gp_registry_cpu(session->registry);
+    bool found = gp_registry_loaded(session->registry);
+    uint64_t begin = gp_now_ns();
     GP_TRY(choose(session, device, &list, &count, err));
+    if (!found) c.load_ns = (double)(gp_now_ns() - begin);
     c.threads = gp_cpu_device_threads(cpu);
+    if (c.threads > 1) {
+        gpuproc_session_options one = {.struct_size = sizeof one, .threads = 1, .cache_dir = ""};
+        GP_TRY(gpuproc_session_open(&one, &c.alone, err));
+    }
     c.begin_ns = gp_now_ns();
-    c.parts = GP_CALIBRATION_CPU_PARTS;
+    c.parts = GP_CALIBRATION_CPU_PARTS * GP_CALIBRATION_ROUNDS;
     for (size_t d = 0; d < count; d++) c.parts += list[d] != cpu ? GP_CALIBRATION_DEVICE_PARTS : 0;
     GP_TRY(gp_calibration_step(&c, "making data", 0, err));
     GP_TRY(make_data(&c, err));
@@ -206,6 +294,7 @@ gpuproc_status gpuproc_calibrate(gpuproc_session *session, const char *device, g
     if (stored != NULL) *stored = kept;
 out:
     free_data(&c);
+    gpuproc_session_close(c.alone);
     free(list);
     return st;
 }
@@ -238,16 +327,19 @@ static void fill_figure(gpuproc_figure *f, const char *device, const gp_rate_inf
 /* The operations' figures one after the other; false behind the last. */
 static bool op_figure(const gp_rates *rates, size_t index, gpuproc_figure *f)
 {
-    for (int fold = 0; fold < 2; fold++) {
+    static const char *const kind[] = {"op", "fold", "fold_one"};
+    static const char *const text[] = {"an element of it, on a thread of all", "an element of it, by all threads",
+                                       "an element of it, by one thread"};
+    for (int k = 0; k < 3; k++) {
         for (int op = 0; op < GP_OP_COUNT; op++) {
-            if (fold ? !is_fold((gp_op)op) : !is_measured((gp_op)op)) continue;
+            if (k > 0 ? !is_fold((gp_op)op) : !is_measured((gp_op)op)) continue;
             for (size_t d = 0; d < GP_RATES_DTYPES; d++) {
                 if (index-- > 0) continue;
-                snprintf(f->name, sizeof f->name, "%s.%s.%s", fold ? "fold" : "op", gp_op_info_of((gp_op)op)->name,
+                snprintf(f->name, sizeof f->name, "%s.%s.%s", kind[k], gp_op_info_of((gp_op)op)->name,
                          gpuproc_dtype_name(gp_rates_dtype[d]));
                 snprintf(f->unit, sizeof f->unit, "ns");
-                snprintf(f->text, sizeof f->text, "an element of it, on one thread");
-                f->value = fold ? rates->fold[op][d] : rates->op[op][d];
+                snprintf(f->text, sizeof f->text, "%s", text[k]);
+                f->value = (k == 0 ? rates->op : k == 1 ? rates->fold : rates->fold_one)[op][d];
                 f->measured = rates->measured;
                 return true;
             }
@@ -259,7 +351,7 @@ static bool op_figure(const gp_rates *rates, size_t index, gpuproc_figure *f)
 static size_t op_figures(void)
 {
     size_t count = 0;
-    for (int op = 0; op < GP_OP_COUNT; op++) count += is_measured((gp_op)op) + is_fold((gp_op)op);
+    for (int op = 0; op < GP_OP_COUNT; op++) count += is_measured((gp_op)op) + 2 * is_fold((gp_op)op);
     return count * GP_RATES_DTYPES;
 }
 

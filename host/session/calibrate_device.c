@@ -22,11 +22,11 @@ static gpuproc_status measure_ways(gp_calibration *c, gp_device_rates *rates, gp
     gpuproc_report r, many;
     double *v = rates->value;
     uint64_t elements = c->bytes / 4;
-    gp_trial t = {.expression = "x + y", .shape = {(int64_t)elements}, .output = true, .repeat = 2};
+    gp_trial t = {.expression = "x + y", .shape = {(int64_t)elements}, .output = true, .repeat = 3};
     GP_TRY(gp_calibration_run(c, &t, &r, err));
     v[GP_RATE_DEVICE_upload] = rate(2 * c->bytes, r.stage[GPUPROC_STAGE_UPLOAD].busy_ns);
     v[GP_RATE_DEVICE_download] = rate(c->bytes, r.stage[GPUPROC_STAGE_DOWNLOAD].busy_ns);
-    t = (gp_trial){.expression = "x + y", .shape = {1 << 18}, .output = true, .chunk_bytes = 16384, .repeat = 2};
+    t = (gp_trial){.expression = "x + y", .shape = {1 << 18}, .output = true, .chunk_bytes = 16384, .repeat = 3};
     GP_TRY(gp_calibration_run(c, &t, &many, err));
     v[GP_RATE_DEVICE_launch_ns] = (double)many.stage[GPUPROC_STAGE_KERNEL].busy_ns / (double)gp_max_u64(many.chunks, 1);
     double kernel = (double)r.stage[GPUPROC_STAGE_KERNEL].busy_ns - (double)r.chunks * v[GP_RATE_DEVICE_launch_ns];
@@ -41,20 +41,45 @@ static gpuproc_status measure_program(gp_calibration *c, gp_device_rates *rates,
     gpuproc_status st = GPUPROC_OK;
     gpuproc_report first, second;
     char text[96];
-    snprintf(text, sizeof text, "max(exp(x + %" PRIu64 "))", gp_now_ns() % 1000000007u);
+    snprintf(text, sizeof text, "sum(exp(x + %" PRIu64 "))", gp_now_ns() % 1000000007u);
     gp_trial t = {.expression = text, .shape = {1024}};
     GP_TRY(gp_calibration_run(c, &t, &first, err));
+    t.repeat = 5;
     GP_TRY(gp_calibration_run(c, &t, &second, err));
     rates->value[GP_RATE_DEVICE_program_ns] = (double)first.program_ns;
-    rates->value[GP_RATE_DEVICE_cached_ns] = (double)second.program_ns;
+    rates->value[GP_RATE_DEVICE_cached_ns] = (double)second.stage[GPUPROC_STAGE_PROGRAM].busy_ns;
 out:
+    return st;
+}
+
+/* What the first job of a session takes longer than the next, with the program in the cache, and finding the devices:
+ * here for the first time, where other sessions of this process have not done that yet. */
+static gpuproc_status measure_open(gp_calibration *c, gp_device_rates *rates, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    gpuproc_session *session = c->session;
+    gpuproc_session_options options = {.struct_size = sizeof options, .threads = c->threads, .cache_dir = session->cache_dir};
+    gpuproc_report first, next;
+    const gp_trial t = {.expression = "max(x)", .shape = {1024}};
+    size_t count;
+    GP_TRY(gp_calibration_run(c, &t, &first, err)); /* it is in the cache now */
+    GP_TRY(gpuproc_session_open(&options, &c->session, err));
+    uint64_t begin = gp_now_ns();
+    (void)gp_registry_all(c->session->registry, &count);
+    double load = (double)(gp_now_ns() - begin);
+    st = gp_calibration_run(c, &t, &first, err);
+    if (st == GPUPROC_OK) st = gp_calibration_run(c, &t, &next, err);
+    gpuproc_session_close(c->session);
+    rates->value[GP_RATE_DEVICE_open_ns] = fmax(load, c->load_ns) + fmax((double)first.wall_ns - (double)next.wall_ns, 0);
+out:
+    c->session = session;
     return st;
 }
 
 static gpuproc_status time_kernel(gp_calibration *c, const char *text, size_t dtype, double *ns, gpuproc_error *err)
 {
     gpuproc_report r;
-    gp_trial t = {.expression = text, .dtype = dtype, .shape = {FEW_ELEMENTS}, .repeat = 2};
+    gp_trial t = {.expression = text, .dtype = dtype, .shape = {FEW_ELEMENTS}, .repeat = 3};
     gpuproc_status st = gp_calibration_run(c, &t, &r, err);
     if (st == GPUPROC_OK && r.stage[GPUPROC_STAGE_KERNEL].busy_ns < ENOUGH_NS) {
         t.shape[0] = MANY_ELEMENTS;
@@ -74,12 +99,17 @@ static gpuproc_status measure_classes(gp_calibration *c, size_t d, gp_device_rat
         {"max(((((((((x+y)*x+y)*x+y)*x+y)*x+y)*x+y)*x+y)*x+y))", 15, {GP_RATE_DEVICE_cheap_f4, GP_RATE_DEVICE_cheap_f8}},
         {"max(1/(1/(1/(1/(x/y)))))", 5, {GP_RATE_DEVICE_divide_f4, GP_RATE_DEVICE_divide_f8}},
         {"max(exp(x)*exp(y)*exp(x*y)*exp(-x))", 4, {GP_RATE_DEVICE_function_f4, GP_RATE_DEVICE_function_f8}},
+        {"max(sin(x)*sin(y)*sin(x*y)*sin(-x))", 4, {GP_RATE_DEVICE_sine_f4, GP_RATE_DEVICE_sine_f8}},
         {"max(x**y * y**x)", 2, {GP_RATE_DEVICE_power_f4, GP_RATE_DEVICE_power_f8}},
     };
     gpuproc_status st = GPUPROC_OK;
     double alone, ns;
     GP_TRY(time_kernel(c, "max(maximum(x, y))", d, &alone, err));
-    if (d == 0) rates->value[GP_RATE_DEVICE_reduce] = alone;
+    if (d == 0) {
+        rates->value[GP_RATE_DEVICE_reduce] = alone;
+        GP_TRY(time_kernel(c, "sum(x)", d, &rates->value[GP_RATE_DEVICE_sum], err));
+        GP_TRY(time_kernel(c, "var(x)", d, &rates->value[GP_RATE_DEVICE_moments], err));
+    }
     for (size_t i = 0; i < sizeof class / sizeof class[0]; i++) {
         GP_TRY(time_kernel(c, class[i].text, d, &ns, err));
         rates->value[class[i].rate[d]] = fmax((ns - alone) / class[i].count, 1e-5);
@@ -92,7 +122,7 @@ static void measure_products(gp_calibration *c, const gp_device *device, gp_devi
 {
     for (size_t d = 0; d < 2; d++) {
         gpuproc_report r;
-        gp_trial t = {.expression = "x @ y", .dtype = d, .shape = {SIDE, SIDE}, .output = true, .repeat = 2};
+        gp_trial t = {.expression = "x @ y", .dtype = d, .shape = {SIDE, SIDE}, .output = true, .repeat = 3};
         double *v = &rates->value[d == 0 ? GP_RATE_DEVICE_gemm_f4 : GP_RATE_DEVICE_gemm_f8];
         *v = 0;
         if (device->matrix == NULL || gp_calibration_run(c, &t, &r, NULL) != GPUPROC_OK) continue;
@@ -108,6 +138,7 @@ gpuproc_status gp_calibrate_device(gp_calibration *c, const gp_device *device, g
     GP_TRY(measure_ways(c, rates, err));
     GP_TRY(gp_calibration_step(c, "compiling", 2, err));
     GP_TRY(measure_program(c, rates, err));
+    GP_TRY(measure_open(c, rates, err));
     for (size_t d = 0; d < 2; d++) {
         GP_TRY(gp_calibration_step(c, d == 0 ? "operations on float32" : "operations on float64", 3, err));
         if (d == 0 || device->info.fp64) GP_TRY(measure_classes(c, d, rates, err));

@@ -43,6 +43,7 @@ static void begin_running(gpuproc_job *job)
     pthread_mutex_lock(&session->jobs_lock);
     job->alone = session->running++ == 0;
     job->begun = ++session->begun;
+    session->used = true;
     pthread_mutex_unlock(&session->jobs_lock);
 }
 
@@ -357,6 +358,11 @@ static gpuproc_status job_new(gpuproc_session *session, gpuproc_job **out, gpupr
     pthread_mutex_init(&job->lock, NULL);
     job->begin_ns = gp_now_ns();
     link_job(job, session);
+    pthread_mutex_lock(&session->jobs_lock);
+    job->first.job = !session->used;
+    job->first.linalg = session->linalg == NULL;
+    pthread_mutex_unlock(&session->jobs_lock);
+    job->first.devices = !gp_registry_loaded(session->registry);
     *out = job;
     return GPUPROC_OK;
 }

@@ -44,6 +44,9 @@ struct gpuproc_job {
     char **pass_folds; /* for explanations (explain.c) */
 
     gp_run run;
+    struct {
+        bool job, linalg, devices;
+    } first;                 /* for which the session has not had to pay yet, when the job was made */
     gp_prediction predicted; /* for the device that was chosen; empty where none was made */
     bool tell_predicted;     /* in the report */
     bool by_rule;            /* whatever was measured */

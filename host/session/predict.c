@@ -69,10 +69,20 @@ static unsigned files_of(const gpuproc_job *job, uint64_t *bytes)
     return files;
 }
 
-static gp_cost_machine machine_of(const gpuproc_job *job, const figures *f, unsigned threads, double scale)
+/* What the session pays once, and has not yet. */
+static double once(const gpuproc_job *job, const figures *f, const gp_device *device)
+{
+    double ns = job->first.job ? f->rates.host[GP_RATE_HOST_first_ns] : 0;
+    if (job->first.linalg && job->run.linalg != NULL) ns += f->rates.host[GP_RATE_HOST_linalg_ns];
+    if (job->first.devices && device != NULL) ns += f->device.value[GP_RATE_DEVICE_open_ns];
+    return ns;
+}
+
+static gp_cost_machine machine_of(const gpuproc_job *job, const figures *f, const gp_device *device, unsigned threads,
+                                  double scale)
 {
     return (gp_cost_machine){.rates = &f->rates, .threads = threads, .cores = gp_max_u64(processors(), threads),
-                             .sync = job->run.sync, .scale = scale};
+                             .sync = job->run.sync, .once_ns = once(job, f, device), .scale = scale};
 }
 
 /* `as_chosen`: with as many threads as each pass takes, at most. */
@@ -81,7 +91,7 @@ static void calculate(const gpuproc_job *job, const figures *f, const gp_device 
 {
     uint64_t bytes;
     unsigned files = files_of(job, &bytes);
-    gp_cost_machine m = machine_of(job, f, threads, scale);
+    gp_cost_machine m = machine_of(job, f, device, threads, scale);
     *sum = (gp_cost){0};
     for (size_t i = 0; i < p->survey.passes; i++) {
         m.device = device != NULL && p->on_device[i] ? &f->device : NULL;
@@ -137,7 +147,7 @@ static gpuproc_status choose_ways(gpuproc_job *job, const figures *f, gp_device 
     gpuproc_status st = GPUPROC_OK;
     gp_survey chosen = {0};
     bool any = false;
-    gp_cost_machine m = machine_of(job, f, threads, 1);
+    gp_cost_machine m = machine_of(job, f, device, threads, 1);
     if (job->by_rule || !p->calibrated || job->devices > 1) return GPUPROC_OK;
     GP_TRY(gp_choose_ways(job, &m, &f->device, p, &any, err));
     if (!any) return GPUPROC_OK;
@@ -308,15 +318,26 @@ void gp_job_predict(gpuproc_job *job, bool keep)
     if (gp_predict(job, job->devices > 0 ? job->device[0] : NULL, &p, NULL) == GPUPROC_OK) keep_prediction(job, &p);
 }
 
+static bool ends_before(gpuproc_job *job, gp_device *cpu, double ns)
+{
+    gp_prediction p;
+    if (job->device[0] != cpu || gp_predict(job, cpu, &p, NULL) != GPUPROC_OK) return false;
+    bool before = p.calibrated && p.cost.wall_ns <= ns;
+    gp_prediction_free(&p);
+    return before;
+}
+
 gpuproc_status gp_job_choose(gpuproc_job *job, bool keep, gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
     gpuproc_session *session = job->session;
     gp_prediction best = {0}, other = {0}, loser = {0};
     gp_device *chosen = gp_registry_cpu(session->registry), *second = NULL;
-    bool others = gp_session_any_device_rates(session);
+    double least = gp_session_any_device_rates(session);
     size_t count = 0, measured = 0;
-    /* No device was ever measured here: what the rule of thumb said stays, and OpenCL need not be loaded. */
+    /* No device was ever measured here, or the CPU will have ended before there is one: what the rule of thumb said
+     * stays, and OpenCL need not be loaded. */
+    bool others = least > 0 && !(job->first.devices && ends_before(job, chosen, least));
     gp_device *const *device = others ? gp_registry_all(session->registry, &count) : NULL;
     for (size_t d = 1; d < count; d++) {
         gp_device_rates rates;

@@ -4,13 +4,17 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "device/cpu/cpu_device.h"
+#include "device/cpu/cpu_pool.h"
 #include "device/opencl/cl_cache.h"
 
+#include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
-#define KIND "rates 1"
+#define KIND "rates 2"
 #define FILE_KEY "*" /* a file named by GPUPROC_RATES is for any machine */
 #define MOST_BYTES (1u << 20)
 
@@ -31,12 +35,12 @@ static void add_processor(gp_text *text)
 }
 
 /* One line: processor, its loops, threads, kernel. */
-static bool identify_machine(const gpuproc_session *session, gp_text *text)
+static bool identify_machine(const gpuproc_session *session, unsigned threads, gp_text *text)
 {
     struct utsname name;
     const gp_device *cpu = gp_registry_cpu(session->registry);
     add_processor(text);
-    gp_text_add(text, "; %s; %u threads", cpu->info.driver, gp_cpu_device_threads(cpu));
+    gp_text_add(text, "; %s; %u threads", cpu->info.driver, threads);
     if (uname(&name) == 0) gp_text_add(text, "; %s %s", name.sysname, name.release);
     for (char *p = text->data; p != NULL && *p != '\0'; p++) {
         if (*p == '\n') *p = ' ';
@@ -44,11 +48,16 @@ static bool identify_machine(const gpuproc_session *session, gp_text *text)
     return !text->failed;
 }
 
-static bool identify_device(const gpuproc_session *session, const gp_device *device, gp_text *text)
+static bool identify_device(const gpuproc_session *session, const gp_device *device, unsigned threads, gp_text *text)
 {
     const gpuproc_device_info *i = &device->info;
     gp_text_add(text, "%s; %s; %s; %s; %s; ", i->name, i->vendor, i->driver, i->platform, i->matrices);
-    return identify_machine(session, text);
+    return identify_machine(session, threads, text);
+}
+
+static unsigned own_threads(const gpuproc_session *session)
+{
+    return gp_cpu_device_threads(gp_registry_cpu(session->registry));
 }
 
 /* ---- Entries ------------------------------------------------------------------- */
@@ -100,15 +109,19 @@ static bool load_named(gp_rates *rates)
     return fine;
 }
 
+/* Those of as many threads as the session has, else of one for each core: the model goes from those to fewer. */
 static void find_rates(gpuproc_session *session, gp_rates *rates)
 {
-    gp_text identity = {0};
-    gp_rates_cautious(rates, gp_cpu_device_threads(gp_registry_cpu(session->registry)));
+    unsigned threads[] = {own_threads(session), gp_cpu_cores()};
+    gp_rates_cautious(rates, threads[0]);
     if (load_named(rates)) return;
-    char *text = identify_machine(session, &identity) ? load(session, identity.data) : NULL;
-    if (text != NULL && gp_rates_read(text, identity.data, rates)) gp_session_correct(session, NULL, rates->host);
-    free(text);
-    gp_text_free(&identity);
+    for (int i = 0; i < 2 && !rates->measured; i++) {
+        gp_text identity = {0};
+        char *text = identify_machine(session, threads[i], &identity) ? load(session, identity.data) : NULL;
+        if (text != NULL && gp_rates_read(text, identity.data, rates)) gp_session_correct(session, NULL, rates->host);
+        free(text);
+        gp_text_free(&identity);
+    }
 }
 
 void gp_session_rates(gpuproc_session *session, gp_rates *rates)
@@ -134,7 +147,7 @@ bool gp_session_keep_rates(gpuproc_session *session, const gp_rates *rates)
 {
     gp_text identity = {0}, text = {0};
     bool kept = false;
-    if (identify_machine(session, &identity)) {
+    if (identify_machine(session, own_threads(session), &identity)) {
         gp_rates_write(rates, identity.data, &text);
         kept = store(session, identity.data, &text);
     }
@@ -152,35 +165,43 @@ bool gp_session_keep_rates(gpuproc_session *session, const gp_rates *rates)
 
 #define ANY_DEVICE "some device"
 
-bool gp_session_any_device_rates(gpuproc_session *session)
+#define LEAST_LINE "getting one takes at least ns "
+
+double gp_session_any_device_rates(gpuproc_session *session)
 {
     char *text = load(session, ANY_DEVICE);
-    bool any = text != NULL;
+    double least = text != NULL ? 1 : 0;
+    if (text != NULL && strncmp(text, LEAST_LINE, strlen(LEAST_LINE)) == 0)
+        least = fmax((double)strtoull(text + strlen(LEAST_LINE), NULL, 10), 1);
     free(text);
-    return any;
+    return least;
 }
 
 void gp_session_device_rates(gpuproc_session *session, const gp_device *device, gp_device_rates *rates)
 {
-    gp_text identity = {0};
+    unsigned threads[] = {own_threads(session), gp_cpu_cores()};
     gp_device_rates_cautious(rates);
-    char *text = identify_device(session, device, &identity) ? load(session, identity.data) : NULL;
-    if (text != NULL && gp_device_rates_read(text, identity.data, rates)) {
-        pthread_mutex_lock(&session->jobs_lock);
-        gp_session_correct(session, device, rates->value);
-        pthread_mutex_unlock(&session->jobs_lock);
+    for (int i = 0; i < 2 && !rates->measured; i++) {
+        gp_text identity = {0};
+        char *text = identify_device(session, device, threads[i], &identity) ? load(session, identity.data) : NULL;
+        if (text != NULL && gp_device_rates_read(text, identity.data, rates)) {
+            pthread_mutex_lock(&session->jobs_lock);
+            gp_session_correct(session, device, rates->value);
+            pthread_mutex_unlock(&session->jobs_lock);
+        }
+        free(text);
+        gp_text_free(&identity);
     }
-    free(text);
-    gp_text_free(&identity);
 }
 
 bool gp_session_keep_device_rates(gpuproc_session *session, const gp_device *device, const gp_device_rates *rates)
 {
     gp_text identity = {0}, text = {0}, any = {0};
     bool kept = false;
-    if (identify_device(session, device, &identity)) {
+    if (identify_device(session, device, own_threads(session), &identity)) {
         gp_device_rates_write(rates, identity.data, &text);
-        gp_text_add(&any, "some device was calibrated\n");
+        double before = gp_session_any_device_rates(session), own = rates->value[GP_RATE_DEVICE_open_ns];
+        gp_text_add(&any, LEAST_LINE "%" PRIu64 "\n", (uint64_t)(before > 0 ? fmin(before, own) : own));
         kept = store(session, identity.data, &text) && store(session, ANY_DEVICE, &any);
     }
     gp_text_free(&identity);
@@ -194,7 +215,8 @@ bool gp_session_keep_device_rates(gpuproc_session *session, const gp_device *dev
 static bool identify_corrections(const gpuproc_session *session, const gp_device *device, gp_text *text)
 {
     gp_text_add(text, "corrections; ");
-    return device != NULL ? identify_device(session, device, text) : identify_machine(session, text);
+    return device != NULL ? identify_device(session, device, own_threads(session), text)
+                          : identify_machine(session, own_threads(session), text);
 }
 
 void gp_session_load_corrections(const gpuproc_session *session, const gp_device *device, gp_corrections *corrections)

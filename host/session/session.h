@@ -28,6 +28,7 @@ struct gpuproc_session {
     struct gp_learnt *learnt; /* what jobs taught about them (learn.c) */
     uint64_t learnt_stored_ns, begun; /* `begun`: jobs so far */
     bool learns;
+    bool used;         /* a job was begun */
     size_t references; /* the caller's and one of each job, which may be freed after closing */
 };
 
@@ -68,7 +69,7 @@ bool gp_is_auto(const char *wish);
 void gp_session_rates(gpuproc_session *session, gp_rates *rates);
 bool gp_session_is_measured(gpuproc_session *session); /* the machine's */
 void gp_session_device_rates(gpuproc_session *session, const gp_device *device, gp_device_rates *rates);
-bool gp_session_any_device_rates(gpuproc_session *session);
+double gp_session_any_device_rates(gpuproc_session *session); /* the least ns for getting one; 0: there are none */
 bool gp_session_keep_rates(gpuproc_session *session, const gp_rates *rates);
 
 /* What jobs taught about the figures of the machine (NULL) or of a device (learn.c). */

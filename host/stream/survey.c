@@ -221,6 +221,9 @@ gpuproc_status gp_pass_note(gp_pass_run *p, const gp_chunking *chunking, gpuproc
         survey->product_least_bytes += p->product[k].tiling.least_bytes;
     }
     cost->product_from = product_from(p);
+    gp_device *device = p->run->devices > 0 ? p->run->device[0] : NULL;
+    if (device != NULL && device->api->program_known != NULL && !p->copies && pass->count > 0)
+        cost->program_cached = device->api->program_known(device, p->work);
     note_outputs(p, cost);
     return GPUPROC_OK;
 }

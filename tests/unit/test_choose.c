@@ -44,7 +44,9 @@ static void machine(gp_rates *r)
         for (size_t d = 0; d < GP_RATES_DTYPES; d++) r->op[op][d] = r->fold[op][d] = 0;
     }
     r->op[GP_OP_ADD][1] = 1;
-    r->host[GP_RATE_HOST_memory] = r->host[GP_RATE_HOST_mapped] = 1e6;
+    static const int free[] = {GP_RATE_HOST_memory, GP_RATE_HOST_memory_one, GP_RATE_HOST_mapped, GP_RATE_HOST_mapped_one,
+                               GP_RATE_HOST_near,   GP_RATE_HOST_near_one,   GP_RATE_HOST_store,  GP_RATE_HOST_fresh};
+    for (size_t i = 0; i < sizeof free / sizeof free[0]; i++) r->host[free[i]] = 1e6;
     r->host[GP_RATE_HOST_disk_read] = r->host[GP_RATE_HOST_write] = 1;
     r->host[GP_RATE_HOST_write_cores] = r->host[GP_RATE_HOST_read_cores] = 0;
     r->host[GP_RATE_HOST_pass_ns] = 50000;
@@ -292,7 +294,9 @@ static void jobs_do_what_explain_says(void **state)
         run(s, text[k], array[k] ? result[0] : NULL, &o, &chosen);
         if (chosen.report.threads !=
             (folds[k] ? 4 : 1)) /* a fold has a thread of its own in any case */
-            fail_msg("%s on %u threads: %s", text[k], chosen.report.threads, chosen.pass.choice);
+            fail_msg("%s in %u slots of %llu chunks on %u threads, %llu and %llu ns: %s", text[k], chosen.report.slots, (unsigned long long)chosen.report.chunks, chosen.report.threads,
+                     (unsigned long long)chosen.pass.wall_ns, (unsigned long long)chosen.pass.rule_wall_ns,
+                     chosen.pass.choice);
         assert_int_equal(chosen.pass.choice[0] != '\0', !folds[k]);
         assert_int_equal(chosen.pass.rule_wall_ns > chosen.pass.wall_ns, !folds[k]);
         o.flags = GPUPROC_JOB_BY_RULE;

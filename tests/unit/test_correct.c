@@ -26,7 +26,7 @@ static double value(const gp_corrections *c)
     double values[GP_RATES_HOST_COUNT];
     memcpy(values, base, sizeof values);
     gp_corrections_apply(c, values);
-    assert_true(values[GP_RATE_HOST_lapack] == 10); /* none of those that are corrected */
+    assert_true(values[GP_RATE_HOST_lapack_qr] == 10); /* none of those that are corrected */
     return values[GP_RATE_HOST_disk_read];
 }
 
@@ -129,7 +129,7 @@ static void text_goes_there_and_back(void **state)
         "gpuproc corrections 1\nfor this machine\ndisk_read 10000000 10000000 5 1 1 1 1 1 1 1 1 1 "
         "1\nend\n",
         "gpuproc corrections 1\nfor this machine\ndisk_read 10000000 10000000 5 0\nend\n",
-        "gpuproc corrections 1\nfor this machine\nlapack 10000000 20000000 5 5000000\nend\n",
+        "gpuproc corrections 1\nfor this machine\nlapack_qr 10000000 20000000 5 5000000\nend\n",
         ""};
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
         assert_false(gp_corrections_read(odd[i], "this machine", &back));

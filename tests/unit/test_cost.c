@@ -23,13 +23,16 @@ static void machine(gp_rates *r)
         for (size_t d = 0; d < GP_RATES_DTYPES; d++) r->op[op][d] = r->fold[op][d] = 0;
     }
     r->host[GP_RATE_HOST_memory] = r->host[GP_RATE_HOST_mapped] = 1e6;
+    r->host[GP_RATE_HOST_memory_one] = r->host[GP_RATE_HOST_mapped_one] = 1e6;
+    r->host[GP_RATE_HOST_store] = r->host[GP_RATE_HOST_near] = r->host[GP_RATE_HOST_near_one] = r->host[GP_RATE_HOST_fresh] = 1e6;
     r->host[GP_RATE_HOST_write_cores] = r->host[GP_RATE_HOST_read_cores] = 0;
     r->host[GP_RATE_HOST_job_ns] = r->host[GP_RATE_HOST_pass_ns] = r->host[GP_RATE_HOST_chunk_ns] = 0;
     r->host[GP_RATE_HOST_commit_ns] = 0;
     r->op[GP_OP_ADD][1] = 4;  /* float64 */
     r->op[GP_OP_EXP][1] = 40;
     r->op[GP_OP_SUM][1] = 8;
-    r->fold[GP_OP_CUMSUM][1] = 12;
+    r->fold[GP_OP_CUMSUM][1] = 3;
+    r->fold_one[GP_OP_CUMSUM][1] = 6;
 }
 
 typedef struct example {
@@ -71,6 +74,15 @@ static gp_cost cost_of(example *e, const gp_device_rates *device, bool sync, dou
     gp_cost_machine m = {.rates = &e->rates, .device = device, .threads = 4, .cores = 4, .sync = sync, .scale = scale};
     gp_cost cost = {0};
     assert_int_equal(gp_cost_ops(&e->rates, device, &e->pass, NULL), GPUPROC_OK);
+    (void)gp_cost_of_pass(&e->pass, &m, &cost);
+    return cost;
+}
+
+static gp_cost cost_on(example *e, unsigned threads)
+{
+    gp_cost_machine m = {.rates = &e->rates, .threads = threads, .cores = threads, .scale = 1};
+    gp_cost cost = {0};
+    assert_int_equal(gp_cost_ops(&e->rates, NULL, &e->pass, NULL), GPUPROC_OK);
     (void)gp_cost_of_pass(&e->pass, &m, &cost);
     return cost;
 }
@@ -129,6 +141,14 @@ static void writing_and_commit(void **state)
     gp_cost_of_job(&m, 2, 8 * N, 0, &job);
     near(job.ns[GPUPROC_STAGE_COMMIT], 10e6);
     near(job.wall_ns, 12e6);
+    m.once_ns = 5e6;
+    job = (gp_cost){0};
+    gp_cost_of_job(&m, 0, 0, 0, &job);
+    near(job.ns[GPUPROC_STAGE_OPEN], 7e6);
+    /* Of 640 MiB the disk has got some while 450 ms of passes wrote them: 9 in 10 of these. */
+    job = (gp_cost){.wall_ns = 450e6};
+    gp_cost_of_job(&m, 1, UINT64_C(640) << 20, 0, &job);
+    near(job.ns[GPUPROC_STAGE_COMMIT], 1e6 + (double)(UINT64_C(640) << 20) - 405e6);
     release(&e);
 }
 
@@ -145,6 +165,15 @@ static void memory_bounds(void **state)
     near(c.ns[GPUPROC_STAGE_READ] + 1, 1);
     assert_int_equal(c.in_place[GPUPROC_STAGE_READ], 8 * N);
     near(c.ns[GPUPROC_STAGE_KERNEL], 4e6);
+    /* One thread is as slow at it as four. */
+    e.rates.host[GP_RATE_HOST_mapped_one] = 2;
+    near(cost_on(&e, 1).ns[GPUPROC_STAGE_KERNEL], 4e6);
+    near(cost_on(&e, 8).ns[GPUPROC_STAGE_KERNEL], 4e6);
+    /* In memory, 8 MB are in the caches. */
+    e.input[0].from = GP_FROM_MEMORY;
+    e.rates.host[GP_RATE_HOST_near] = 4;
+    e.rates.host[GP_RATE_HOST_memory] = 0.001;
+    near(cost_of(&e, NULL, false, 1).ns[GPUPROC_STAGE_KERNEL], 2e6);
     release(&e);
 }
 
@@ -159,6 +188,15 @@ static void folds_count(void **state)
     near(c.ns[GPUPROC_STAGE_FOLD], 3e6);
     near(c.ns[GPUPROC_STAGE_KERNEL] + 1, 1);
     near(c.ns[GPUPROC_STAGE_WRITE], 8e6);
+    /* 6 ns on one thread and 3 on four: 4 are shared, 2 are not. */
+    near(cost_on(&e, 1).ns[GPUPROC_STAGE_FOLD], 6e6);
+    near(cost_on(&e, 2).ns[GPUPROC_STAGE_FOLD], 4e6);
+    near(cost_on(&e, 1000000).ns[GPUPROC_STAGE_FOLD], 2e6);
+    /* Nothing was computed before: the fold waits for the file's pages, and half of itself shows beside that. */
+    e.input[0].from = GP_FROM_MAPPED;
+    e.rates.host[GP_RATE_HOST_mapped] = 2;
+    e.rates.host[GP_RATE_HOST_unhidden] = 0.5;
+    near(cost_of(&e, NULL, false, 1).ns[GPUPROC_STAGE_FOLD], 4e6 + 3e6 / 2);
     release(&e);
 }
 

@@ -18,6 +18,7 @@ static void fill(gp_rates *r)
     r->op[GP_OP_EXP][0] = 0.125;
     r->op[GP_OP_SUM][3] = 0;
     r->fold[GP_OP_CUMSUM][1] = 7.5;
+    r->fold_one[GP_OP_CUMSUM][1] = 9.5;
 }
 
 static void comes_back(void **state)
@@ -36,6 +37,7 @@ static void comes_back(void **state)
         for (size_t d = 0; d < GP_RATES_DTYPES; d++) {
             assert_true(a.op[op][d] == b.op[op][d]);
             assert_true(a.fold[op][d] == b.fold[op][d]);
+            assert_true(a.fold_one[op][d] == b.fold_one[op][d]);
         }
     }
     gp_text_free(&text);
@@ -59,7 +61,7 @@ static void others_are_refused(void **state)
     static const struct {
         const char *from, *to;
     } harm[] = {
-        {"rates 1", "rates 2"},          {"for me", "for you"},           {"threads 4000000", "threads 0"},
+        {"rates 2", "rates 1"},          {"for me", "for you"},           {"threads 4000000", "threads 0"},
         {"threads 4000000", "threads -1"}, {"threads 4000000", "threads many"}, {"disk_read", "disc_read"},
         {"disk_read 1000000\n", ""},     {"disk_read 1000000", "disk_read 0"}, {"disk_read 1000000", "disk_read 1e6"},
         {"disk_read 1000000", "disk_read"}, {"disk_read 1000000", "disk_read 99999999999999999999999"},

@@ -108,14 +108,30 @@ static bool from_cache(gp_device_program *program, const gp_cl_source *source)
     return ok;
 }
 
-gpuproc_status gp_cl_program_build(gp_device_program *program, const gp_cl_source *source,
-                                   gpuproc_error *err)
+static void make_key(const gp_cl_device *device, const gp_cl_source *source, gp_cl_key *key)
 {
     char local[32];
     snprintf(local, sizeof local, "%zu", source->local_size);
     const char *part[] = {source->text, source->kernel, source->options ? source->options : "",
-                          local, program->device->identity};
-    gp_cl_cache_key(part, sizeof part / sizeof part[0], &program->key);
+                          local, device->identity};
+    gp_cl_cache_key(part, sizeof part / sizeof part[0], key);
+}
+
+bool gp_cl_program_known(gp_device *base, const gp_pass *pass)
+{
+    const gp_cl_device *device = (const gp_cl_device *)base;
+    gp_cl_source source;
+    gp_cl_key key;
+    if (device->cache == NULL || gp_cl_source_make(pass, &device->caps, &source, NULL) != GPUPROC_OK) return false;
+    make_key(device, &source, &key);
+    gp_cl_source_free(&source);
+    return gp_cl_cache_has(device->cache, &key);
+}
+
+gpuproc_status gp_cl_program_build(gp_device_program *program, const gp_cl_source *source,
+                                   gpuproc_error *err)
+{
+    make_key(program->device, source, &program->key);
     program->cached = from_cache(program, source);
     return program->cached ? GPUPROC_OK : from_source(program, source, err);
 }

@@ -215,6 +215,17 @@ bool gp_cl_cache_load(const gp_cl_cache *cache, const gp_cl_key *key, void **bin
     return found != NULL;
 }
 
+bool gp_cl_cache_has(const gp_cl_cache *cache, const gp_cl_key *key)
+{
+    char name[NAME_BYTES];
+    int dir = open_dir(cache, false);
+    if (dir < 0) return false;
+    entry_name(key, name);
+    bool there = faccessat(dir, name, R_OK, 0) == 0;
+    close(dir);
+    return there;
+}
+
 void gp_cl_cache_drop(const gp_cl_cache *cache, const gp_cl_key *key)
 {
     char name[NAME_BYTES];

@@ -29,6 +29,9 @@ void gp_cl_cache_key(const char *const *part, size_t parts, gp_cl_key *key);
 bool gp_cl_cache_load(const gp_cl_cache *cache, const gp_cl_key *key, void **binary,
                       size_t *bytes);
 
+/* Whether there is an entry; it is not looked at. */
+bool gp_cl_cache_has(const gp_cl_cache *cache, const gp_cl_key *key);
+
 /* Stores by a temporary sibling and a rename, then drops the oldest entries beyond the
  * limit. False where it could not, which does no harm. */
 bool gp_cl_cache_store(const gp_cl_cache *cache, const gp_cl_key *key, const void *binary,

@@ -98,6 +98,7 @@ struct gp_device_program {
 /* program->program from the cache or from the source, and its kernel checked. */
 gpuproc_status gp_cl_program_build(gp_device_program *program, const gp_cl_source *source,
                                    gpuproc_error *err);
+bool gp_cl_program_known(gp_device *device, const gp_pass *pass);
 /* Keeps the binary on disk. After the first launch, since drivers compile more then. */
 void gp_cl_program_keep(const gp_device_program *program);
 

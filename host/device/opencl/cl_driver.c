@@ -29,6 +29,7 @@ static void device_close(gp_device *device) { (void)device; }
 static const gp_device_api device_api = {
     .program_new = gp_cl_program_new,
     .program_free = gp_cl_program_free,
+    .program_known = gp_cl_program_known,
     .slot_bytes = gp_cl_slot_bytes,
     .slot_new = gp_cl_slot_new,
     .slot_free = gp_cl_slot_free,

@@ -1,5 +1,5 @@
 # Without measured figures it says so; a file of figures that is none is not believed.
-echo 'gpuproc rates 1 host' >bad.txt
+echo 'gpuproc rates 2 host' >bad.txt
 gpuproc explain 'sum(x)' x="$GOLDEN/i2.npy" | grep -o 'guessed (not calibrated[^)]*)'
 GPUPROC_RATES=bad.txt gpuproc explain 'sum(x)' x="$GOLDEN/i2.npy" | grep -o 'guessed (not calibrated[^)]*)'
 GPUPROC_RATES="$GOLDEN/../rates.txt" gpuproc explain 'sum(x)' x="$GOLDEN/i2.npy" | grep -c guessed
