@@ -8,20 +8,30 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Its inputs are used where they are, and what it makes is written. Reading into staging is left to the rule: smaller
+ * chunks and fewer slots were slower than the model says. */
+static bool only_writes(const gp_cost_pass *pass)
+{
+    bool writes = false;
+    for (size_t i = 0; i < pass->plan->pass.inputs; i++) {
+        if (pass->input[i].from != GP_FROM_MEMORY && pass->input[i].from != GP_FROM_MAPPED) return false;
+    }
+    for (size_t o = 0; o < pass->plan->pass.outputs; o++)
+        writes = writes || (!pass->output_in_memory[o] && pass->plan->output_target[o] != SIZE_MAX);
+    return writes;
+}
+
 /* What of a pass is not fixed: by the caller, by what it is, or by what the model does not know. */
 static gp_choose_free free_of(const gpuproc_job *job, const gp_cost_pass *pass, bool on_device)
 {
     const gp_run *run = &job->run;
-    bool products = pass->plan->products, streams = false;
-    for (size_t i = 0; i < pass->plan->pass.inputs; i++)
-        streams = streams || pass->input[i].from == GP_FROM_STREAM;
+    bool streams = false;
+    for (size_t i = 0; i < pass->plan->pass.inputs; i++) streams = streams || pass->input[i].from == GP_FROM_STREAM;
     gp_choose_free f = {.unit = GP_BLOCK};
-    if (products || streams || pass->plan->pass.count == 0) return f;
-    f.threads = run->threads == 0 && !on_device && !pass->copies;
-    /* Folds like runs, boxes are cut for what they read, and devices keep chunks from pass to pass.
-     */
-    bool chunks = pass->plan->folds == 0 && !pass->in_blocks && pass->straightened == 0 &&
-                  (!on_device || job->plan.passes == 1);
+    if (on_device || pass->plan->products || streams || pass->plan->pass.count == 0) return f;
+    f.threads = run->threads == 0 && !pass->copies;
+    /* Folds like runs, and boxes are cut for what they read. */
+    bool chunks = pass->plan->folds == 0 && !pass->in_blocks && pass->straightened == 0 && only_writes(pass);
     f.chunk = chunks && run->chunk_bytes == 0;
     f.slots = chunks && run->slots == 0 && !run->sync;
     return f;
