@@ -65,6 +65,12 @@ struct gp_slot {
     size_t partials;      /* unordered partials per reduction (ordered: one per block) */
 };
 
+/* GB/s to the device and from it: from memory as anybody has it, from memory that the driver has pinned, and through a
+ * mapping of the device's buffer, where copying is part of it. 0: it does not go. */
+typedef struct gp_device_ways {
+    double pageable[2], staged[2], mapped[2];
+} gp_device_ways;
+
 typedef struct gp_device_api {
     /* Makes `pass` ready (compiles or loads from the cache). */
     gpuproc_status (*program_new)(gp_device *device, const gp_pass *pass,
@@ -96,6 +102,9 @@ typedef struct gp_device_api {
     bool (*holds)(const gp_device_program *program, const void *key, uint64_t first,
                   uint64_t count);
     void (*forget)(gp_device *device, const void *key);
+
+    /* Measures how fast so many bytes go there and back, by each way; blocks. NULL: there is none. */
+    gpuproc_status (*ways)(gp_device *device, size_t bytes, gp_device_ways *ways, gpuproc_error *err);
 
     void (*close)(gp_device *device);
 } gp_device_api;

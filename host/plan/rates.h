@@ -51,8 +51,14 @@
 
 /* The same of one device that is not the CPU. */
 #define GP_RATES_DEVICE(X) \
-    X(upload,        "GB/s",  4.0,   "host to device, staged") \
-    X(download,      "GB/s",  4.0,   "device to host, staged") \
+    X(upload,        "GB/s",  4.0,   "host to device, as jobs do it: staged, or in place where memory is shared") \
+    X(download,      "GB/s",  4.0,   "device to host, the same way") \
+    X(up_pageable,   "GB/s",  2.0,   "host to device from ordinary memory") \
+    X(up_staged,     "GB/s",  4.0,   "host to device from pinned memory") \
+    X(up_mapped,     "GB/s",  2.0,   "host to device through a mapping, copying included") \
+    X(down_pageable, "GB/s",  2.0,   "device to host into ordinary memory") \
+    X(down_staged,   "GB/s",  4.0,   "device to host into pinned memory") \
+    X(down_mapped,   "GB/s",  2.0,   "device to host through a mapping, copying included") \
     X(memory,        "GB/s",  20.0,  "computing on arrays in the device's memory") \
     X(open_ns,       "ns",    1e8,   "finding it and making it ready, once per session") \
     X(launch_ns,     "ns",    1e5,   "a chunk more: launches and their ends") \
