@@ -71,6 +71,7 @@ gpuproc_status gp_calibrate_ways(gp_calibration *c, gp_rates *rates, gpuproc_err
     const char *folder = getenv("TMPDIR");
     GP_TRY(gp_calibration_step(c, "handing work over", 1, err));
     GP_TRY(measure_threads(c, rates, err));
+    if (c->round > 0) return GPUPROC_OK; /* mapping is measured once: it takes long */
     gp_text_add(&path, "%s/gpuproc-calibrate-XXXXXX",
                 folder != NULL && *folder != '\0' ? folder : "/tmp");
     fd = path.failed ? -1 : mkstemp(path.data);

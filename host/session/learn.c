@@ -20,15 +20,22 @@ bool gp_session_learns(const gpuproc_session_options *options)
     return !fixed && (rates == NULL || *rates == '\0');
 }
 
-/* Alone from begin to end, by the schedule that was predicted, and by figures that are this
- * machine's. */
+/* Pipes are as fast as who reads them. */
+static bool writes_stream(const gpuproc_job *job)
+{
+    for (size_t i = 0; i < job->results; i++) {
+        if (job->result[i].path != NULL && gp_job_to_stream(&job->result[i])) return true;
+    }
+    return false;
+}
+
+/* By the schedule that was predicted, and by figures that are this machine's. */
 static bool is_telling(const gpuproc_job *job)
 {
     const gp_counters *c = &job->run.counters;
     const gp_prediction *p = &job->predicted;
-    return job->session->learns && job->alone && job->begun == job->session->begun && p->made &&
-           p->calibrated && p->survey.passes == 1 && !job->any_spool && !job->run.sync &&
-           !job->by_rule && job->run.trace.limit == 0 && c->fallbacks == 0 && c->retries == 0 &&
+    return job->session->learns && job->alone && p->made && p->calibrated && p->survey.passes == 1 && !writes_stream(job) &&
+           !job->run.sync && !job->by_rule && job->run.trace.limit == 0 && c->fallbacks == 0 && c->retries == 0 &&
            c->rounds == 0 && c->threads == gp_cpu_device_threads(job->run.cpu);
 }
 
@@ -96,8 +103,9 @@ void gp_job_learn(gpuproc_job *job)
     gp_device_rates own;
     if (device != NULL) gp_session_device_rates(session, device, &own);
     pthread_mutex_lock(&session->jobs_lock);
-    size_t count = gp_observe(&p->survey.pass[0], &p->cost, report.stage, session->rates.host,
-                              device ? own.value : NULL, seen);
+    bool alone = job->begun == session->begun; /* to the end */
+    size_t count = !alone ? 0 : gp_observe(&p->survey.pass[0], &p->cost, report.stage, session->rates.host,
+                                           device ? own.value : NULL, seen);
     for (size_t i = 0; i < count; i++) {
         gp_learnt *l = learnt_of(session, seen[i].device ? device : NULL);
         if (l == NULL || l->corrections.figures == 0) continue;
