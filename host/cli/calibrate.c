@@ -8,6 +8,7 @@
 #include "stdout.h"
 #include "term.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +62,8 @@ static json_object *as_json(gpuproc_session *session, const calibrate_options *c
         json_object_object_add(one, "value", json_object_new_double(f.value));
         json_add_string(one, "unit", f.unit);
         json_add_bool(one, "measured", f.measured);
+        json_add_count(one, "jobs", f.jobs);
+        json_object_object_add(one, "calibrated", json_object_new_double(f.calibrated));
         json_add_string(one, "text", f.text);
         json_object_array_add(list, one);
     }
@@ -84,7 +87,9 @@ static void print_figures(gpuproc_session *session, const calibrate_options *c, 
             memcpy(device, f.device, sizeof device);
             fprintf(out, "\n%s%s\n", device, f.measured ? "" : " (not measured: guesses)");
         }
-        fprintf(out, "  %-24s %10.4g %-8s %s\n", f.name, f.value, f.unit, f.text);
+        fprintf(out, "  %-24s %10.4g %-8s %s", f.name, f.value, f.unit, f.text);
+        if (f.jobs > 0) fprintf(out, "; from %" PRIu64 " job%s, calibrated %.4g", f.jobs, f.jobs == 1 ? "" : "s", f.calibrated);
+        fprintf(out, "\n");
     }
     if (!measured) term_hint("'gpuproc calibrate' measures in some seconds");
 }

@@ -13,7 +13,7 @@
 #define MOST_EXPRESSION (1 << 20) /* bytes of an expression file */
 
 enum {
-    OPT_OUTPUT = 1, OPT_DEVICE, OPT_MEMORY, OPT_CHUNK, OPT_SLOTS, OPT_THREADS, OPT_SYNC,
+    OPT_OUTPUT = 1, OPT_DEVICE, OPT_MEMORY, OPT_CHUNK, OPT_SLOTS, OPT_THREADS, OPT_SYNC, OPT_BY_RULE,
     OPT_NO_FALLBACK, OPT_OVERWRITE, OPT_JSON, OPT_QUIET, OPT_VERBOSE, OPT_PROGRESS, OPT_COLOR,
     OPT_EXPRESSION, OPT_REPORT, OPT_TRACE, OPT_TIMELINE, OPT_HELP
 };
@@ -26,6 +26,7 @@ static const struct poptOption table[] = {
     {"slots", '\0', POPT_ARG_STRING, NULL, OPT_SLOTS, NULL, NULL},
     {"threads", '\0', POPT_ARG_STRING, NULL, OPT_THREADS, NULL, NULL},
     {"sync", '\0', POPT_ARG_NONE, NULL, OPT_SYNC, NULL, NULL},
+    {"by-rule", '\0', POPT_ARG_NONE, NULL, OPT_BY_RULE, NULL, NULL},
     {"no-fallback", '\0', POPT_ARG_NONE, NULL, OPT_NO_FALLBACK, NULL, NULL},
     {"overwrite", 'f', POPT_ARG_NONE, NULL, OPT_OVERWRITE, NULL, NULL},
     {"json", '\0', POPT_ARG_NONE, NULL, OPT_JSON, NULL, NULL},
@@ -116,6 +117,7 @@ static bool take_option(eval_options *e, int value, char **argument)
     case OPT_SLOTS: return spec_count(text, "--slots", 64, &e->job.slots);
     case OPT_THREADS: return spec_count(text, "--threads", 4096, &e->threads);
     case OPT_SYNC: e->job.flags |= GPUPROC_JOB_SYNC; return true;
+    case OPT_BY_RULE: e->job.flags |= GPUPROC_JOB_BY_RULE; return true;
     case OPT_NO_FALLBACK: e->job.flags |= GPUPROC_JOB_NO_FALLBACK; return true;
     case OPT_OVERWRITE: e->job.flags |= GPUPROC_JOB_OVERWRITE; return true;
     case OPT_JSON: e->json = true; return true;
@@ -217,6 +219,7 @@ int eval_options_read(int argc, char **argv, const char *command, eval_options *
              check_names(e->outputs, e->output_count, "output"))
         code = 0;
     e->job.device = e->device;
+    e->job.threads = e->threads; /* what was asked for is not chosen */
     if (e->report || e->json) e->job.flags |= GPUPROC_JOB_PREDICT;
     if (e->trace != NULL || e->timeline != NULL || e->timeline_here) e->job.trace_spans = SPANS_MOST;
     if (e->quiet && e->progress == PROGRESS_AUTO) e->progress = PROGRESS_NEVER;

@@ -42,15 +42,17 @@ static void print_pass(FILE *out, const gpuproc_explanation *x, size_t index, gp
     char shape[160], a[VALUE_TEXT], b[VALUE_TEXT];
     gpuproc_explained_pass p = {.struct_size = sizeof p};
     if (gpuproc_explanation_pass(x, index, &p, NULL) != GPUPROC_OK) return;
-    fprintf(out, "pass %zu  over %s: %" PRIu64 " chunk%s of %" PRIu64 " elements%s, %u slot%s%s\n", index + 1,
+    fprintf(out, "pass %zu  over %s: %" PRIu64 " chunk%s of %" PRIu64 " elements%s, %u slot%s, %u thread%s%s\n", index + 1,
             shape_text(p.ndim, p.shape, shape), p.chunks, p.chunks == 1 ? "" : "s", p.chunk_elements,
-            p.in_blocks ? " (blocks)" : "", p.slots, p.slots == 1 ? "" : "s", p.copies ? ", only copies" : "");
+            p.in_blocks ? " (blocks)" : "", p.slots, p.slots == 1 ? "" : "s", p.threads, p.threads == 1 ? "" : "s",
+            p.copies ? ", only copies" : "");
     if (p.reads[0]) fprintf(out, "    reads     %s\n", p.reads);
     if (p.folds[0]) fprintf(out, "    in order  %s\n", p.folds);
     if (p.reductions > 0) fprintf(out, "    makes     %u value%s\n", p.reductions, p.reductions == 1 ? "" : "s");
     if (p.writes[0]) fprintf(out, "    writes    %s\n", p.writes);
     fprintf(out, "    takes     %s, %s of memory%s\n", time_text(p.wall_ns, a), bytes_text(p.memory_bytes, b),
             p.fortran ? "; backwards through its axes" : "");
+    if (p.choice[0]) fprintf(out, "    chosen    %s (%s by rule)\n", p.choice, time_text(p.rule_wall_ns, a));
     print_stages(out, p.stage, limit, mark);
 }
 
@@ -160,6 +162,9 @@ static json_object *pass_json(const gpuproc_explanation *x, size_t index, bool v
     json_add_count(o, "chunks", p.chunks);
     json_add_count(o, "chunk_elements", p.chunk_elements);
     json_add_count(o, "slots", p.slots);
+    json_add_count(o, "threads", p.threads);
+    json_add_string(o, "choice", p.choice);
+    json_add_count(o, "rule_wall_ns", p.rule_wall_ns);
     json_add_bool(o, "blocks", p.in_blocks);
     json_add_bool(o, "copies", p.copies);
     json_add_string(o, "reads", p.reads);

@@ -81,6 +81,7 @@ static const char help_eval[] =
     "      --slots N        chunks under way at once, per device\n"
     "      --threads N      CPU workers\n"
     "      --sync           one chunk, one stage at a time: no overlap\n"
+    "      --by-rule        threads, slots and chunks as without calibrated figures\n"
     "      --no-fallback    a device that fails is an error; otherwise its chunks are\n"
     "                       done again on the CPU\n"
     "  Sizes are bytes; K, M, G and T (or Ki, Mi, Gi, Ti) are powers of 1024.\n"
@@ -214,7 +215,9 @@ static const char help_calibrate[] =
     "figures are kept in the cache directory ($XDG_CACHE_HOME/gpuproc) under the\n"
     "processor, its number of threads, the device and its driver. eval --device auto\n"
     "takes another device than the CPU where both were measured and the model finds\n"
-    "it faster.\n"
+    "it faster; threads, slots and chunks are chosen by the figures, too. Of a device,\n"
+    "the ways to it and back are compared: from ordinary memory (pageable), from pinned\n"
+    "memory (staged), and through a mapping.\n"
     "\n"
     "  -d, --device D     cpu (without), all, gpu, an index or a part of a name\n"
     "      --threads N    CPU workers; figures are kept for each number\n"
@@ -224,7 +227,11 @@ static const char help_calibrate[] =
     "  -q, --quiet        no progress\n"
     "      --progress=auto|always|never|json\n"
     "\n"
-    "GPUPROC_RATES=FILE in the environment has figures read from a file instead.\n";
+    "Jobs correct the rates of moving data with what they saw: the last nine of each are\n"
+    "kept, and from five on a rate goes towards their median, by a quarter for each job\n"
+    "at most. --show tells from how many jobs, and what was calibrated. GPUPROC_LEARN=0 in\n"
+    "the environment switches that off. GPUPROC_RATES=FILE has figures read from a file\n"
+    "instead, which nothing corrects.\n";
 
 static const char help_help[] = "gpuproc help [COMMAND | functions | FUNCTION]\n"
                                 "\n"

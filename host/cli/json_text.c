@@ -95,6 +95,7 @@ json_object *json_report(const gpuproc_report *r)
     json_add_string(o, "reason", r->reason);
     json_add_count(o, "passes", r->passes);
     json_add_count(o, "slots", r->slots);
+    json_add_count(o, "threads", r->threads);
     json_add_count(o, "chunks", r->chunks);
     json_add_count(o, "chunk_elements", r->chunk_elements);
     json_add_count(o, "bytes_read", r->bytes_read);

@@ -42,6 +42,7 @@ struct gp_chunk {
     /* Per pass->output: where element `first` goes: the slot's staging or the caller's memory. */
     void *const *output;
     const uint64_t *uniform; /* per pass->uniform: 64 bits (double bits for floats) */
+    unsigned threads;        /* of the CPU, at most; 0: all. Other devices take what they have */
     /* Called once, from any thread, when outputs and partials are complete on the host. */
     void (*done)(gp_chunk *chunk);
     void *ctx;
@@ -63,6 +64,12 @@ struct gp_slot {
     const void **partial; /* per pass->reduce: partials of the last chunk */
     size_t partials;      /* unordered partials per reduction (ordered: one per block) */
 };
+
+/* GB/s to the device and from it: from memory as anybody has it, from memory that the driver has pinned, and through a
+ * mapping of the device's buffer, where copying is part of it. 0: it does not go. */
+typedef struct gp_device_ways {
+    double pageable[2], staged[2], mapped[2];
+} gp_device_ways;
 
 typedef struct gp_device_api {
     /* Makes `pass` ready (compiles or loads from the cache). */
@@ -95,6 +102,9 @@ typedef struct gp_device_api {
     bool (*holds)(const gp_device_program *program, const void *key, uint64_t first,
                   uint64_t count);
     void (*forget)(gp_device *device, const void *key);
+
+    /* Measures how fast so many bytes go there and back, by each way; blocks. NULL: there is none. */
+    gpuproc_status (*ways)(gp_device *device, size_t bytes, gp_device_ways *ways, gpuproc_error *err);
 
     void (*close)(gp_device *device);
 } gp_device_api;

@@ -14,7 +14,6 @@
  * more than the work on it. */
 #define MANY_STREAMS 16
 #define SHARED_CHUNK_BYTES ((uint64_t)64 << 10)
-#define DEFAULT_SLOTS 6
 #define FEWEST_SLOTS 3 /* read, compute and write of different chunks together */
 
 /* Whatever was asked for: partial sums hold 2^31 elements (emit/reduce.h), and no sum
@@ -60,7 +59,7 @@ gpuproc_status gp_chunking_choose(const gp_chunking_request *r, gp_chunking *out
     if (r->streams > MANY_STREAMS && r->chunk_bytes == 0 && r->large_bytes == 0)
         bytes = gp_max_u64(bytes / r->streams * MANY_STREAMS, SHARED_CHUNK_BYTES);
     uint64_t elements = whole_blocks(gp_min_u64(bytes / r->widest_bytes, MOST_ELEMENTS));
-    unsigned slots = r->sync ? 1 : r->slots ? r->slots : r->large_bytes ? FEWEST_SLOTS : DEFAULT_SLOTS;
+    unsigned slots = r->sync ? 1 : r->slots ? r->slots : r->large_bytes ? FEWEST_SLOTS : GP_CHUNKING_SLOTS;
     uint64_t total = 0;
 
     /* No chunk larger than the array, no more slots than chunks. */

@@ -8,6 +8,9 @@
  * stays below 2 % at 10 GB/s, small enough that a few slots stay in a shared cache. */
 #define GP_CHUNK_BYTES ((uint64_t)8 << 20)
 
+/* Chunks under way, where there is room for all and nothing else was asked for. */
+#define GP_CHUNKING_SLOTS 6
+
 /* What a device says one slot of `elements` takes; `ctx` is the caller's. */
 typedef void (*gp_slot_bytes_fn)(void *ctx, uint64_t elements, uint64_t *host, uint64_t *device);
 

@@ -132,6 +132,13 @@ static double on_memory(double one, double all, const gp_cost_machine *m)
     return on_threads(one, all, m, m->threads < m->rates->threads ? m->threads : m->rates->threads);
 }
 
+/* What work on all threads takes longer because the others wake up while one works already: no longer than that one
+ * would take alone. */
+static double waking_ns(const gp_cost_machine *m, double ns)
+{
+    return fmin(m->rates->host[GP_RATE_HOST_wake_ns], ns * m->threads) * (1 - 1.0 / m->threads);
+}
+
 /* ---- Folds ---------------------------------------------------------------------- */
 
 /* Of one decomposition, as the textbooks count. */
@@ -355,6 +362,7 @@ static void compute(const gp_cost_pass *pass, const gp_cost_machine *m, double e
         double alone = pass->op_ns / r[GP_RATE_HOST_crowd], all = pass->op_ns / fmax(m->rates->threads, 1);
         double computed = on_threads(alone, all, m, m->threads) * elements;
         double kernel = beside(m, computed, &moved);
+        kernel += waking_ns(m, kernel);
         s->ns[GPUPROC_STAGE_KERNEL] += kernel;
         s->compute_ns = computed;
         s->memory_ns = moved.ns;
@@ -407,6 +415,7 @@ static void fill_stages(const gp_cost_pass *pass, const gp_cost_machine *m, stag
         double cpu_ns, ns = fold_ns(fold, m, elements, &cpu_ns);
         /* Where nothing is computed before it, it is the first that looks at the operand. */
         if (!is_computed(pass, out)) ns += far_fold(pass, f, m, s);
+        ns += waking_ns(m, ns);
         s->ns[GPUPROC_STAGE_FOLD] += ns;
         s->cpu_ns += fmax(cpu_ns, ns);
         s->bytes[GPUPROC_STAGE_FOLD] += elements * (double)gpuproc_dtype_bytes(fold->spec.operand[0]);
@@ -446,9 +455,30 @@ gpuproc_stage gp_cost_limit(const gp_cost *cost)
     return longest;
 }
 
-double gp_cost_of_pass(const gp_cost_pass *pass, const gp_cost_machine *m, gp_cost *sum)
+/* The job's own thread computes (stream/run_pass.c). */
+static bool is_here(const gp_cost_pass *pass, const gp_cost_machine *m)
 {
+    return m->device == NULL && m->threads == 1 && pass->slots == 1 && pass->plan->folds == 0 && !pass->plan->products &&
+           !pass->copies;
+}
+
+/* What a chunk more takes. */
+static double chunk_ns(const gp_cost_pass *pass, const gp_cost_machine *m)
+{
+    double ns = m->rates->host[GP_RATE_HOST_chunk_ns];
+    for (size_t i = 0; i < pass->plan->pass.inputs; i++) {
+        bool mapped = m->device == NULL && pass->input[i].from == GP_FROM_MAPPED && pass->plan->pass.input[i].streamed;
+        if (mapped) ns += m->rates->host[GP_RATE_HOST_map_ns];
+    }
+    return ns;
+}
+
+double gp_cost_of_pass(const gp_cost_pass *pass, const gp_cost_machine *machine, gp_cost *sum)
+{
+    gp_cost_machine own = *machine, *m = &own;
     const double *r = m->rates->host;
+    if (pass->threads != 0 && pass->threads < m->threads) own.threads = pass->threads;
+    double each = chunk_ns(pass, m);
     stages s = {0};
     double all = 0, longest = 0, chunks = fmax(ceil((double)pass->chunks * m->scale), 1), before = 0, wall;
     if (pass->plan->pass.count == 0) return 0;
@@ -466,13 +496,17 @@ double gp_cost_of_pass(const gp_cost_pass *pass, const gp_cost_machine *m, gp_co
         s.ns[GPUPROC_STAGE_PROGRAM] = program;
         before += program;
     }
-    if (m->sync || pass->slots == 1) {
-        wall = all + chunks * r[GP_RATE_HOST_chunk_ns];
+    if (is_here(pass, m)) {
+        wall = all + (chunks - 1) * each;
+        before -= fmin(r[GP_RATE_HOST_hand_ns], r[GP_RATE_HOST_pass_ns]);
+    } else if (m->sync || pass->slots == 1) {
+        wall = all + chunks * each;
     } else {
-        /* Stages overlap, but those that need processors share them; the pipeline fills and drains. */
+        /* Stages overlap, but those that need processors share them, and no more chunks are under way than there are
+         * slots; the pipeline fills and drains. */
         double shared = s.cpu_ns / (m->cores > 0 ? m->cores : m->threads);
-        double steady = fmax(fmax(longest, shared), chunks * r[GP_RATE_HOST_chunk_ns]);
-        wall = fmin(steady + (all - longest) / chunks, all + chunks * r[GP_RATE_HOST_chunk_ns]);
+        double steady = fmax(fmax(longest, shared), fmax(chunks * each, all / pass->slots));
+        wall = fmin(steady + (all - longest) / chunks, all + chunks * each);
     }
     wall += before + r[GP_RATE_HOST_pass_ns] + (pass->plan->folds > 0 ? r[GP_RATE_HOST_folds_ns] : 0);
     for (int i = 0; i < GPUPROC_STAGES; i++) {

@@ -26,6 +26,7 @@ typedef struct gp_cost_pass {
     const gp_plan_pass *plan;
     uint64_t chunks, chunk_elements;
     unsigned slots;
+    unsigned threads;        /* of the CPU, that it takes; 0: the machine's */
     bool in_blocks;
     bool copies;             /* nothing is computed */
     gp_cost_input *input;    /* per plan->pass.input */

@@ -38,7 +38,10 @@
     X(linalg_ns,     "ns",    4e6,   "getting the library for matrices, once") \
     X(pass_ns,       "ns",    8e4,   "one pass more") \
     X(folds_ns,      "ns",    5e4,   "a pass with folds more than one without") \
-    X(chunk_ns,      "ns",    2e4,   "one chunk more: wake-ups, mapping") \
+    X(chunk_ns,      "ns",    2e4,   "one chunk more: wake-ups") \
+    X(map_ns,        "ns",    1e4,   "one chunk of a mapped file more: mapping it and giving that back") \
+    X(hand_ns,       "ns",    1e4,   "handing a chunk to a worker, which the job's own thread would not") \
+    X(wake_ns,       "ns",    3e4,   "until another worker helps with a chunk") \
     X(gemm_f4,       "GFLOP/s", 40,  "products of float32 matrices, all threads") \
     X(gemm_f8,       "GFLOP/s", 20,  "products of float64 matrices, all threads") \
     X(gram,          "GFLOP/s", 20,  "x.T @ x of thin float32 matrices, all threads") \
@@ -51,8 +54,14 @@
 
 /* The same of one device that is not the CPU. */
 #define GP_RATES_DEVICE(X) \
-    X(upload,        "GB/s",  4.0,   "host to device, staged") \
-    X(download,      "GB/s",  4.0,   "device to host, staged") \
+    X(upload,        "GB/s",  4.0,   "host to device, as jobs do it: staged, or in place where memory is shared") \
+    X(download,      "GB/s",  4.0,   "device to host, the same way") \
+    X(up_pageable,   "GB/s",  2.0,   "host to device from ordinary memory") \
+    X(up_staged,     "GB/s",  4.0,   "host to device from pinned memory") \
+    X(up_mapped,     "GB/s",  2.0,   "host to device through a mapping, copying included") \
+    X(down_pageable, "GB/s",  2.0,   "device to host into ordinary memory") \
+    X(down_staged,   "GB/s",  4.0,   "device to host into pinned memory") \
+    X(down_mapped,   "GB/s",  2.0,   "device to host through a mapping, copying included") \
     X(memory,        "GB/s",  20.0,  "computing on arrays in the device's memory") \
     X(open_ns,       "ns",    1e8,   "finding it and making it ready, once per session") \
     X(launch_ns,     "ns",    1e5,   "a chunk more: launches and their ends") \

@@ -55,7 +55,9 @@ static gpuproc_status run_once(gp_calibration *c, const gp_trial *t, const gpupr
     gpuproc_status st = GPUPROC_OK;
     gpuproc_job *job = NULL;
     gpuproc_job_options options = {.struct_size = sizeof options, .device = c->device, .chunk_bytes = t->chunk_bytes,
-                                   .flags = GPUPROC_JOB_OVERWRITE | GPUPROC_JOB_NO_FALLBACK};
+                                   .threads = t->threads,
+                                   .flags = GPUPROC_JOB_OVERWRITE | GPUPROC_JOB_NO_FALLBACK | GPUPROC_JOB_BY_RULE |
+                                            (t->sync ? GPUPROC_JOB_SYNC : 0)};
     gpuproc_output output = {.kind = t->file_out != NULL ? GPUPROC_OUTPUT_RAW : GPUPROC_OUTPUT_MEMORY,
                              .path = t->file_out, .data = c->out, .bytes = c->bytes};
     gpuproc_session *session = t->alone && c->alone != NULL ? c->alone : c->session;
@@ -232,6 +234,7 @@ static gpuproc_status calibrate_cpu(gp_calibration *c, bool *stored, gpuproc_err
     for (c->round = 0; c->round < GP_CALIBRATION_ROUNDS; c->round++) {
         c->times = 0;
         GP_TRY(gp_calibrate_cpu(c, rates, err));
+        GP_TRY(gp_calibrate_ways(c, rates, err));
     }
     rates->measured = true;
     *stored = gp_session_keep_rates(c->session, rates) && *stored;
@@ -302,6 +305,16 @@ out:
 
 static bool is_measured(gp_op op) { return gp_op_info_of(op)->elementwise || gp_op_info_of(op)->special || gp_op_info_of(op)->reduction; }
 static bool is_fold(gp_op op) { return gp_op_info_of(op)->fold || gp_op_info_of(op)->reduction; }
+
+/* What jobs taught of it. */
+static void fill_correction(gpuproc_session *session, const gp_device *device, int figure, gpuproc_figure *f)
+{
+    gp_correction c;
+    f->calibrated = f->value;
+    if (gp_session_correction(session, device, figure, &c) == NULL) return;
+    f->jobs = c.jobs;
+    f->calibrated = c.base;
+}
 
 static void fill_figure(gpuproc_figure *f, const char *device, const gp_rate_info *info, double value, bool measured)
 {
@@ -375,6 +388,7 @@ gpuproc_status gpuproc_figure_get(gpuproc_session *session, const char *device, 
     gpuproc_figure f = {.struct_size = size};
     if (index < GP_RATES_HOST_COUNT) {
         fill_figure(&f, "", &gp_rates_host_info[index], rates->host[index], rates->measured);
+        fill_correction(session, NULL, (int)index, &f);
         found = true;
     } else if (index -= GP_RATES_HOST_COUNT, index < op_figures()) {
         found = op_figure(rates, index, &f);
@@ -389,9 +403,11 @@ gpuproc_status gpuproc_figure_get(gpuproc_session *session, const char *device, 
             }
             gp_session_device_rates(session, list[d], &own);
             fill_figure(&f, list[d]->info.name, &gp_rates_device_info[index], own.value[index], own.measured);
+            fill_correction(session, list[d], (int)index, &f);
             found = true;
         }
     }
+    if (f.jobs == 0) f.calibrated = f.value;
     if (found) *figure = f;
     else st = gp_fail(err, GPUPROC_INVALID_ARGUMENT, "no figure %zu", wanted);
 out:

@@ -42,6 +42,8 @@ typedef struct gp_trial {
     uint64_t offset;
     const char *file_out;    /* the result goes to this raw file */
     uint64_t chunk_bytes;
+    unsigned threads;        /* 0: all */
+    bool sync;
     bool alone;              /* on one thread */
     bool cold;               /* x is dropped from the page cache before each time */
     int repeat;              /* at most; no more than GP_CALIBRATION_LEAST once it took so long: */
@@ -58,11 +60,12 @@ gpuproc_status gp_calibration_run(gp_calibration *c, const gp_trial *trial, gpup
 /* The middle one, and the middle one of the rounds so far; puts them into order. */
 double gp_calibration_median(gp_calibration *c, double *values, int count);
 
-/* The figures (calibrate_cpu.c, calibrate_machine.c, calibrate_device.c); figures of what does not run are left as they are. */
-#define GP_CALIBRATION_CPU_PARTS 71
+/* The figures (calibrate_cpu.c, calibrate_machine.c, ...); figures of what does not run are left as they are. */
+#define GP_CALIBRATION_CPU_PARTS 72
 #define GP_CALIBRATION_DEVICE_PARTS 14
 gpuproc_status gp_calibrate_machine(gp_calibration *c, gp_rates *rates, gpuproc_error *err); /* first */
 gpuproc_status gp_calibrate_cpu(gp_calibration *c, gp_rates *rates, gpuproc_error *err);
+gpuproc_status gp_calibrate_ways(gp_calibration *c, gp_rates *rates, gpuproc_error *err); /* calibrate_ways.c, last */
 gpuproc_status gp_calibrate_device(gp_calibration *c, const gp_device *device, gp_device_rates *rates,
                                    gpuproc_error *err);
 

@@ -35,6 +35,25 @@ out:
     return st;
 }
 
+#define WAY_BYTES ((size_t)32 << 20)
+
+/* The ways that there are, beside the one that slots have. What does not go stays a guess. */
+static void compare_ways(gp_calibration *c, gp_device *device, gp_device_rates *rates)
+{
+    gp_device_ways w;
+    static const int up[] = {GP_RATE_DEVICE_up_pageable, GP_RATE_DEVICE_up_staged, GP_RATE_DEVICE_up_mapped};
+    static const int down[] = {GP_RATE_DEVICE_down_pageable, GP_RATE_DEVICE_down_staged, GP_RATE_DEVICE_down_mapped};
+    if (device->api->ways == NULL) return;
+    pthread_mutex_lock(&c->session->device_lock);
+    gpuproc_status st = device->api->ways(device, WAY_BYTES, &w, NULL);
+    pthread_mutex_unlock(&c->session->device_lock);
+    const double *way[] = {w.pageable, w.staged, w.mapped};
+    for (int k = 0; st == GPUPROC_OK && k < 3; k++) {
+        if (way[k][0] > 0) rates->value[up[k]] = way[k][0];
+        if (way[k][1] > 0) rates->value[down[k]] = way[k][1];
+    }
+}
+
 /* A constant that nobody has compiled with before. */
 static gpuproc_status measure_program(gp_calibration *c, gp_device_rates *rates, gpuproc_error *err)
 {
@@ -145,6 +164,7 @@ gpuproc_status gp_calibrate_device(gp_calibration *c, const gp_device *device, g
     }
     GP_TRY(gp_calibration_step(c, "the way to the device and back", 3, err));
     GP_TRY(measure_ways(c, rates, err));
+    if (c->round == 0) compare_ways(c, (gp_device *)device, rates);
     c->kernels = 0;
     for (size_t d = 0; d < 2; d++) {
         GP_TRY(gp_calibration_step(c, d == 0 ? "operations on float32" : "operations on float64", 3, err));

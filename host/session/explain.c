@@ -284,7 +284,9 @@ gpuproc_status gpuproc_explanation_pass(const gpuproc_explanation *x, size_t ind
                                   .in_blocks = cost->in_blocks, .copies = cost->copies, .fortran = pass->backwards,
                                   .reductions = (unsigned)pass->finishes, .resident_bytes = cost->resident_bytes,
                                   .fold_bytes = cost->fold_bytes, .memory_bytes = cost->memory_bytes,
-                                  .wall_ns = (uint64_t)p->pass[index].wall_ns};
+                                  .wall_ns = (uint64_t)p->pass[index].wall_ns, .threads = cost->threads};
+    e->rule_wall_ns = p->way != NULL ? (uint64_t)p->way[index].rule_ns : e->wall_ns;
+    gp_way_text(p, index, gp_cpu_device_threads(job->run.cpu), e->choice);
     memcpy(e->shape, pass->pass.shape.dim, sizeof e->shape);
     e->reads = or_empty(job->pass_reads[index]);
     e->writes = or_empty(job->pass_writes[index]);

@@ -37,10 +37,12 @@ static void unlink_job(gpuproc_job *job)
     gp_session_release(session);
 }
 
-static void begin_running(gpuproc_session *session)
+static void begin_running(gpuproc_job *job)
 {
+    gpuproc_session *session = job->session;
     pthread_mutex_lock(&session->jobs_lock);
-    session->running++;
+    job->alone = session->running++ == 0;
+    job->begun = ++session->begun;
     session->used = true;
     pthread_mutex_unlock(&session->jobs_lock);
 }
@@ -137,6 +139,7 @@ static void *loop(void *ctx)
     job->ended = true;
     pthread_cond_broadcast(&job->changed);
     pthread_mutex_unlock(&job->lock);
+    gp_job_learn(job);
     end_running(job->session);
     return NULL;
 }
@@ -300,6 +303,7 @@ static void prepare_run(gpuproc_job *job, const gpuproc_job_options *options)
     run->sink = job->sink;
     run->chunk_bytes = options ? options->chunk_bytes : 0;
     run->slots = options ? options->slots : 0;
+    run->threads = options ? options->threads : 0;
     run->sync = (flags & GPUPROC_JOB_SYNC) != 0;
     run->no_fallback = (flags & GPUPROC_JOB_NO_FALLBACK) != 0;
     run->trace.limit = options ? options->trace_spans : 0;
@@ -307,6 +311,8 @@ static void prepare_run(gpuproc_job *job, const gpuproc_job_options *options)
     run->log_ctx = session;
     run->room = job->room;
     run->length = job->length;
+    job->by_rule = (flags & GPUPROC_JOB_BY_RULE) != 0;
+    job->tell_predicted = (flags & GPUPROC_JOB_PREDICT) != 0;
     job->bytes_total = gp_run_bytes(&job->plan);
 }
 
@@ -394,13 +400,12 @@ out:
     return st;
 }
 
-/* What it will take, where that was asked for, and the best device, where that was. A prediction that cannot be made
+/* What it will take, where that was asked for, and the best device and ways, where those are open. A prediction that cannot be made
  * is no reason not to run. */
 static gpuproc_status predict(gpuproc_job *job, const gpuproc_job_options *options, gpuproc_error *err)
 {
-    bool asked = options != NULL && (options->flags & GPUPROC_JOB_PREDICT) != 0;
-    if (gp_is_auto(options ? options->device : NULL)) return gp_job_choose(job, asked, err);
-    if (asked) (void)gp_predict(job, job->devices > 0 ? job->device[0] : NULL, &job->predicted, NULL);
+    if (gp_is_auto(options ? options->device : NULL)) return gp_job_choose(job, job->tell_predicted, err);
+    gp_job_predict(job, job->tell_predicted);
     return GPUPROC_OK;
 }
 
@@ -420,7 +425,7 @@ gpuproc_status gpuproc_submit(gpuproc_session *session, const char *expression,
     GP_TRY(predict(job, options, err));
     GP_TRY(take_streams(job, inputs, err));
     gp_run_trace(&job->run, GPUPROC_STAGE_OPEN, NULL, job->begin_ns, gp_now_ns(), 0, 0);
-    begin_running(session);
+    begin_running(job);
     /* Signals are for the caller's threads; without them SIGXFSZ is a failing write here. */
     refused = gp_io_thread_start(&job->thread, loop, job);
     if (refused != 0) {

@@ -47,7 +47,11 @@ struct gpuproc_job {
     struct {
         bool job, linalg, devices;
     } first;                 /* for which the session has not had to pay yet, when the job was made */
-    gp_prediction predicted; /* for the device that was chosen; empty where none was asked for */
+    gp_prediction predicted; /* for the device that was chosen; empty where none was made */
+    bool tell_predicted;     /* in the report */
+    bool by_rule;            /* whatever was measured */
+    bool alone;              /* no other job of the session was under way when it began, nor began before it ended */
+    uint64_t begun;          /* session->begun, with it */
     bool box_made;
     pthread_t thread;
     bool started;
@@ -69,6 +73,11 @@ gpuproc_status gp_job_make(gpuproc_session *session, const char *expression, con
 /* "auto": the device that the model finds fastest, among the CPU and those that were calibrated. `keep`: the
  * prediction is wanted even where there is nothing to choose. */
 gpuproc_status gp_job_choose(gpuproc_job *job, bool keep, gpuproc_error *err);
+/* The same with the devices that it has: `keep` as above, else where there is something to choose. */
+void gp_job_predict(gpuproc_job *job, bool keep);
+
+/* The job has ended: what it saw corrects the figures (learn.c). */
+void gp_job_learn(gpuproc_job *job);
 
 /* Cancels every job of the session and waits until none uses it any more. */
 void gp_jobs_end(gpuproc_session *session);

@@ -93,6 +93,7 @@ void gpuproc_job_report(const gpuproc_job *job, gpuproc_report *report)
     *report = (gpuproc_report){.struct_size = size, .passes = (unsigned)job->plan.passes};
     if (end == 0) return; /* the counters are the loop's until then */
     report->slots = c->slots;
+    report->threads = c->threads;
     report->chunks = c->chunks;
     report->chunk_elements = c->chunk_elements;
     gp_trace_report(&job->run.trace, end - job->begin_ns, report);
@@ -107,9 +108,11 @@ void gpuproc_job_report(const gpuproc_job *job, gpuproc_report *report)
     report->rounds = c->rounds;
     report->product_bytes = c->product_bytes;
     report->product_least_bytes = c->product_least_bytes;
-    report->predicted_wall_ns = (uint64_t)job->predicted.cost.wall_ns;
-    for (int i = 0; i < GPUPROC_STAGES; i++) report->predicted_ns[i] = (uint64_t)job->predicted.cost.ns[i];
-    report->predicted_calibrated = job->predicted.calibrated;
+    if (job->tell_predicted) {
+        report->predicted_wall_ns = (uint64_t)job->predicted.cost.wall_ns;
+        for (int i = 0; i < GPUPROC_STAGES; i++) report->predicted_ns[i] = (uint64_t)job->predicted.cost.ns[i];
+        report->predicted_calibrated = job->predicted.calibrated;
+    }
     snprintf(report->device, sizeof report->device, "%s", job->device_names);
     snprintf(report->reason, sizeof report->reason, "%s", job->reason);
     snprintf(report->warnings, sizeof report->warnings, "%s",

@@ -78,19 +78,28 @@ static double once(const gpuproc_job *job, const figures *f, const gp_device *de
     return ns;
 }
 
+static gp_cost_machine machine_of(const gpuproc_job *job, const figures *f, const gp_device *device, unsigned threads,
+                                  double scale)
+{
+    return (gp_cost_machine){.rates = &f->rates, .threads = threads, .cores = gp_max_u64(processors(), threads),
+                             .sync = job->run.sync, .once_ns = once(job, f, device), .scale = scale};
+}
+
+/* `as_chosen`: with as many threads as each pass takes, at most. */
 static void calculate(const gpuproc_job *job, const figures *f, const gp_device *device, const gp_prediction *p,
-                      unsigned threads, double scale, gp_cost *each, gp_cost *sum)
+                      unsigned threads, bool as_chosen, double scale, gp_cost *each, gp_cost *sum)
 {
     uint64_t bytes;
     unsigned files = files_of(job, &bytes);
-    gp_cost_machine m = {.rates = &f->rates, .threads = threads, .cores = gp_max_u64(processors(), threads),
-                         .sync = job->run.sync, .once_ns = once(job, f, device), .scale = scale};
+    gp_cost_machine m = machine_of(job, f, device, threads, scale);
     *sum = (gp_cost){0};
     for (size_t i = 0; i < p->survey.passes; i++) {
         m.device = device != NULL && p->on_device[i] ? &f->device : NULL;
         m.shares = device != NULL && device->in_place;
         gp_cost own = {0};
-        (void)gp_cost_of_pass(&p->survey.pass[i], &m, &own);
+        gp_cost_pass pass = p->survey.pass[i];
+        if (!as_chosen) pass.threads = 0;
+        (void)gp_cost_of_pass(&pass, &m, &own);
         if (each != NULL) each[i] = own;
         for (int k = 0; k < GPUPROC_STAGES; k++) {
             sum->ns[k] += own.ns[k];
@@ -110,15 +119,51 @@ static void calculate(const gpuproc_job *job, const figures *f, const gp_device 
     gp_cost_of_job(&m, files, bytes, spooled, sum);
 }
 
-static gpuproc_status survey(gpuproc_job *job, gp_device *device, gp_prediction *p, gpuproc_error *err)
+static gpuproc_status survey(gpuproc_job *job, gp_device *device, const gp_choice *choice, gp_survey *survey,
+                             gpuproc_error *err)
 {
     const gp_run *r = &job->run;
     gp_run run = {.plan = r->plan, .engine = r->engine, .cpu = r->cpu, .device = &device, .devices = 1,
                   .device_lock = r->device_lock, .linalg = r->linalg, .source = r->source, .sink = r->sink,
                   .room = r->room, .host_budget = r->host_budget, .chunk_bytes = r->chunk_bytes, .slots = r->slots,
-                  .sync = r->sync, .value = r->value};
-    gpuproc_status st = gp_run_survey(&run, &p->survey, err);
+                  .threads = r->threads, .choice = choice, .sync = r->sync, .value = r->value};
+    gpuproc_status st = gp_run_survey(&run, survey, err);
     gp_trace_free(&run.trace);
+    return st;
+}
+
+static bool other_chunks(const gp_prediction *p)
+{
+    for (size_t i = 0; i < p->survey.passes; i++) {
+        if (p->choice[i].slots != 0 || p->choice[i].chunk_elements != 0) return true;
+    }
+    return false;
+}
+
+/* As the model would have it, where it may choose: surveyed anew where chunks are others, so that what is told is
+ * what will be done. */
+static gpuproc_status choose_ways(gpuproc_job *job, const figures *f, gp_device *device, unsigned threads,
+                                  gp_prediction *p, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    gp_survey chosen = {0};
+    bool any = false;
+    gp_cost_machine m = machine_of(job, f, device, threads, 1);
+    if (job->by_rule || !p->calibrated || job->devices > 1) return GPUPROC_OK;
+    GP_TRY(gp_choose_ways(job, &m, &f->device, p, &any, err));
+    if (!any) return GPUPROC_OK;
+    for (size_t i = 0; i < p->survey.passes; i++) {
+        if (p->choice[i].threads != 0) p->survey.pass[i].threads = p->choice[i].threads;
+    }
+    if (!other_chunks(p)) return GPUPROC_OK;
+    GP_TRY(survey(job, device != NULL ? device : job->run.cpu, p->choice, &chosen, err));
+    for (size_t i = 0; i < chosen.passes; i++) {
+        chosen.pass[i].op_ns = p->survey.pass[i].op_ns;
+        chosen.pass[i].device_op_ns = p->survey.pass[i].device_op_ns;
+    }
+    gp_survey_free(&p->survey);
+    p->survey = chosen;
+out:
     return st;
 }
 
@@ -137,7 +182,7 @@ gpuproc_status gp_predict(gpuproc_job *job, gp_device *device, gp_prediction *p,
         st = gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for a prediction");
         goto out;
     }
-    GP_TRY(survey(job, device != NULL ? device : cpu, p, err));
+    GP_TRY(survey(job, device != NULL ? device : cpu, NULL, &p->survey, err));
     p->used = device == NULL;
     for (size_t i = 0; i < p->survey.passes; i++) {
         p->on_device[i] = device != NULL && can_do(device, &p->survey.pass[i], p->why_not);
@@ -147,11 +192,12 @@ gpuproc_status gp_predict(gpuproc_job *job, gp_device *device, gp_prediction *p,
     }
     unsigned threads = gp_cpu_device_threads(cpu);
     p->calibrated = f->rates.measured && (device == NULL || f->device.measured);
-    calculate(job, f, device, p, 1, 1, NULL, &cost);
+    GP_TRY(choose_ways(job, f, device, threads, p, err));
+    calculate(job, f, device, p, 1, false, 1, NULL, &cost);
     p->one_thread_ns = cost.wall_ns;
-    calculate(job, f, device, p, 1000000, 1, NULL, &cost);
+    calculate(job, f, device, p, 1000000, false, 1, NULL, &cost);
     p->all_threads_ns = cost.wall_ns;
-    calculate(job, f, device, p, threads, 1, p->pass, &p->cost);
+    calculate(job, f, device, p, threads, true, 1, p->pass, &p->cost);
     p->computing = p->cost.compute_ns >= p->cost.memory_ns;
     p->made = true;
 out:
@@ -165,6 +211,8 @@ void gp_prediction_free(gp_prediction *p)
     gp_survey_free(&p->survey);
     free(p->pass);
     free(p->on_device);
+    free(p->choice);
+    free(p->way);
     *p = (gp_prediction){0};
 }
 
@@ -175,7 +223,7 @@ double gp_predict_scaled(gpuproc_job *job, gp_device *device, const gp_predictio
     if (device == cpu) device = NULL;
     figures *f = find_figures(job->session, device);
     if (f == NULL) return p->cost.wall_ns;
-    calculate(job, f, device, p, gp_cpu_device_threads(cpu), scale, NULL, &cost);
+    calculate(job, f, device, p, gp_cpu_device_threads(cpu), true, scale, NULL, &cost);
     free(f);
     return cost.wall_ns;
 }
@@ -255,6 +303,22 @@ void gp_predict_reason(const gpuproc_job *job, const gp_device *best, const gp_p
 
 /* ---- Choosing --------------------------------------------------------------------- */
 
+/* The prediction for the job's device becomes the job's, with the ways that it chose. */
+static void keep_prediction(gpuproc_job *job, gp_prediction *p)
+{
+    gp_prediction_free(&job->predicted);
+    job->predicted = *p;
+    job->run.choice = job->predicted.choice;
+    *p = (gp_prediction){0};
+}
+
+void gp_job_predict(gpuproc_job *job, bool keep)
+{
+    gp_prediction p = {0};
+    if (!keep && (job->by_rule || job->devices != 1 || !gp_session_is_measured(job->session))) return;
+    if (gp_predict(job, job->devices > 0 ? job->device[0] : NULL, &p, NULL) == GPUPROC_OK) keep_prediction(job, &p);
+}
+
 static bool ends_before(gpuproc_job *job, gp_device *cpu, double ns)
 {
     gp_prediction p;
@@ -282,13 +346,13 @@ gpuproc_status gp_job_choose(gpuproc_job *job, bool keep, gpuproc_error *err)
         measured += rates.measured;
     }
     if (measured == 0) {
-        if (keep) (void)gp_predict(job, job->device[0], &job->predicted, NULL);
+        gp_job_predict(job, keep);
         return GPUPROC_OK;
     }
     if (gp_predict(job, chosen, &best, NULL) != GPUPROC_OK) return GPUPROC_OK;
     if (!best.calibrated) { /* guesses are not compared with measurements */
         gp_prediction_free(&best);
-        if (keep) (void)gp_predict(job, job->device[0], &job->predicted, NULL);
+        gp_job_predict(job, keep);
         return GPUPROC_OK;
     }
     for (size_t d = 1; d < count; d++) {
@@ -327,7 +391,7 @@ gpuproc_status gp_job_choose(gpuproc_job *job, bool keep, gpuproc_error *err)
 out:
     gp_prediction_free(&loser);
     gp_prediction_free(&other);
-    if (keep && st == GPUPROC_OK) job->predicted = best;
-    else gp_prediction_free(&best);
+    if (st == GPUPROC_OK) keep_prediction(job, &best);
+    gp_prediction_free(&best);
     return st;
 }

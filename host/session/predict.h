@@ -2,6 +2,7 @@
 #ifndef GP_SESSION_PREDICT_H
 #define GP_SESSION_PREDICT_H
 
+#include "plan/choose.h"
 #include "stream/survey.h"
 
 typedef struct gp_prediction {
@@ -14,12 +15,22 @@ typedef struct gp_prediction {
     bool used;          /* the device has work in some pass; the CPU always */
     bool *on_device;    /* per pass: not on the CPU */
     char why_not[256];  /* why the CPU does a pass, or "" */
+    /* Per pass: threads, slots and chunks that the model chose, which `survey` has already, and what it says of the
+     * rule's. NULL, both: all goes by rule. */
+    gp_choice *choice;
+    gp_chosen *way;
     double one_thread_ns, all_threads_ns; /* the wall with one thread of the CPU, and with any number */
 } gp_prediction;
 
 /* `device`: NULL is the CPU. Free with gp_prediction_free. */
 gpuproc_status gp_predict(gpuproc_job *job, gp_device *device, gp_prediction *prediction, gpuproc_error *err);
 void gp_prediction_free(gp_prediction *prediction);
+
+/* Chooses for every pass of p->survey, which is by rule; *any: something else than that (choose_way.c). */
+gpuproc_status gp_choose_ways(const gpuproc_job *job, const gp_cost_machine *machine, const gp_device_rates *device,
+                              gp_prediction *prediction, bool *any, gpuproc_error *err);
+/* Why so, in half a sentence; "": it is as the rule has it. `all`: threads that there are. */
+void gp_way_text(const gp_prediction *prediction, size_t pass, unsigned all, char text[160]);
 
 /* The wall time of the same job with `scale` times as many elements. */
 double gp_predict_scaled(gpuproc_job *job, gp_device *device, const gp_prediction *prediction, double scale);

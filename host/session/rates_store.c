@@ -110,7 +110,7 @@ static bool load_named(gp_rates *rates)
 }
 
 /* Those of as many threads as the session has, else of one for each core: the model goes from those to fewer. */
-static void find_rates(const gpuproc_session *session, gp_rates *rates)
+static void find_rates(gpuproc_session *session, gp_rates *rates)
 {
     unsigned threads[] = {own_threads(session), gp_cpu_cores()};
     gp_rates_cautious(rates, threads[0]);
@@ -118,7 +118,7 @@ static void find_rates(const gpuproc_session *session, gp_rates *rates)
     for (int i = 0; i < 2 && !rates->measured; i++) {
         gp_text identity = {0};
         char *text = identify_machine(session, threads[i], &identity) ? load(session, identity.data) : NULL;
-        if (text != NULL) (void)gp_rates_read(text, identity.data, rates);
+        if (text != NULL && gp_rates_read(text, identity.data, rates)) gp_session_correct(session, NULL, rates->host);
         free(text);
         gp_text_free(&identity);
     }
@@ -131,6 +131,16 @@ void gp_session_rates(gpuproc_session *session, gp_rates *rates)
     session->rates_known = true;
     *rates = session->rates;
     pthread_mutex_unlock(&session->jobs_lock);
+}
+
+bool gp_session_is_measured(gpuproc_session *session)
+{
+    pthread_mutex_lock(&session->jobs_lock);
+    if (!session->rates_known) find_rates(session, &session->rates);
+    session->rates_known = true;
+    bool measured = session->rates.measured;
+    pthread_mutex_unlock(&session->jobs_lock);
+    return measured;
 }
 
 bool gp_session_keep_rates(gpuproc_session *session, const gp_rates *rates)
@@ -146,6 +156,7 @@ bool gp_session_keep_rates(gpuproc_session *session, const gp_rates *rates)
     pthread_mutex_lock(&session->jobs_lock);
     session->rates = *rates;
     session->rates_known = true;
+    if (rates->measured) gp_session_correct(session, NULL, session->rates.host);
     pthread_mutex_unlock(&session->jobs_lock);
     return kept;
 }
@@ -173,7 +184,11 @@ void gp_session_device_rates(gpuproc_session *session, const gp_device *device, 
     for (int i = 0; i < 2 && !rates->measured; i++) {
         gp_text identity = {0};
         char *text = identify_device(session, device, threads[i], &identity) ? load(session, identity.data) : NULL;
-        if (text != NULL) (void)gp_device_rates_read(text, identity.data, rates);
+        if (text != NULL && gp_device_rates_read(text, identity.data, rates)) {
+            pthread_mutex_lock(&session->jobs_lock);
+            gp_session_correct(session, device, rates->value);
+            pthread_mutex_unlock(&session->jobs_lock);
+        }
         free(text);
         gp_text_free(&identity);
     }
@@ -193,4 +208,34 @@ bool gp_session_keep_device_rates(gpuproc_session *session, const gp_device *dev
     gp_text_free(&text);
     gp_text_free(&any);
     return kept;
+}
+
+/* ---- What jobs taught ---------------------------------------------------------- */
+
+static bool identify_corrections(const gpuproc_session *session, const gp_device *device, gp_text *text)
+{
+    gp_text_add(text, "corrections; ");
+    return device != NULL ? identify_device(session, device, own_threads(session), text)
+                          : identify_machine(session, own_threads(session), text);
+}
+
+void gp_session_load_corrections(const gpuproc_session *session, const gp_device *device, gp_corrections *corrections)
+{
+    gp_text identity = {0};
+    char *text = identify_corrections(session, device, &identity) ? load(session, identity.data) : NULL;
+    if (text != NULL) (void)gp_corrections_read(text, identity.data, corrections);
+    free(text);
+    gp_text_free(&identity);
+}
+
+void gp_session_store_corrections(const gpuproc_session *session, const gp_device *device,
+                                  const gp_corrections *corrections)
+{
+    gp_text identity = {0}, text = {0};
+    if (identify_corrections(session, device, &identity)) {
+        gp_corrections_write(corrections, identity.data, &text);
+        (void)store(session, identity.data, &text);
+    }
+    gp_text_free(&identity);
+    gp_text_free(&text);
 }

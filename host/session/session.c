@@ -1,6 +1,7 @@
 /* Opening and closing a session; its devices. */
 #include "session/session.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "session/job.h"
@@ -37,6 +38,8 @@ gpuproc_status gpuproc_session_open(const gpuproc_session_options *options,
     pthread_mutex_init(&s->jobs_lock, NULL);
     pthread_cond_init(&s->quiet, NULL);
     s->references = 1;
+    s->learns = gp_session_learns(options);
+    s->learnt_stored_ns = gp_now_ns();
     if (options != NULL) {
         s->log = options->log;
         s->log_ctx = options->log_ctx;
@@ -72,6 +75,7 @@ void gpuproc_session_close(gpuproc_session *s)
 {
     if (s == NULL) return;
     gp_jobs_end(s);
+    if (s->registry != NULL) gp_session_end_learning(s);
     if (s->engine != NULL) gp_io_engine_free(s->engine);
     if (s->registry != NULL) gp_registry_free(s->registry);
     gp_linalg_close(s->linalg);

@@ -4,6 +4,7 @@
 
 #include "device/registry.h"
 #include "io/source.h"
+#include "plan/correct.h"
 #include "plan/rates.h"
 #include "stream/run.h"
 
@@ -24,6 +25,9 @@ struct gpuproc_session {
     char *cache_dir;   /* as in the options; NULL: the default */
     gp_rates rates;    /* the machine's, once rates_known (rates_store.c) */
     bool rates_known;
+    struct gp_learnt *learnt; /* what jobs taught about them (learn.c) */
+    uint64_t learnt_stored_ns, begun; /* `begun`: jobs so far */
+    bool learns;
     bool used;         /* a job was begun */
     size_t references; /* the caller's and one of each job, which may be freed after closing */
 };
@@ -63,9 +67,30 @@ bool gp_is_auto(const char *wish);
 /* The machine's figures: those that were measured and kept, else cautious ones (rates_store.c). The same of a
  * device that is not the CPU. gp_rates_any_device: some device's were ever kept; looks at no device. */
 void gp_session_rates(gpuproc_session *session, gp_rates *rates);
+bool gp_session_is_measured(gpuproc_session *session); /* the machine's */
 void gp_session_device_rates(gpuproc_session *session, const gp_device *device, gp_device_rates *rates);
 double gp_session_any_device_rates(gpuproc_session *session); /* the least ns for getting one; 0: there are none */
 bool gp_session_keep_rates(gpuproc_session *session, const gp_rates *rates);
+
+/* What jobs taught about the figures of the machine (NULL) or of a device (learn.c). */
+typedef struct gp_learnt {
+    struct gp_learnt *next;
+    const gp_device *device;
+    gp_corrections corrections;
+    bool changed; /* since it was written */
+} gp_learnt;
+bool gp_session_learns(const gpuproc_session_options *options);
+/* With the session's jobs_lock: puts what was learnt over calibrated figures. */
+void gp_session_correct(gpuproc_session *session, const gp_device *device, double *values);
+/* NULL: nothing is known of it. */
+const gp_correction *gp_session_correction(gpuproc_session *session, const gp_device *device, int figure,
+                                           gp_correction *copy);
+/* Writes what is new, and frees all; no job is under way. */
+void gp_session_end_learning(gpuproc_session *session);
+/* In the cache directory (rates_store.c): what is not there, or odd, leaves *corrections as it was. */
+void gp_session_load_corrections(const gpuproc_session *session, const gp_device *device, gp_corrections *corrections);
+void gp_session_store_corrections(const gpuproc_session *session, const gp_device *device,
+                                  const gp_corrections *corrections);
 bool gp_session_keep_device_rates(gpuproc_session *session, const gp_device *device, const gp_device_rates *rates);
 
 /* Copies a stream into a temporary file without a name and makes *origin a file

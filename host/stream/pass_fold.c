@@ -190,7 +190,7 @@ gpuproc_status gp_pass_folds_make(gp_pass_run *p, gpuproc_error *err)
     /* They share a half, so that chunks have the other one; less where that is too little for chunks. */
     uint64_t reserve = gp_max_u64(left / 2, gp_min_u64(ENOUGH_FOR_CHUNKS, left / 4 * 3));
     uint64_t more = wanting > 0 && left - reserve > least ? (left - reserve - least) / wanting : 0;
-    gp_cpu_device_workers(p->run->cpu, &p->workers);
+    gp_pass_workers(p, &p->workers);
     for (size_t f = 0; f < folds; f++) {
         gp_pass_fold *fold = &p->fold[f];
         fold->plan = &p->plan_pass->fold[f];
@@ -206,7 +206,7 @@ gpuproc_status gp_pass_folds_make(gp_pass_run *p, gpuproc_error *err)
         find_sinks(p, fold);
     }
     for (size_t f = 0; f < folds; f++) p->fold[f].in_place = may_overwrite(p, f);
-    if (p->pass->count > 0) GP_TRY(start_folder(p, err));
+    if (p->pass->count > 0 && p->run->survey == NULL) GP_TRY(start_folder(p, err));
 out:
     return st;
 }

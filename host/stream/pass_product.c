@@ -252,7 +252,7 @@ gpuproc_status gp_pass_products_open(gp_pass_run *p, gpuproc_error *err)
     gp_run *run = p->run;
     gp_product_options options = {.linalg = run->linalg, .no_fallback = run->no_fallback, .log = log_line,
                                   .log_ctx = run};
-    gp_cpu_device_workers(run->cpu, &options.workers);
+    gp_pass_workers(p, &options.workers);
     for (size_t d = 0; d < run->devices; d++) options.cpu = options.cpu || run->device[d] == run->cpu;
     bool none = p->multipliers == 0 && !options.cpu;
     if (none && run->no_fallback)

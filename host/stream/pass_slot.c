@@ -5,6 +5,7 @@
 #include "array/dtype.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "device/cpu/cpu_device.h"
 
 #include <string.h>
 
@@ -16,6 +17,7 @@ void gp_pass_keep_error(gp_pass_run *p, const gpuproc_error *err)
 static void post(gp_operation *op) { gp_mailbox_post(&op->pass->run->box, &op->mail); }
 static void write_done(gp_write *write) { post(write->ctx); }
 static void compute_done(gp_chunk *chunk) { post(chunk->ctx); }
+static void nobody_waits(gp_chunk *chunk) { (void)chunk; }
 
 /* ---- Making and freeing -------------------------------------------------- */
 
@@ -146,15 +148,22 @@ static bool place_outputs(gp_pass_slot *slot)
     return true;
 }
 
-static gpuproc_status submit(gp_pass_slot *slot, gp_device *device, gp_slot *where,
-                             gpuproc_error *err)
+static gp_chunk *make_chunk(gp_pass_slot *slot, void (*done)(gp_chunk *chunk))
 {
     gp_pass_run *p = slot->pass;
     gp_chunk *chunk = &slot->compute.chunk;
     *chunk = (gp_chunk){.first = slot->first, .count = slot->count, .input = slot->input,
-                        .key = p->key, .keep = p->keep, .output = slot->work_output,
-                        .uniform = p->uniform, .done = compute_done, .ctx = &slot->compute};
+                        .key = p->key, .keep = p->keep, .output = slot->work_output, .uniform = p->uniform,
+                        .threads = p->threads, .done = done, .ctx = &slot->compute};
     slot->submitted_ns = gp_now_ns();
+    return chunk;
+}
+
+static gpuproc_status submit(gp_pass_slot *slot, gp_device *device, gp_slot *where,
+                             gpuproc_error *err)
+{
+    gp_pass_run *p = slot->pass;
+    gp_chunk *chunk = make_chunk(slot, compute_done);
     pthread_mutex_lock(p->run->device_lock);
     gpuproc_status st = device->api->submit(where, chunk, err);
     pthread_mutex_unlock(p->run->device_lock);
@@ -204,6 +213,18 @@ static bool start_on_cpu(gp_pass_slot *slot, const gpuproc_error *why)
     return true;
 }
 
+/* On this thread: it has ended when this returns. */
+static gp_step compute_here(gp_pass_slot *slot)
+{
+    gpuproc_error err = {0};
+    slot->pending = 0;
+    if (gp_cpu_slot_run(slot->slot, make_chunk(slot, nobody_waits), &err) != GPUPROC_OK) {
+        gp_pass_keep_error(slot->pass, &err);
+        return GP_STEP_FAILED;
+    }
+    return gp_pass_compute_ended(slot) ? GP_STEP_DONE : GP_STEP_FAILED;
+}
+
 static gp_step start_compute(void *ctx, unsigned index, uint64_t chunk)
 {
     (void)chunk;
@@ -218,6 +239,7 @@ static gp_step start_compute(void *ctx, unsigned index, uint64_t chunk)
         return GP_STEP_FAILED;
     }
     if (p->copies) return GP_STEP_DONE;
+    if (p->here) return compute_here(slot);
     /* A device that has failed gets no more work in this pass. */
     bool broken = slot->cpu_slot != NULL;
     if (broken) slot->on_cpu = submit(slot, p->run->cpu, slot->cpu_slot, &err) == GPUPROC_OK;

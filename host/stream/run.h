@@ -7,6 +7,7 @@
 #include "device/device.h"
 #include "io/sink.h"
 #include "io/source.h"
+#include "plan/choose.h"
 #include "plan/plan.h"
 #include "stream/mailbox.h"
 #include "stream/trace.h"
@@ -21,7 +22,7 @@ typedef struct gp_counters {
     /* From here on: when the job has ended. Times and bytes are the trace's. */
     uint64_t chunks, chunk_elements, memory_bytes, fallbacks, retries, rounds;
     uint64_t product_bytes, product_least_bytes;
-    unsigned slots;
+    unsigned slots, threads;
     bool program_cached;
     bool used_device[64]; /* by index in gp_run.device; beyond: not told */
     bool used_cpu;        /* the CPU did chunks */
@@ -50,6 +51,8 @@ typedef struct gp_run {
     uint64_t *length;             /* per target: elements of a growing one, filled in; NULL: not wanted */
     uint64_t host_budget, chunk_bytes;
     unsigned slots;
+    unsigned threads;             /* of the CPU, asked for; 0: all, or what was chosen */
+    const gp_choice *choice;      /* per pass of the plan, below what was asked for; NULL: by rule */
     bool sync, no_fallback;
     void (*log)(void *ctx, gpuproc_log_level level, const char *message);
     void *log_ctx;

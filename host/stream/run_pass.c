@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "device/cpu/cpu_device.h"
 
 #include <string.h>
 
@@ -10,6 +11,27 @@ uint64_t gp_pass_budget(const gp_pass_run *p)
 {
     uint64_t budget = gp_run_budget(p->run), taken = p->resident_bytes + p->fold_bytes;
     return budget - gp_min_u64(budget, taken);
+}
+
+/* What was chosen for the pass; NULL: nothing. A copy on the way to it goes by rule. */
+static const gp_choice *choice_of(const gp_pass_run *p)
+{
+    const gp_run *run = p->run;
+    return run->choice != NULL && p->copy_to == NULL ? &run->choice[p->plan_pass - run->plan->pass] : NULL;
+}
+
+static unsigned threads_of(const gp_pass_run *p)
+{
+    const gp_choice *choice = choice_of(p);
+    unsigned all = gp_cpu_device_threads(p->run->cpu);
+    unsigned threads = p->run->threads != 0 ? p->run->threads : choice != NULL ? choice->threads : 0;
+    return threads == 0 || threads > all ? all : threads;
+}
+
+void gp_pass_workers(const gp_pass_run *p, gp_workers *workers)
+{
+    gp_cpu_device_workers(p->run->cpu, workers);
+    if (p->threads < workers->count) workers->count = p->threads;
 }
 
 /* ---- Resident operands: broadcast ones and tables, there for the length of the pass ---- */
@@ -188,7 +210,7 @@ static bool handed_on(const gp_pass_run *p, const gp_pass_device *d)
     return true;
 }
 
-static gpuproc_status choose_for_all(gp_pass_run *p, uint64_t chunk_bytes, gp_chunking *out,
+static gpuproc_status choose_for_all(gp_pass_run *p, uint64_t chunk_bytes, unsigned slots, gp_chunking *out,
                                      gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
@@ -198,7 +220,7 @@ static gpuproc_status choose_for_all(gp_pass_run *p, uint64_t chunk_bytes, gp_ch
         gp_chunking_request request = {
             .count = p->pass->count, .widest_bytes = widest(p), .chunk_bytes = chunk_bytes,
             .large_bytes = gp_pass_large_chunk(p, widest(p)), .streams = streams_of(p->pass),
-            .slots = p->run->slots, .sync = p->run->sync,
+            .slots = slots, .sync = p->run->sync,
             .transfers = !p->device[d].device->in_place,
             .handed_on = handed_on(p, &p->device[d]),
             .host_budget = gp_pass_budget(p) / p->devices,
@@ -220,9 +242,23 @@ static gpuproc_status choose_chunking(gp_pass_run *p, uint64_t chunk_bytes, gp_c
 {
     if (p->plan_pass->products) return gp_pass_products_chunking(p, slot_bytes, out, err);
     if (p->kept_elements != 0 &&
-        choose_for_all(p, p->kept_elements * widest(p), out, NULL) == GPUPROC_OK)
+        choose_for_all(p, p->kept_elements * widest(p), p->run->slots, out, NULL) == GPUPROC_OK)
         return GPUPROC_OK;
-    return choose_for_all(p, chunk_bytes, out, err);
+    const gp_choice *choice = choice_of(p);
+    /* Not where device memory was short already (chunk_bytes is less than was asked for then). */
+    if (choice != NULL && chunk_bytes == p->run->chunk_bytes) {
+        uint64_t chosen = chunk_bytes != 0 ? chunk_bytes : choice->chunk_elements * widest(p);
+        unsigned slots = p->run->slots != 0 ? p->run->slots : choice->slots;
+        if (choose_for_all(p, chosen, slots, out, NULL) == GPUPROC_OK) return GPUPROC_OK;
+    }
+    return choose_for_all(p, chunk_bytes, p->run->slots, out, err);
+}
+
+/* One thread and one chunk at a time wake nobody. A fold has a thread of its own, and a product its workers. */
+static bool is_here(const gp_pass_run *p, const gp_chunking *chunking)
+{
+    return p->threads == 1 && chunking->slots == 1 && p->devices == 1 && p->device[0].device == p->run->cpu &&
+           p->device[0].program != NULL && p->folds == 0 && !p->plan_pass->products;
 }
 
 /* Chooses the chunk size and makes the slots; smaller chunks where device memory is
@@ -237,6 +273,7 @@ static gpuproc_status prepare_slots(gp_pass_run *p, gpuproc_error *err)
         GP_TRY(choose_chunking(p, chunk_bytes, &chunking, err));
         p->chunk_elements = chunking.elements;
         gp_pass_choose_blocks(p);
+        p->here = is_here(p, &chunking);
         if (run->survey != NULL) return gp_pass_note(p, &chunking, err);
         if (p->plan_pass->products) GP_TRY(gp_pass_products_open(p, err));
         p->slot = gp_calloc((size_t)chunking.slots * p->devices, sizeof *p->slot);
@@ -274,6 +311,7 @@ static gpuproc_status prepare_slots(gp_pass_run *p, gpuproc_error *err)
         gp_max_u64(run->counters.memory_bytes, chunking.host_bytes + p->resident_bytes +
                                                    run->stored_bytes + p->fold_least);
     run->counters.slots = p->slots;
+    run->counters.threads = p->threads;
     run->counters.chunk_elements = p->chunk_elements;
     gp_kept_begin(p);
 out:
@@ -440,6 +478,7 @@ static gpuproc_status run_pass(gp_run *run, const gp_plan_pass *plan_pass, gp_si
     gpuproc_status st = GPUPROC_OK;
     gp_pass_run p = {.run = run, .plan_pass = plan_pass, .pass = &plan_pass->pass, .copy_to = copy_to,
                      .resident_bytes = taken};
+    p.threads = threads_of(&p);
     p.device = gp_calloc(run->devices + 1, sizeof *p.device);
     p.resident = gp_calloc(p.pass->inputs, sizeof *p.resident);
     p.uniform = gp_calloc(p.pass->uniforms, sizeof *p.uniform);

@@ -168,6 +168,8 @@ struct gp_pass_run {
     gp_straight *straight; /* per input, or NULL */
     gp_pass straight_pass;
     uint64_t *uniform;
+    unsigned threads; /* of the CPU, that it may take; 0: all */
+    bool here;        /* the loop's thread computes: one thread, one slot */
     uint64_t chunk_elements;
     bool in_blocks; /* chunks are blocks of at most so many elements, not runs of C order (pass_blocks.c) */
     gp_blocks blocks;
@@ -199,6 +201,8 @@ gpuproc_status gp_pass_note(gp_pass_run *pass, const gp_chunking *chunking, gpup
 /* Bytes of what input i needs where it is brought into order first; 0: it is read as it is. */
 uint64_t gp_pass_straight_bytes(const gp_pass_run *pass, size_t i, size_t widest);
 
+/* The workers of the CPU that it may take. */
+void gp_pass_workers(const gp_pass_run *pass, gp_workers *workers);
 /* Beside what is stored, resident, and taken by folds. */
 uint64_t gp_pass_budget(const gp_pass_run *pass);
 void gp_pass_keep_error(gp_pass_run *pass, const gpuproc_error *err);

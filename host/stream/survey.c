@@ -81,16 +81,19 @@ static void stores_after(gp_run *run, size_t pass)
 
 /* ---- One pass ---------------------------------------------------------------- */
 
-/* A few chunks stand for all: whether they would be used where they are. */
+/* Whether so many are in the page cache is soon known. */
+#define SAMPLE_ELEMENTS 65536
+
+/* A few pieces stand for all: whether they would be used where they are. */
 static bool is_mapped(const gp_pass_run *p, size_t i)
 {
     const gp_pass_input *in = &p->pass->input[i];
     gp_source *source = p->run->source[in->input];
     uint64_t first = in->streamed ? (uint64_t)in->walk.offset : in->first, count = in->streamed ? p->pass->count : in->count;
-    uint64_t piece = gp_min_u64(count, in->streamed ? p->chunk_elements : count);
+    uint64_t piece = gp_min_u64(count, in->streamed ? gp_min_u64(p->chunk_elements, SAMPLE_ELEMENTS) : count);
     if (in->streamed && (!gp_walk_contiguous(&in->walk) || p->in_blocks)) return false;
     if (gp_source_is_fortran(source)) return false;
-    for (int k = 0; k <= 2; k++) {
+    for (int k = 0; k <= (piece < count ? 2 : 0); k++) {
         gp_view view;
         if (!gp_source_view(source, first + (count - piece) / 2 * (uint64_t)k, piece, &view)) return false;
         gp_source_unview(source, &view);
@@ -200,6 +203,7 @@ gpuproc_status gp_pass_note(gp_pass_run *p, const gp_chunking *chunking, gpuproc
     cost->chunks = gp_pass_chunks(p);
     cost->chunk_elements = p->chunk_elements;
     cost->slots = chunking->slots;
+    cost->threads = p->threads;
     cost->in_blocks = p->in_blocks;
     cost->copies = p->copies;
     cost->resident_bytes = p->resident_bytes;

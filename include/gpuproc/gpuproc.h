@@ -180,6 +180,7 @@ typedef struct gpuproc_session_options {
     const char *cache_dir; /* compiled programs; NULL: $XDG_CACHE_HOME/gpuproc; "": none */
     gpuproc_log_fn log;    /* NULL: silent */
     void *log_ctx;
+    bool fixed_figures;    /* jobs do not correct what gpuproc_calibrate measured; also where GPUPROC_LEARN is 0 */
 } gpuproc_session_options;
 
 /* Opens a session. `options` may be NULL: the defaults. Neither threads are started nor
@@ -302,6 +303,10 @@ typedef struct gpuproc_figure {
     char text[128];     /* what it is */
     double value;
     bool measured;      /* else a cautious guess */
+    /* Rates of moving data are corrected by what jobs saw: by how many so far (0: by none, or it is none of these), and
+     * what it was when it was calibrated. */
+    uint64_t jobs;
+    double calibrated;
 } gpuproc_figure;
 
 typedef struct gpuproc_calibrate_progress {
@@ -325,6 +330,10 @@ typedef bool (*gpuproc_calibrate_fn)(void *ctx, const gpuproc_calibrate_progress
 GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_calibrate(gpuproc_session *session, const char *device,
                                                            gpuproc_calibrate_fn progress, void *ctx, bool *stored,
                                                            gpuproc_error *err);
+
+/* Jobs that run alone, without a trace and for long enough, correct the rates of moving data (disk, page cache, memory,
+ * the way to a device): the last 9 observations of each are kept, from 5 on it goes towards their median, by 25 % for
+ * each job at most. So one that was disturbed changes nothing. Kept in the cache directory, too. */
 
 /* Number of figures of the session: the CPU's, and those of `device` (as above) behind them; 0 where there is no such
  * device. What was not measured is a guess. Threads: any. Errors: none. */
@@ -450,6 +459,7 @@ typedef struct gpuproc_output {
 #define GPUPROC_JOB_NO_FALLBACK 2u  /* a device that fails is an error */
 #define GPUPROC_JOB_OVERWRITE 4u    /* an existing output file is replaced */
 #define GPUPROC_JOB_PREDICT 8u      /* the report tells what was predicted, too */
+#define GPUPROC_JOB_BY_RULE 16u     /* threads, slots and chunks as where nothing was calibrated */
 
 typedef struct gpuproc_job_options {
     size_t struct_size;
@@ -459,6 +469,8 @@ typedef struct gpuproc_job_options {
     unsigned slots;        /* chunks under way per device; 0: chosen */
     unsigned flags;        /* GPUPROC_JOB_* */
     uint64_t trace_spans;  /* spans to keep at most, 64 bytes each, beside the budget; 0: none (gpuproc_job_span) */
+    unsigned threads;      /* CPU workers for it, the session's at most; 0: chosen. With 1 and SYNC none: the job's
+                            * own thread computes */
 } gpuproc_job_options;
 
 /* Checks the expression against its inputs, plans it, opens its outputs and starts it.
@@ -563,7 +575,7 @@ typedef struct gpuproc_report {
     size_t struct_size;
     char device[128];      /* names, joined by " + " */
     char reason[256];      /* why that device */
-    unsigned passes, slots;
+    unsigned passes, slots, threads; /* slots, and workers of the CPU that it might take: of the last pass */
     uint64_t chunks, chunk_elements;
     /* Arrays between passes included. */
     uint64_t bytes_read, bytes_written;
@@ -712,6 +724,9 @@ typedef struct gpuproc_explained_pass {
     uint64_t memory_bytes;   /* all that is taken during it */
     uint64_t wall_ns;
     gpuproc_explained_stage stage[GPUPROC_STAGES];
+    unsigned threads;        /* of the CPU, that it takes */
+    uint64_t rule_wall_ns;   /* what it would take with threads, slots and chunks by rule */
+    char choice[160];        /* why these were chosen, where the rule has others; else "" */
 } gpuproc_explained_pass;
 
 /* Pass `index`, on the device that is chosen; pass->struct_size is set by the caller. Threads: any.

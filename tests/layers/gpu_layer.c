@@ -441,19 +441,64 @@ static cl_int CL_API_CALL fill_buffer(cl_command_queue queue, cl_mem memory, con
     return enqueue(queue, c, waits, wait, event, false);
 }
 
-/* Mapping is for staging memory, which costs nothing to map; it keeps its place in the stream. */
+/* Staging memory, which the driver has on the host, costs nothing to map. What is the device's goes down where it is
+ * mapped to be read, and up where it was mapped to be written. */
+static bool is_staging(cl_mem memory)
+{
+    cl_mem_flags flags = 0;
+    return target->clGetMemObjectInfo(memory, CL_MEM_FLAGS, sizeof flags, &flags, NULL) == CL_SUCCESS &&
+           (flags & CL_MEM_ALLOC_HOST_PTR) != 0;
+}
+
+#define MOST_WRITTEN 64
+static struct {
+    void *mapped;
+    size_t bytes;
+} written[MOST_WRITTEN]; /* mapped to be written, and not unmapped yet; beyond so many they go up for nothing */
+
+static void note_written(void *mapped, size_t bytes)
+{
+    pthread_mutex_lock(&tables);
+    for (int i = 0; i < MOST_WRITTEN; i++) {
+        if (written[i].mapped != NULL) continue;
+        written[i].mapped = mapped;
+        written[i].bytes = bytes;
+        break;
+    }
+    pthread_mutex_unlock(&tables);
+}
+
+static size_t take_written(const void *mapped)
+{
+    size_t bytes = 0;
+    pthread_mutex_lock(&tables);
+    for (int i = 0; i < MOST_WRITTEN && bytes == 0; i++) {
+        if (written[i].mapped != mapped) continue;
+        bytes = written[i].bytes;
+        written[i].mapped = NULL;
+    }
+    pthread_mutex_unlock(&tables);
+    return bytes;
+}
+
+/* It keeps its place in the stream. */
 static void *CL_API_CALL map_buffer(cl_command_queue queue, cl_mem memory, cl_bool blocking,
                                     cl_map_flags flags, size_t offset, size_t bytes, cl_uint waits,
                                     const cl_event *wait, cl_event *event, cl_int *code)
 {
-    cl_int result = enqueue(queue, new_command(ENGINE_NONE, work_nothing), waits, wait, NULL, true);
+    bool staging = is_staging(memory);
+    command *c = new_command((flags & CL_MAP_READ) && !staging ? ENGINE_DOWN : ENGINE_NONE, work_nothing);
     void *mapped = NULL;
     (void)blocking;
+    if (c != NULL) c->bytes = bytes;
+    cl_int result = c != NULL ? enqueue(queue, c, waits, wait, NULL, true) : CL_OUT_OF_HOST_MEMORY;
     if (result == CL_SUCCESS)
         mapped = target->clEnqueueMapBuffer(queue, memory, CL_TRUE, flags, offset, bytes, 0, NULL,
                                             NULL, &result);
     if (result == CL_SUCCESS && event != NULL)
         result = enqueue(queue, new_command(ENGINE_NONE, work_nothing), 0, NULL, event, false);
+    if (!staging && mapped != NULL && (flags & (CL_MAP_WRITE | CL_MAP_WRITE_INVALIDATE_REGION)))
+        note_written(mapped, bytes);
     if (code != NULL) *code = result;
     return mapped;
 }
@@ -461,8 +506,10 @@ static void *CL_API_CALL map_buffer(cl_command_queue queue, cl_mem memory, cl_bo
 static cl_int CL_API_CALL unmap(cl_command_queue queue, cl_mem memory, void *mapped, cl_uint waits,
                                 const cl_event *wait, cl_event *event)
 {
-    command *c = new_command(ENGINE_NONE, work_unmap);
+    size_t bytes = take_written(mapped);
+    command *c = new_command(bytes > 0 ? ENGINE_UP : ENGINE_NONE, work_unmap);
     if (c == NULL) return CL_OUT_OF_HOST_MEMORY;
+    c->bytes = bytes;
     c->memory = memory;
     c->to = mapped;
     return enqueue(queue, c, waits, wait, event, false);

@@ -24,6 +24,10 @@ unsigned gp_cpu_device_threads(const gp_device *device);
  * never call it on a worker. The device must outlive them. */
 void gp_cpu_device_workers(gp_device *device, gp_workers *workers);
 
+/* Computes a chunk on the calling thread, which rounds to nearest, and calls chunk->done before it returns OK: where
+ * waking a worker would take longer than the work. Needs no lock around it. */
+gpuproc_status gp_cpu_slot_run(gp_slot *slot, gp_chunk *chunk, gpuproc_error *err);
+
 /* Evaluates a pass of one element (shape ()), which has uniforms, constants and outputs only, on the
  * calling thread: value[i] receives pass->output[i]. For scalars between passes. `flags` may be NULL. */
 gpuproc_status gp_cpu_evaluate_scalars(gp_device *device, const gp_pass *pass,

@@ -63,13 +63,22 @@ static void look(gp_cpu_pool *pool, uint64_t end_ns)
     }
 }
 
+/* With the lock: the first task that takes one worker more; NULL: none does. */
+static gp_cpu_task *find_task(const gp_cpu_pool *pool)
+{
+    gp_cpu_task *task = pool->head;
+    while (task != NULL && task->most != 0 && task->busy >= task->most) task = task->next;
+    return task;
+}
+
 /* With the lock: waits until there is a task; NULL when the pool ends. */
 static gp_cpu_task *wait_for_task(worker *self)
 {
     gp_cpu_pool *pool = self->pool;
-    if (pool->head != NULL || pool->stop) return pool->head;
+    gp_cpu_task *task = find_task(pool);
+    if (task != NULL || pool->stop) return task;
     uint64_t begin = gp_now_ns();
-    if (pool->spin) {
+    if (pool->head == NULL && pool->spin) {
         /* One core is left to whoever makes the next task. */
         bool last = pool->looking + 1 >= pool->threads;
         pool->looking++;
@@ -78,30 +87,39 @@ static gp_cpu_task *wait_for_task(worker *self)
         pthread_mutex_lock(&pool->lock);
         pool->looking--;
     }
-    while (pool->head == NULL && !pool->stop) {
+    while ((task = find_task(pool)) == NULL && !pool->stop) {
         pool->asleep++;
         pthread_cond_wait(&pool->wake, &pool->lock);
         pool->asleep--;
     }
     self->patience_ns = gp_now_ns() - begin <= SPIN_LONG_NS ? SPIN_LONG_NS : SPIN_NS;
-    return pool->head;
+    return task;
 }
 
-/* With the lock: takes units of the first task. Long runs at first, which read on in memory; short
+/* With the lock: out of the queue; nothing is left of it to take. */
+static void unlink_task(gp_cpu_pool *pool, const gp_cpu_task *task)
+{
+    gp_cpu_task **at = &pool->head, *before = NULL;
+    while (*at != task) {
+        before = *at;
+        at = &before->next;
+    }
+    *at = task->next;
+    if (pool->tail == task) pool->tail = before;
+    if (pool->head == NULL) atomic_store_explicit(&pool->open, pool->stop, memory_order_relaxed);
+}
+
+/* With the lock: takes units of the task. Long runs at first, which read on in memory; short
  * ones to the end, so that all workers come to it together. */
 static uint64_t take_units(gp_cpu_pool *pool, gp_cpu_task *task)
 {
     uint64_t left = task->units - task->taken;
-    uint64_t n = left / (4 * (uint64_t)pool->started);
+    unsigned workers = task->most != 0 && task->most < pool->started ? task->most : pool->started;
+    uint64_t n = left / (4 * (uint64_t)workers);
     n = gp_min_u64(left, gp_min_u64(MOST, gp_max_u64(task->least ? task->least : LEAST, n)));
     task->taken += n;
-    if (task->taken == task->units) {
-        pool->head = task->next;
-        if (pool->head == NULL) {
-            pool->tail = NULL;
-            atomic_store_explicit(&pool->open, pool->stop, memory_order_relaxed);
-        }
-    }
+    task->busy++;
+    if (task->taken == task->units) unlink_task(pool, task);
     return n;
 }
 
@@ -118,7 +136,7 @@ static void *work(void *arg)
         uint64_t from = task->taken;
         uint64_t n = take_units(pool, task);
         /* Each that finds more than it takes wakes one more, where none looks for it. */
-        bool more = pool->head != NULL && pool->asleep > 0 && pool->looking == 0;
+        bool more = pool->asleep > 0 && pool->looking == 0 && find_task(pool) != NULL;
         pthread_mutex_unlock(&pool->lock);
 
         if (more) pthread_cond_signal(&pool->wake);
@@ -127,6 +145,7 @@ static void *work(void *arg)
 
         pthread_mutex_lock(&pool->lock);
         task->finished += n;
+        task->busy--;
         if (task->finished == task->units) {
             pthread_mutex_unlock(&pool->lock);
             task->finish(task);
@@ -198,6 +217,7 @@ gpuproc_status gp_cpu_pool_submit(gp_cpu_pool *pool, gp_cpu_task *task, gpuproc_
     gpuproc_status st = GPUPROC_OK;
     task->next = NULL;
     task->taken = task->finished = task->begin_ns = 0;
+    task->busy = 0;
     pthread_mutex_lock(&pool->lock);
     if (pool->started == 0) st = start(pool, err);
     if (st == GPUPROC_OK) {
@@ -223,14 +243,7 @@ bool gp_cpu_pool_withdraw(gp_cpu_pool *pool, gp_cpu_task *task)
     bool over = false;
     pthread_mutex_lock(&pool->lock);
     if (task->taken < task->units) {
-        gp_cpu_task **at = &pool->head, *before = NULL;
-        while (*at != task) {
-            before = *at;
-            at = &before->next;
-        }
-        *at = task->next;
-        if (pool->tail == task) pool->tail = before;
-        if (pool->head == NULL) atomic_store_explicit(&pool->open, pool->stop, memory_order_relaxed);
+        unlink_task(pool, task);
         task->units = task->taken;
         over = task->finished == task->units;
     }

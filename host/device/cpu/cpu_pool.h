@@ -11,6 +11,7 @@ typedef struct gp_cpu_task gp_cpu_task;
 struct gp_cpu_task {
     uint64_t units; /* of work; 0 is legal */
     uint64_t least; /* units that a worker takes at a time, at least; 0: the pool's choice */
+    unsigned most;  /* workers at once, at most; 0: all */
     bool next_up;   /* before those that wait */
     /* Does units from to to-1. Called on several workers at once. */
     void (*run)(gp_cpu_task *task, unsigned worker, uint64_t from, uint64_t to);
@@ -20,6 +21,7 @@ struct gp_cpu_task {
     /* The pool's. */
     gp_cpu_task *next;
     uint64_t taken, finished;
+    unsigned busy; /* workers that are at it */
     uint64_t begin_ns; /* when the first unit was begun; for finish to read */
 };
 

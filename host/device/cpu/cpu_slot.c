@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "device/cpu/cpu_device.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -228,7 +229,8 @@ static void finish_chunk(gp_cpu_task *task)
     chunk->done(chunk); /* from here on the slot is the stream's again */
 }
 
-gpuproc_status gp_cpu_slot_submit(gp_slot *slot, gp_chunk *chunk, gpuproc_error *err)
+/* The slot is set up for the chunk, but for who runs it. */
+static gpuproc_status begin_chunk(gp_slot *slot, gp_chunk *chunk, gpuproc_error *err)
 {
     cpu_slot *s = (cpu_slot *)slot;
     const gp_cpu_code *code = &slot->program->code;
@@ -260,9 +262,29 @@ gpuproc_status gp_cpu_slot_submit(gp_slot *slot, gp_chunk *chunk, gpuproc_error 
     atomic_store_explicit(&s->flags, 0, memory_order_relaxed);
     chunk->upload = chunk->download = chunk->kernel = (gp_span){0, 0};
     s->task = (gp_cpu_task){.units = gp_ceil_div(chunk->count, GP_BLOCK),
+                            .most = chunk->threads,
                             .run = run_units,
                             .finish = finish_chunk};
-    gpuproc_status st = gp_cpu_pool_submit(slot->program->device->pool, &s->task, err);
+    return GPUPROC_OK;
+}
+
+gpuproc_status gp_cpu_slot_submit(gp_slot *slot, gp_chunk *chunk, gpuproc_error *err)
+{
+    cpu_slot *s = (cpu_slot *)slot;
+    gpuproc_status st = begin_chunk(slot, chunk, err);
+    if (st != GPUPROC_OK) return st;
+    st = gp_cpu_pool_submit(slot->program->device->pool, &s->task, err);
     if (st != GPUPROC_OK) s->chunk = NULL;
     return st;
+}
+
+gpuproc_status gp_cpu_slot_run(gp_slot *slot, gp_chunk *chunk, gpuproc_error *err)
+{
+    cpu_slot *s = (cpu_slot *)slot;
+    gpuproc_status st = begin_chunk(slot, chunk, err);
+    if (st != GPUPROC_OK) return st;
+    s->task.begin_ns = gp_now_ns();
+    run_units(&s->task, 0, 0, s->task.units);
+    finish_chunk(&s->task);
+    return GPUPROC_OK;
 }

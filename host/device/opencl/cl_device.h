@@ -59,6 +59,10 @@ gpuproc_status gp_cl_device_query(gp_cl_device *device, const char *platform_nam
 /* A platform's string, trimmed; NULL where it cannot be had. Owned. */
 char *gp_cl_platform_text(const gp_cl_api *api, cl_platform_id platform, cl_platform_info param);
 
+/* ---- Moving (cl_ways.c) ---- */
+
+gpuproc_status gp_cl_ways(gp_device *device, size_t bytes, gp_device_ways *ways, gpuproc_error *err);
+
 /* ---- Programs (cl_program.c, cl_build.c) ---- */
 
 typedef struct gp_cl_operand {

@@ -36,6 +36,7 @@ static const gp_device_api device_api = {
     .submit = gp_cl_submit,
     .holds = gp_cl_holds,
     .forget = gp_cl_forget,
+    .ways = gp_cl_ways,
     .close = device_close,
 };
 
