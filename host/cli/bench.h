@@ -154,8 +154,8 @@ void bench_print_html(const bench *b, FILE *out);
 /* The table of rows: the text of each column, "" where there is none. */
 #define BENCH_COLUMNS_SHOWN 8
 #define BENCH_SPREAD_TEXT \
-    "Times are medians; the spread is half the middle half's width over the median, of all times or of the medians of " \
-    "the rounds, whichever is more."
+    "Times are medians; the spread is half the width over the median, of the middle half of all times or of the " \
+    "medians of the rounds, whichever is more."
 const char *bench_column_title(size_t column);
 bool bench_column_left(size_t column); /* text goes left, numbers right */
 void bench_cells(const bench_row *r, char cell[BENCH_COLUMNS_SHOWN][VALUE_TEXT]);

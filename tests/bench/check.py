@@ -315,6 +315,13 @@ def check_compare(o):
     check("as JSON", changes["changes"][0]["change"] == "slower" and changes["changes"][0]["ratio"] == 0.5, changes)
     changed(2, spread=0.6)
     bench("--compare", "old.json", "new.json")
+    many, drifted = copy.deepcopy(one), copy.deepcopy(one)
+    many["results"] = [dict(one["results"][0], elements=n) for n in range(1, 10)]
+    drifted["results"] = [dict(one["results"][0], elements=n, median_s=0.0092) for n in range(1, 10)]
+    write("many.json", many)
+    write("drifted.json", drifted)
+    done = bench("--compare", "many.json", "drifted.json")
+    check("all moved", "0 of 9 measurements changed; all together are 1.09 times as fast" in done.stdout, done.stdout)
     new = changed(1)
     new["machine"]["cpu"] = "another"
     write("new.json", new)
