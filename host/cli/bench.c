@@ -181,15 +181,18 @@ static int measure(const bench_options *o, json_object *old)
 {
     bench b = {0};
     double begin = bench_now();
+    bench_others others;
     interrupt_hold();
     vanished_setup();
     bench_look_at_machine(&b);
+    bench_watch_others(&b, &others, true);
     snprintf(b.machine.command, sizeof b.machine.command, "%s", o->command);
     int code = bench_open_configs(&b, o->threads, o->device);
     if (code == 0)
         code = o->expression != NULL ? run_given(&b, o, begin + o->plan.seconds)
                                      : run_suite(&b, o, begin + o->plan.seconds);
     b.seconds = bench_now() - begin;
+    bench_watch_others(&b, &others, false);
     if (interrupt_exit_code() != 0) {
         term_error("interrupted");
         code = interrupt_exit_code();

@@ -89,6 +89,7 @@ typedef struct bench_machine {
     unsigned cores;
     uint64_t memory_bytes;
     char command[512];
+    double others; /* cores that other programs used while it was measured; below 0: not known */
 } bench_machine;
 
 /* What follows from rows of one case. */
@@ -124,6 +125,7 @@ typedef struct bench {
 
 void bench_note(bench *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 double bench_now(void);
+#define BENCH_CALM 0.1 /* cores that others may use before times are no longer the machine's own */
 const char *bench_where(bench_data data); /* "memory" */
 uint64_t bench_moved(const bench_row *row);
 

@@ -59,6 +59,8 @@ def check_results(what, o, expect_times=True):
         check(what, isinstance(o["machine"].get(key), str), key)
     check(what, o["machine"]["cores"] >= 1 and o["machine"]["memory_bytes"] > 0, o["machine"])
     check(what, o["devices"] and o["devices"][0]["index"] == 0, o["devices"])
+    check(what, o["machine"]["others_cores"] is None or 0 <= o["machine"]["others_cores"] <= 1.5 * o["machine"]["cores"],
+          o["machine"])
     check(what, is_number(o["limits"]["flops"]) and o["limits"]["flops"] > 0, o["limits"])
     for level in o["limits"]["memory"]:
         check(what, level["bytes"] > 0 and level["read_bytes_per_s"] > 0 and level["copy_bytes_per_s"] > 0, level)
@@ -290,6 +292,7 @@ def write(path, o):
 def check_compare(o):
     one = copy.deepcopy(o)
     one["results"] = [dict(find(o, "sum", 16384, "cpu x2"), median_s=0.01, spread=0.05, note="")]
+    one["machine"]["others_cores"] = 0
     write("old.json", one)
 
     def changed(factor, spread=0.05, **more):
@@ -327,6 +330,10 @@ def check_compare(o):
     write("new.json", new)
     done = bench("--compare", "old.json", "new.json")
     check("another machine", "not the same machine" in done.stderr, done.stderr)
+    new["machine"].update(one["machine"], others_cores=0.7)
+    write("new.json", new)
+    done = bench("--compare", "old.json", "new.json")
+    check("others were busy", "and 0.7 now: that may be the change" in done.stderr, done.stderr)
     new["results"][0]["case"] = "unheard-of"
     write("new.json", new)
     done = bench("--compare", "old.json", "new.json", expect=1)
