@@ -79,13 +79,14 @@ left() { echo "$((minutes * 60 - 10 - $(passed)))"; } # seconds; the last ten ar
 exec 3>&1
 say() { printf '[%3d s] %s\n' "$(passed)" "$*" >&3; }
 
-# step NAME SECONDS COMMAND...: runs it for at most so long, and for no longer than there is time; says how it went.
+# step NAME SECONDS COMMAND...: runs it for at most so long (of eight minutes in all), and for no longer than there is
+# time; says how it went.
 step() {
-    local name=$1 limit=$2 rc from how
+    local name=$1 limit=$(($2 * minutes / 8)) rc from how
     shift 2
     from=$(passed)
     [ "$limit" -le "$(left)" ] || limit=$(left)
-    if [ "$limit" -lt 2 ]; then
+    if [ "$limit" -lt 2 ]; then # not worth the start
         rc=125 how='left out: no time'
     else
         timeout -k 5 "$limit" "$@"
@@ -116,13 +117,14 @@ if ! "$gpuproc" devices --json >"$results/devices.json" 2>"$results/devices.err"
 fi
 
 # ---- The same results as the CPU's ---------------------------------------------
-# Most of their time is the compiler's, on one core each: as many at once as there are cores.
+# Most of their time is the compiler's, on one core each: as many at once as there are cores. All of them together have
+# less than half of the time.
 conformance='test_conformance_reduce test_cl_matrix test_cl_device test_conformance test_cl_reduce test_cl_special
     test_cl_map test_conformance_special'
 [ -n "$small" ] && export GPUPROC_TEST_SMALL=1
 for test in $conformance; do
     while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do wait -n; done
-    step "$test" $((minutes * 25)) "$tests/$test" >"$results/$test.log" 2>&1 &
+    step "$test" $((200 - $(passed) * 8 / minutes)) "$tests/$test" >"$results/$test.log" 2>&1 &
 done
 wait
 unset GPUPROC_TEST_SMALL
@@ -133,7 +135,7 @@ done
 
 # ---- Ten questions --------------------------------------------------------------
 # shellcheck disable=SC2046  # no word is no argument
-step questions $((minutes * 11)) "$bin/gpu_questions" $([ "$device" = gpu ] || echo "$device") \
+step questions 90 "$bin/gpu_questions" $([ "$device" = gpu ] || echo "$device") \
     >"$results/questions.jsonl" 2>"$results/questions.err"
 
 # ---- Overlap, reductions -----------------------------------------------------------
@@ -215,9 +217,9 @@ step bench 140 "$gpuproc" bench ${small:+--quick} --device "$device" --seconds "
 
 # ---- Better parameters, with the time that is left --------------------------------------
 tuning=$(($(left) - 60))
-[ "$tuning" -le $((minutes * 10)) ] || tuning=$((minutes * 10))
+[ "$tuning" -le 80 ] || tuning=80
 [ -z "$small" ] || tuning=1
-if step tune $((tuning + 40)) "$gpuproc" tune --device "$device" --seconds "$tuning" --json \
+if step tune $((tuning + 60)) "$gpuproc" tune --device "$device" --seconds "$tuning" --json \
     >"$results/tune.json" 2>"$results/tune.err"; then
     step products-tuned 60 bash -c 'products tuned 3'
 fi
