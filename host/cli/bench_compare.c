@@ -65,9 +65,10 @@ static void tell_machine(json_object *old, json_object *now)
     else if (!same_text(a, b, "kernel"))
         term_warning("not the same kernel: %s before, %s now", text_of(a, "kernel"), text_of(b, "kernel"));
     double before = number_of(a, "others_cores"), meanwhile = number_of(b, "others_cores");
-    if (before > BENCH_CALM || meanwhile > BENCH_CALM)
-        term_warning("other programs used %.1f cores before and %.1f now: that may be the change",
-                     before > 0 ? before : 0.0, meanwhile > 0 ? meanwhile : 0.0);
+    if (before > BENCH_CALM)
+        term_warning("other programs used %.1f cores before: that may be the change", before);
+    if (meanwhile > BENCH_CALM)
+        term_warning("other programs use %.1f cores now: that may be the change", meanwhile);
     if (!same_text(old, now, "compiler"))
         term_warning("not the same compiler: %s before, %s now", text_of(old, "compiler"), text_of(now, "compiler"));
 }

@@ -333,7 +333,7 @@ def check_compare(o):
     new["machine"].update(one["machine"], others_cores=0.7)
     write("new.json", new)
     done = bench("--compare", "old.json", "new.json")
-    check("others were busy", "and 0.7 now: that may be the change" in done.stderr, done.stderr)
+    check("others were busy", "other programs use 0.7 cores now: that may be the change" in done.stderr, done.stderr)
     new["results"][0]["case"] = "unheard-of"
     write("new.json", new)
     done = bench("--compare", "old.json", "new.json", expect=1)
@@ -345,8 +345,11 @@ def check_compare(o):
     check("from a pipe", done.returncode == 0, done.stderr)
     write("old.json", o)
     done = subprocess.run([program, "bench", "--compare", "old.json", "--quick", "--filter", "reduction", "--device", "cpu",
-                           "--seconds", "1", "--threads", "2", "--json"], capture_output=True, text=True)
+                           "--seconds", "1", "--threads", "2", "--json", "--html", "own.html"], capture_output=True, text=True)
     check("a run of its own", done.returncode in (0, 4), done.stderr)
+    check("the page of a run of its own", os.path.exists("own.html"), os.listdir())
+    for options in (["--csv"], ["--markdown"], ["new.json", "--html", "two.html"]):
+        bench("--compare", "old.json", *options, expect=2)
     check("a run of its own", json.loads(done.stdout)["compared"] == len(o["results"]), done.stdout)
     for name, text in {"none.json": "{}", "list.json": "[]", "broken.json": '{"schema":', "empty.json": "",
                        "other.json": '{"schema": "gpuproc-bench-1", "results": 5}',
