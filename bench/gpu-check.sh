@@ -46,6 +46,7 @@ else
     export GPUPROC_TEST_SOURCE=$here/../tests
 fi
 [ -z "$against" ] || against=$(cd "$against" && pwd) || exit 2
+[ -z "$opencl" ] || [ "${opencl#*/}" = "$opencl" ] || opencl=$(realpath "$opencl")
 mkdir -p "$results" && results=$(cd "$results" && pwd) || exit 2
 
 # Arrays lie in memory where there is room: what is measured is the device, not a disk.
@@ -59,6 +60,7 @@ trap 'exit 143' TERM
 if [ -n "${packed-}" ] && gzip -dc "$packed" >"$scratch/libopenblas.so.0"; then
     export GPUPROC_BLAS=$scratch/libopenblas.so.0
 fi
+cd "$scratch" || exit 2 # tests leave things where they stand
 export XDG_CACHE_HOME=$scratch/cache CUDA_CACHE_PATH=$scratch/nv GPUPROC_REQUIRE_DEVICE=1
 mkdir -p "$XDG_CACHE_HOME" "$scratch/steps"
 if [ -n "$opencl" ]; then
