@@ -8,12 +8,13 @@ cd "$(dirname "$0")/.."
 build=$(cd "$1" && pwd) pack=$2
 most_kib=$((60 * 1024))
 
-mkdir -p "$pack/bin" "$pack/lib" "$pack/tests"
+mkdir -p "$pack/bin" "$pack/lib" "$pack/layers" "$pack/tests"
 for program in gpuproc gpu_questions; do cp "$build/bin/$program" "$pack/bin/"; done
 for test in test_conformance test_conformance_reduce test_conformance_special test_cl_device test_cl_map \
     test_cl_reduce test_cl_special test_cl_matrix; do
     cp "$build/tests/$test" "$pack/bin/"
 done
+cp "$build/lib/libgpu_layer.so" "$pack/layers/" # --simulated
 cp -r tests/golden "$pack/tests/"
 cp bench/gpu-check.sh bench/gpu_peers.py "$pack/"
 

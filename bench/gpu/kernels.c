@@ -75,6 +75,27 @@ static bool quietly_builds(const gpu *g, const char *source, cl_kernel *kernel)
     return *kernel != NULL;
 }
 
+/* What inline assembly cannot name: a target of our own choice. */
+static void ask_ptx(const gpu *g)
+{
+    static const char text[] = ".version 8.0\n.target sm_90a\n.address_size 64\n"
+                               ".visible .entry probe(.param .u64 .ptr .global .align 4 out)\n{\n"
+                               ".reg .u64 %rd<2>; .reg .f32 %f<2>;\n"
+                               "ld.param.u64 %rd1, [out];\nwgmma.fence.sync.aligned;\n"
+                               "mov.f32 %f1, 0f3F800000;\nst.global.f32 [%rd1], %f1;\nret;\n}\n";
+    const unsigned char *from = (const unsigned char *)text;
+    size_t bytes = sizeof text;
+    cl_int code, state;
+    cl_kernel kernel = NULL;
+    cl_program program = clCreateProgramWithBinary(g->context, 1, &g->device, &bytes, &from, &state, &code);
+    bool built = program != NULL && clBuildProgram(program, 1, &g->device, "", NULL, NULL) == CL_SUCCESS;
+    if (built) kernel = clCreateKernel(program, "probe", &code);
+    tell_text(5, "a program of PTX for sm_90a, with wgmma.fence",
+              kernel == NULL ? "does not build" : runs(g, kernel) ? "builds and runs" : "builds, does not run");
+    if (kernel != NULL) clReleaseKernel(kernel);
+    if (program != NULL) clReleaseProgram(program);
+}
+
 static void ask_assembly(const gpu *g)
 {
     char vendor[128] = "", source[4096];
@@ -90,6 +111,7 @@ static void ask_assembly(const gpu *g)
         tell_text(5, probes[i].what, !built ? "does not build" : runs(g, kernel) ? "builds and runs" : "builds, does not run");
         if (kernel != NULL) clReleaseKernel(kernel);
     }
+    ask_ptx(g);
 }
 
 /* ---- 6 ---- */

@@ -14,7 +14,20 @@ typedef struct way {
     const char *name;
     bool pinned; /* the host's side is mapped memory of a buffer */
     cl_mem_flags flags;
+    cl_bitfield nv; /* of clCreateBufferNV; 0: not by that */
 } way;
+
+/* cl_nv_create_buffer: NVIDIA's own call that says where a buffer lies. */
+#define NV_PINNED ((cl_bitfield)2)
+typedef cl_mem(CL_API_CALL *create_nv)(cl_context, cl_mem_flags, cl_bitfield, size_t, void *, cl_int *);
+
+static cl_mem make_pinned(const gpu *g, const way *w, void *host)
+{
+    cl_int code;
+    if (w->nv == 0) return clCreateBuffer(g->context, w->flags | CL_MEM_READ_WRITE, LARGEST, host, &code);
+    create_nv create = (create_nv)clGetExtensionFunctionAddressForPlatform(g->platform, "clCreateBufferNV");
+    return create != NULL ? create(g->context, w->flags | CL_MEM_READ_WRITE, w->nv, LARGEST, NULL, &code) : NULL;
+}
 
 typedef struct place {
     cl_mem pinned, device;
@@ -33,8 +46,7 @@ static bool open_place(const gpu *g, cl_command_queue queue, const way *w, place
         if (p->own) memset(p->host, 1, LARGEST); /* untouched pages would look fast */
     }
     if (w->pinned) {
-        p->pinned = clCreateBuffer(g->context, w->flags | CL_MEM_READ_WRITE, LARGEST,
-                                   w->flags & CL_MEM_USE_HOST_PTR ? p->host : NULL, &code);
+        p->pinned = make_pinned(g, w, w->flags & CL_MEM_USE_HOST_PTR ? p->host : NULL);
         void *map = p->pinned == NULL ? NULL
                                       : clEnqueueMapBuffer(queue, p->pinned, CL_TRUE, CL_MAP_READ | CL_MAP_WRITE, 0,
                                                            LARGEST, 0, NULL, NULL, &code);
@@ -156,7 +168,7 @@ static char *aligned(void *host) { return (char *)(((uintptr_t)host + 4095) & ~(
 
 static void ask_direct_read(const gpu *g, cl_command_queue queue)
 {
-    static const way pinned = {"mapped ALLOC_HOST_PTR", true, CL_MEM_ALLOC_HOST_PTR};
+    static const way pinned = {"mapped ALLOC_HOST_PTR", true, CL_MEM_ALLOC_HOST_PTR, 0};
     char name[] = "/var/tmp/gpu_questions.XXXXXX";
     place p;
     int fd = mkstemp(name), direct;
@@ -178,16 +190,18 @@ static void ask_direct_read(const gpu *g, cl_command_queue queue)
 
 void ask_transfers(const gpu *g)
 {
-    static const way ways[] = {{"pageable", false, 0},
-                               {"mapped ALLOC_HOST_PTR", true, CL_MEM_ALLOC_HOST_PTR},
-                               {"USE_HOST_PTR", true, CL_MEM_USE_HOST_PTR}};
+    static const way ways[] = {{"pageable", false, 0, 0},
+                               {"mapped ALLOC_HOST_PTR", true, CL_MEM_ALLOC_HOST_PTR, 0},
+                               {"USE_HOST_PTR", true, CL_MEM_USE_HOST_PTR, 0},
+                               {"clCreateBufferNV, pinned", true, 0, NV_PINNED}};
     static const size_t sizes[] = {(size_t)1 << 20, (size_t)16 << 20, (size_t)64 << 20, LARGEST};
     cl_command_queue queue = queue_new(g, 0);
     if (queue == NULL) return;
     for (size_t w = 0; w < sizeof ways / sizeof ways[0]; w++) {
         place p;
         if (!open_place(g, queue, &ways[w], &p)) {
-            tell_failed(2, ways[w].name, CL_OUT_OF_RESOURCES);
+            if (ways[w].nv != 0) tell_text(2, ways[w].name, "is not to be had");
+            else tell_failed(2, ways[w].name, CL_OUT_OF_RESOURCES);
         } else {
             for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
                 measure(queue, &p, true, sizes[s], ways[w].name);

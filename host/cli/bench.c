@@ -150,12 +150,14 @@ static bool write_page(const bench *b, const bench_options *o)
     return out_file_commit(&file);
 }
 
-static int tell(bench *b, const bench_options *o)
+/* On standard output: the results, or, with `old`, what has changed. */
+static int print(const bench *b, const bench_options *o, json_object *old)
 {
-    bench_apply_limits(b);
-    if (!bench_derive(b)) {
-        term_error("out of memory");
-        return EXIT_FAILED;
+    if (old != NULL) {
+        json_object *now = bench_json(b);
+        int code = bench_compare(old, now, o->form == BENCH_JSON, stdout_stream());
+        json_object_put(now);
+        return code;
     }
     switch (o->form) {
     case BENCH_TEXT: bench_print_text(b, stdout_stream()); break;
@@ -163,7 +165,18 @@ static int tell(bench *b, const bench_options *o)
     case BENCH_CSV: bench_print_csv(b, stdout_stream()); break;
     case BENCH_MARKDOWN: bench_print_markdown(b, stdout_stream()); break;
     }
-    return write_page(b, o) && b->wrong == 0 ? 0 : EXIT_FAILED;
+    return 0;
+}
+
+static int tell(bench *b, const bench_options *o, json_object *old)
+{
+    bench_apply_limits(b);
+    if (!bench_derive(b)) {
+        term_error("out of memory");
+        return EXIT_FAILED;
+    }
+    int code = print(b, o, old);
+    return write_page(b, o) && b->wrong == 0 ? code : EXIT_FAILED;
 }
 
 static void bench_free(bench *b)
@@ -181,25 +194,23 @@ static int measure(const bench_options *o, json_object *old)
 {
     bench b = {0};
     double begin = bench_now();
+    bench_others others;
     interrupt_hold();
     vanished_setup();
     bench_look_at_machine(&b);
+    bench_watch_others(&b, &others, true);
     snprintf(b.machine.command, sizeof b.machine.command, "%s", o->command);
     int code = bench_open_configs(&b, o->threads, o->device);
     if (code == 0)
         code = o->expression != NULL ? run_given(&b, o, begin + o->plan.seconds)
                                      : run_suite(&b, o, begin + o->plan.seconds);
     b.seconds = bench_now() - begin;
+    bench_watch_others(&b, &others, false);
     if (interrupt_exit_code() != 0) {
         term_error("interrupted");
         code = interrupt_exit_code();
-    } else if (code == 0 && old == NULL) {
-        code = tell(&b, o);
     } else if (code == 0) {
-        json_object *now = bench_json(&b);
-        code = bench_compare(old, now, o->form == BENCH_JSON, stdout_stream());
-        if (b.wrong > 0) code = EXIT_FAILED;
-        json_object_put(now);
+        code = tell(&b, o, old);
     }
     bench_free(&b);
     return code;

@@ -90,6 +90,7 @@ typedef struct bench_machine {
     unsigned cores;
     uint64_t memory_bytes;
     char command[512];
+    double others; /* cores that other programs used while it was measured; below 0: not known */
 } bench_machine;
 
 /* What follows from rows of one case. */
@@ -125,6 +126,7 @@ typedef struct bench {
 
 void bench_note(bench *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 double bench_now(void);
+#define BENCH_CALM 0.1 /* cores that others may use before times are no longer the machine's own */
 const char *bench_where(bench_data data); /* "memory" */
 uint64_t bench_moved(const bench_row *row);
 
@@ -163,8 +165,8 @@ void bench_print_html(const bench *b, FILE *out);
 /* The table of rows: the text of each column, "" where there is none. */
 #define BENCH_COLUMNS_SHOWN 9
 #define BENCH_SPREAD_TEXT \
-    "Times are medians; the spread is half the middle half's width over the median, of all times or of the medians of " \
-    "the rounds, whichever is more."
+    "Times are medians; the spread is half the width over the median, of the middle half of all times or of the " \
+    "medians of the rounds, whichever is more."
 size_t bench_columns(const bench *b); /* so many of them: the last one, predictions, only where there are any */
 const char *bench_column_title(size_t column);
 bool bench_column_left(size_t column); /* text goes left, numbers right */

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* "" where there is no such text. */
@@ -63,6 +64,11 @@ static void tell_machine(json_object *old, json_object *now)
                      number_of(a, "cores"), text_of(b, "cpu"), number_of(b, "cores"));
     else if (!same_text(a, b, "kernel"))
         term_warning("not the same kernel: %s before, %s now", text_of(a, "kernel"), text_of(b, "kernel"));
+    double before = number_of(a, "others_cores"), meanwhile = number_of(b, "others_cores");
+    if (before > BENCH_CALM)
+        term_warning("other programs used %.1f cores before: that may be the change", before);
+    if (meanwhile > BENCH_CALM)
+        term_warning("other programs use %.1f cores now: that may be the change", meanwhile);
     if (!same_text(old, now, "compiler"))
         term_warning("not the same compiler: %s before, %s now", text_of(old, "compiler"), text_of(now, "compiler"));
 }
@@ -90,17 +96,34 @@ static void add_change(json_object *list, json_object *row, double before, doubl
     json_object_array_add(list, o);
 }
 
+#define MANY 8 /* measurements of which a median tells something */
+
+/* Where all times moved together, it may be the machine that did. */
+static void tell_all(double *ratio, size_t count, size_t changes, FILE *out)
+{
+    if (changes == 0) fprintf(out, "no change beyond noise in %zu measurements\n", count);
+    if (count >= MANY)
+        fprintf(out, "%zu of %zu measurements changed; all together are %.2f times as fast (the median)\n", changes,
+                count, bench_summarise(ratio, count).median);
+}
+
 int bench_compare(json_object *old, json_object *now, bool as_json, FILE *out)
 {
     json_object *before = member(old, "results"), *after = member(now, "results"), *list = json_object_new_array();
     size_t met = 0, slower = 0, faster = 0;
+    double *ratio = calloc(json_object_array_length(after) + 1, sizeof *ratio);
+    if (ratio == NULL) {
+        json_object_put(list);
+        term_error("out of memory");
+        return EXIT_FAILED;
+    }
     tell_machine(old, now);
     for (size_t i = 0; i < json_object_array_length(after); i++) {
         json_object *row = json_object_array_get_idx(after, i), *was = counterpart(row, before);
         double a = was != NULL ? number_of(was, "median_s") : NAN, b = number_of(row, "median_s");
         double sa = was != NULL ? number_of(was, "spread") : NAN, sb = number_of(row, "spread");
         if (!(a > 0) || !(b > 0) || !(sa >= 0) || !(sb >= 0)) continue;
-        met++;
+        ratio[met++] = a / b;
         bench_change change = bench_compare_times(a, sa, b, sb);
         if (change == BENCH_SAME) continue;
         if (change == BENCH_SLOWER)
@@ -114,6 +137,7 @@ int bench_compare(json_object *old, json_object *now, bool as_json, FILE *out)
     }
     if (met == 0) {
         json_object_put(list);
+        free(ratio);
         term_error("nothing to compare: the two have no case, size and configuration in common");
         return EXIT_FAILED;
     }
@@ -122,11 +146,14 @@ int bench_compare(json_object *old, json_object *now, bool as_json, FILE *out)
         json_add_count(o, "compared", met);
         json_add_count(o, "faster", faster);
         json_add_count(o, "slower", slower);
+        json_object_object_add(o, "median_ratio", json_object_new_double(bench_summarise(ratio, met).median));
         json_object_object_add(o, "changes", list);
         json_print(o);
+        free(ratio);
         return slower > 0 ? BENCH_EXIT_SLOWER : 0;
     }
     json_object_put(list);
-    if (faster + slower == 0) fprintf(out, "no change beyond noise in %zu measurements\n", met);
+    tell_all(ratio, met, faster + slower, out);
+    free(ratio);
     return slower > 0 ? BENCH_EXIT_SLOWER : 0;
 }

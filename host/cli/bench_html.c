@@ -35,13 +35,13 @@ static const char style[] =
     "0}table{border-collapse:collapse;white-space:nowrap;font-variant-numeric:tabular-nums}\n"
     "th,td{padding:.22rem .7rem;text-align:right;border-bottom:1px solid "
     "var(--line)}th{color:var(--dim);font-weight:500}\n"
-    ".t{text-align:left}.first td{border-top:2px solid var(--line)}.wrong{background:var(--hot);font-weight:600}\n"
+    ".t{text-align:left}.w{white-space:normal}.first td{border-top:2px solid var(--line)}.wrong{background:var(--hot);font-weight:600}\n"
     "ul{padding-left:1.2rem}.key{display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;margin:.4rem 0}.key "
     "i{display:inline-block;width:.75em;height:.75em;"
     "border-radius:50%;margin-right:.4em}\n"
     "svg text{fill:var(--fg)}svg .d{fill:var(--dim)}svg .s{font-size:11px}svg .b{font-weight:600}svg "
     ".e{text-anchor:end}"
-    "svg .c{text-anchor:middle}\n"
+    "svg .c{text-anchor:middle}svg .h{paint-order:stroke;stroke:var(--bg);stroke-width:3px}\n"
     ".small "
     "svg{max-width:340px}circle{stroke:var(--bg);stroke-width:.8}.l{stroke:var(--line)}.z{stroke:var(--dim)}.r{stroke:var(--fg);stroke-width:1.6}.p{stroke-"
     "dasharray:5 4;stroke:var(--dim)}"
@@ -170,7 +170,7 @@ static void put_findings(const bench *b, int kind, FILE *out)
                     bench_finding_title(kind));
         first = false;
         bench_finding_text(f, text, sizeof text);
-        fprintf(out, "<tr><td class=\"t\">%s<td class=\"t\">%s<td class=\"t\">%s<td class=\"t\">%s</tr>\n",
+        fprintf(out, "<tr><td class=\"t\">%s<td class=\"t\">%s<td class=\"t\">%s<td class=\"t w\">%s</tr>\n",
                 f->row->c->name, f->row->config->name, f->against->config->name, text);
     }
     if (!first) fputs("</table></div></figure>\n", out);

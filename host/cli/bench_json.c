@@ -26,6 +26,7 @@ static json_object *machine_json(const bench *b)
     json_add_count(o, "memory_bytes", m->memory_bytes);
     json_add_string(o, "kernel", m->kernel);
     json_add_string(o, "temporary_files", m->temporary);
+    add_number(o, "others_cores", m->others >= 0 ? m->others : NAN);
     return o;
 }
 

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/statfs.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -84,6 +85,44 @@ void bench_look_at_machine(bench *b)
     if (uname(&u) == 0) snprintf(m->kernel, sizeof m->kernel, "%s %s %s", u.sysname, u.release, u.machine);
     if (gmtime_r(&now, &utc) != NULL) strftime(m->date, sizeof m->date, "%Y-%m-%dT%H:%M:%SZ", &utc);
     temporary_kind(m->temporary, sizeof m->temporary);
+}
+
+/* Seconds of processor time since the machine was started, of all programs; below 0: not known. */
+static double all_cpu(void)
+{
+    /* user, nice, system, idle, iowait, irq, softirq, steal: the last is others', too, on the same host. */
+    unsigned long long t[8] = {0};
+    FILE *f = fopen("/proc/stat", "re");
+    int got = f == NULL ? 0
+                        : fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &t[0], &t[1], &t[2], &t[3], &t[4],
+                                 &t[5], &t[6], &t[7]);
+    if (f != NULL) fclose(f);
+    long hertz = sysconf(_SC_CLK_TCK);
+    return got >= 7 && hertz > 0 ? (double)(t[0] + t[1] + t[2] + t[5] + t[6] + t[7]) / (double)hertz : -1;
+}
+
+static double others_cpu(void)
+{
+    struct rusage u;
+    double all = all_cpu();
+    if (all < 0 || getrusage(RUSAGE_SELF, &u) != 0) return -1;
+    return all - (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) -
+           (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1e-6;
+}
+
+void bench_watch_others(bench *b, bench_others *o, bool begin)
+{
+    double cpu = others_cpu(), now = bench_now();
+    if (begin) *o = (bench_others){cpu, now};
+    b->machine.others = -1;
+    if (begin || o->cpu < 0 || cpu < 0 || !(now > o->at)) return;
+    /* What happens on cores that are not ours does not matter. */
+    if (sysconf(_SC_NPROCESSORS_ONLN) != (long)b->machine.cores) return;
+    double cores = (cpu - o->cpu) / (now - o->at);
+    b->machine.others = cores > 0 ? cores : 0;
+    if (b->machine.others > BENCH_CALM)
+        bench_note(b, "other programs used %.1f of the %u cores meanwhile: alone on the machine times are shorter",
+                   b->machine.others, b->machine.cores);
 }
 
 /* ---- The ways to run ---------------------------------------------------------------- */

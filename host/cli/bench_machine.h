@@ -12,4 +12,10 @@ void bench_look_at_machine(bench *b);
 int bench_open_configs(bench *b, unsigned threads, const char *device);
 void bench_close_configs(bench *b);
 
+/* What other programs use from a call with begin to one without, as b->machine.others and, if it is much, a note. */
+typedef struct bench_others {
+    double cpu, at; /* seconds: of all others' processor time, and of the clock */
+} bench_others;
+void bench_watch_others(bench *b, bench_others *o, bool begin);
+
 #endif

@@ -148,6 +148,20 @@ static void note_command(bench_options *o, int argc, char **argv)
     }
 }
 
+/* What it cannot do is not passed over. */
+static bool check_compare(const bench_options *o)
+{
+    if (o->old_path != NULL && (o->form == BENCH_CSV || o->form == BENCH_MARKDOWN)) {
+        term_error("--compare tells what has changed as text or with --json");
+        return false;
+    }
+    if (o->new_path != NULL && o->html != NULL) {
+        term_error("--html shows a new run: of two files nothing is measured");
+        return false;
+    }
+    return true;
+}
+
 int bench_options_read(int argc, char **argv, bench_options *o)
 {
     options line;
@@ -166,6 +180,7 @@ int bench_options_read(int argc, char **argv, bench_options *o)
     }
     if (value < 0) goto out;
     if (!o->help && !take_arguments(o, options_rest(&line))) goto out;
+    if (!o->help && !check_compare(o)) goto out;
     if (!o->help && o->html != NULL && !out_file_check(o->html, o->overwrite)) goto out;
     if (o->plan.seconds == 0)
         o->plan.seconds = o->expression != NULL ? SECONDS_GIVEN : o->plan.quick ? SECONDS_QUICK : SECONDS;

@@ -34,6 +34,17 @@ bench_summary bench_summarise(double *seconds, size_t count)
     return s;
 }
 
+/* Half the width that the rounds' medians (in order) take. Of five and more the one that is farthest out is left out,
+ * as a moment in which somebody else was busy; two or three say little of how far apart others would be. */
+static double between_rounds(const double *median, size_t count, double middle)
+{
+    size_t first = 0, last = count - 1;
+    if (count >= 5 && middle - median[first] > median[last] - middle) first++;
+    else if (count >= 5) last--;
+    double few = count == 2 ? 3 : count == 3 ? 1.5 : 1;
+    return few * (median[last] - median[first]) / 2;
+}
+
 bench_summary bench_summarise_rounds(const double *seconds, const size_t *end, size_t rounds, double *scratch)
 {
     double median[BENCH_ROUNDS];
@@ -45,7 +56,7 @@ bench_summary bench_summarise_rounds(const double *seconds, const size_t *end, s
     }
     if (begin > 0) memcpy(scratch, seconds, begin * sizeof *scratch);
     bench_summary s = bench_summarise(scratch, begin), between = bench_summarise(median, medians);
-    if (s.median > 0) s.spread = fmax(s.spread, between.spread * between.median / s.median);
+    if (s.median > 0 && medians > 0) s.spread = fmax(s.spread, between_rounds(median, medians, between.median) / s.median);
     return s;
 }
 

@@ -16,8 +16,9 @@ typedef struct bench_summary {
 bench_summary bench_summarise(double *seconds, size_t count);
 
 /* Times that were taken in several rounds, at most BENCH_ROUNDS, the k-th up to seconds[end[k]]. A machine is calm
- * or busy for minutes, which the times of one round do not show: the spread is that of the rounds' medians, over the
- * median of all, where that is more. `scratch` is as long as `seconds`. */
+ * or busy for minutes, which the times of one round do not show: the spread is half the range of the rounds' medians
+ * over the median of all, where that is more. (Their middle half is too narrow for that: of two runs in a row many
+ * rows would differ.) `scratch` is as long as `seconds`. */
 #define BENCH_ROUNDS 16
 bench_summary bench_summarise_rounds(const double *seconds, const size_t *end, size_t rounds, double *scratch);
 

@@ -74,8 +74,9 @@ typedef struct roof {
     FILE *out;
 } roof;
 
-/* The line that a bandwidth makes, up to what arithmetic can do. */
-static void put_roof(const roof *f, double rate, const char *name, const char *css, double at)
+/* The line that a bandwidth makes, up to what arithmetic can do. Its name stands at its upper end, where there are
+ * the fewest points. */
+static void put_roof(const roof *f, double rate, const char *name, const char *css)
 {
     double left = pow(10, f->x.low), right = pow(10, f->x.high), bottom = pow(10, f->y.low);
     if (!(rate > 0)) return;
@@ -83,11 +84,12 @@ static void put_roof(const roof *f, double rate, const char *name, const char *c
     if (!(end > x)) return;
     double px = place(&f->x, x), py = place(&f->y, x * rate), qx = place(&f->x, end), qy = place(&f->y, end * rate);
     fprintf(f->out, "<line class=\"%s\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>", css, px, py, qx, qy);
-    double turn = atan2(qy - py, qx - px) * 180 / acos(-1), tx = px + (qx - px) * at, ty = py + (qy - py) * at - 4;
+    double turn = atan2(qy - py, qx - px), tx = qx - 8 * cos(turn) + 4 * sin(turn),
+           ty = qy - 8 * sin(turn) - 4 * cos(turn);
     fprintf(
         f->out,
-        "<text class=\"d s\" transform=\"translate(%.1f %.1f) rotate(%.2f)\" data-v=\"%.9g\">%s, %.3g GB/s</text>\n",
-        tx, ty, turn, rate, name, rate / 1e9);
+        "<text class=\"d s e h\" transform=\"translate(%.1f %.1f) rotate(%.2f)\" data-v=\"%.9g\">%s, %.3g GB/s</text>\n",
+        tx, ty, turn * 180 / acos(-1), rate, name, rate / 1e9);
 }
 
 static void put_grid(const roof *f)
@@ -149,9 +151,9 @@ void page_roofline(const bench *b, FILE *out)
             "<line class=\"r\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
             "<text class=\"d s e\" x=\"%.1f\" y=\"%.1f\" data-v=\"%.9g\">arithmetic, %.4g GFLOP/s</text>\n",
             left, f.x.to, top, top, f.x.to - 4, top - 5, f.flops, f.flops / 1e9);
-    put_roof(&f, b->limits.memory[BENCH_SIZES - 1].read, "memory", "r", 0.03);
-    put_roof(&f, b->limits.memory[0].read, "cache", "r p", 0.45);
-    put_roof(&f, b->limits.cold, "disk", "r p", 0.12);
+    put_roof(&f, b->limits.memory[BENCH_SIZES - 1].read, "memory", "r");
+    put_roof(&f, b->limits.memory[0].read, "cache", "r p");
+    put_roof(&f, b->limits.cold, "disk", "r p");
     for (size_t i = 0; i < b->row_count; i++) {
         const bench_row *r = &b->rows[i];
         if (!on_roof(b, r)) continue;

@@ -37,7 +37,7 @@ static const char help_main[] =
     "\n"
     "Results go to standard output, everything else to standard error.\n"
     "Exit codes: 0 fine, 1 failed while running, 2 wrong usage or a wrong\n"
-    "expression, 130 and 143 interrupted (Ctrl-C, SIGTERM).\n";
+    "expression, 129, 130 and 143 interrupted (SIGHUP, Ctrl-C, SIGTERM).\n";
 
 static const char help_eval[] =
     "gpuproc eval EXPRESSION NAME=FILE... [-o [NAME=]FILE]... [OPTIONS]\n"
@@ -157,9 +157,10 @@ static const char help_bench[] =
     "transcendental, reductions, axes, scan, matrices, files and many small jobs, from\n"
     "what a cache holds to what no memory holds. Everything runs on the CPU with 1, 2,\n"
     "4, ... threads and on each OpenCL device, overlapped and one stage at a time, in\n"
-    "rounds, until times are steady. Told are medians, their spread (half the middle\n"
-    "half's width over the median), the part of the machine's own limits that was\n"
-    "reached (measured in the same run), and what devices, overlapping and threads gain.\n"
+    "rounds, until times are steady. Told are medians, their spread (half the width of\n"
+    "the middle half of the times, or of the rounds' medians, over the median), the part\n"
+    "of the machine's own limits that was reached (measured in the same run), and what\n"
+    "devices, overlapping and threads gain.\n"
     "Every result is compared with the CPU's.\n"
     "\n"
     "What:\n"

@@ -3,7 +3,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <time.h>
 #include <unistd.h>
+
+#define ECHO_NS 50000000
 
 /* Signals belong to the process, so this is one per process. A thread that waits
  * for them may take a lock, which a signal handler must not. */
@@ -13,7 +17,19 @@ static struct {
     bool holding; /* there may be something to clean up */
     gpuproc_job *job;
     int came;
+    struct timespec first; /* when it came */
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* timeout(1) and some shells send the same signal to a process and to its group: who means it twice
+ * takes longer. */
+static bool is_echo(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t ns = (int64_t)(now.tv_sec - state.first.tv_sec) * 1000000000 +
+                 (now.tv_nsec - state.first.tv_nsec);
+    return ns < ECHO_NS;
+}
 
 static void *wait_for_signals(void *unused)
 {
@@ -22,8 +38,13 @@ static void *wait_for_signals(void *unused)
         int number;
         if (sigwait(&state.set, &number) != 0) continue;
         pthread_mutex_lock(&state.lock);
+        if (state.came != 0 && is_echo()) {
+            pthread_mutex_unlock(&state.lock);
+            continue;
+        }
         if (state.came != 0 || !state.holding) _exit(128 + number);
         state.came = number;
+        clock_gettime(CLOCK_MONOTONIC, &state.first);
         if (state.job != NULL) gpuproc_job_cancel(state.job);
         pthread_mutex_unlock(&state.lock);
     }
@@ -32,7 +53,7 @@ static void *wait_for_signals(void *unused)
 
 void interrupt_setup(void)
 {
-    static const int numbers[] = {SIGINT, SIGTERM};
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     sigset_t before;
     sigemptyset(&state.set);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {

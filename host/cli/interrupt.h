@@ -1,5 +1,5 @@
-/* Ctrl-C and SIGTERM: the first stops the job at its next chunk, so that nothing
- * is left behind; the second quits at once. */
+/* Ctrl-C, SIGTERM and a terminal that is closed: the first stops the job at its next chunk, so that nothing
+ * is left behind; the second quits at once, if it is not the same one that came in two ways. */
 #ifndef INTERRUPT_H
 #define INTERRUPT_H
 
@@ -17,7 +17,7 @@ void interrupt_hold(void);
  * Call with NULL before it is freed. A signal that came since interrupt_hold stops it at once. */
 void interrupt_watch(gpuproc_job *job);
 
-/* The exit code for the signal that came, 130 or 143; 0 where none did. */
+/* The exit code for the signal that came, 129, 130 or 143; 0 where none did. */
 int interrupt_exit_code(void);
 
 #endif

@@ -18,6 +18,7 @@
 #define COLORS 8
 #define LEAST_BAR 1.6 /* narrower bars are drawn together */
 #define MERGED 6.0    /* up to this width */
+#define LEAST_OPACITY 0.25 /* so that what is hardly busy can still be seen */
 
 static const char *const explanation[GPUPROC_STAGES] = {
     [GPUPROC_STAGE_READ] = "read",       [GPUPROC_STAGE_UPLOAD] = "upload",
@@ -184,6 +185,9 @@ static void put_legend(const picture *p, double y)
         fprintf(out, "<rect class=\"c%u\" x=\"%.0f\" y=\"%.0f\" width=\"12\" height=\"12\" rx=\"2\"/>", slot, x, y - 11);
         fprintf(out, "<text class=\"s\" x=\"%.0f\" y=\"%.0f\">slot %u</text>\n", x + 17, y - 1, slot);
     }
+    fprintf(out, "<rect class=\"cn\" x=\"%.0f\" y=\"%.0f\" width=\"12\" height=\"12\" rx=\"2\"/>", x, y - 11);
+    fprintf(out, "<text class=\"s\" x=\"%.0f\" y=\"%.0f\">none, or several</text>\n", x + 17, y - 1);
+    x += 112;
     fprintf(out, "<text class=\"d s\" x=\"%.0f\" y=\"%.0f\">A slot is one set of buffers; the number in a bar is the "
                  "chunk that is in it%s.</text>\n",
             x + 6, y - 1, r->slots > COLORS ? " (colours come again)" : "");
@@ -223,7 +227,7 @@ static void flush_run(const picture *p, heap *run, double y, double height)
     double width = run->end - run->begin;
     if (run->spans == 0) return;
     double density = width > 0.5 ? run->covered / width : 1;
-    put_bar(p, run->begin, width, y, height, run->slot, density < 0.15 ? 0.15 : density);
+    put_bar(p, run->begin, width, y, height, run->slot, density < LEAST_OPACITY ? LEAST_OPACITY : density);
     fputs("/>\n", p->out);
     run->spans = 0;
 }

@@ -59,6 +59,8 @@ def check_results(what, o, expect_times=True):
         check(what, isinstance(o["machine"].get(key), str), key)
     check(what, o["machine"]["cores"] >= 1 and o["machine"]["memory_bytes"] > 0, o["machine"])
     check(what, o["devices"] and o["devices"][0]["index"] == 0, o["devices"])
+    check(what, o["machine"]["others_cores"] is None or 0 <= o["machine"]["others_cores"] <= 1.5 * o["machine"]["cores"],
+          o["machine"])
     check(what, is_number(o["limits"]["flops"]) and o["limits"]["flops"] > 0, o["limits"])
     for level in o["limits"]["memory"]:
         check(what, level["bytes"] > 0 and level["read_bytes_per_s"] > 0 and level["copy_bytes_per_s"] > 0, level)
@@ -290,6 +292,7 @@ def write(path, o):
 def check_compare(o):
     one = copy.deepcopy(o)
     one["results"] = [dict(find(o, "sum", 16384, "cpu x2"), median_s=0.01, spread=0.05, note="")]
+    one["machine"]["others_cores"] = 0
     write("old.json", one)
 
     def changed(factor, spread=0.05, **more):
@@ -315,11 +318,22 @@ def check_compare(o):
     check("as JSON", changes["changes"][0]["change"] == "slower" and changes["changes"][0]["ratio"] == 0.5, changes)
     changed(2, spread=0.6)
     bench("--compare", "old.json", "new.json")
+    many, drifted = copy.deepcopy(one), copy.deepcopy(one)
+    many["results"] = [dict(one["results"][0], elements=n) for n in range(1, 10)]
+    drifted["results"] = [dict(one["results"][0], elements=n, median_s=0.0092) for n in range(1, 10)]
+    write("many.json", many)
+    write("drifted.json", drifted)
+    done = bench("--compare", "many.json", "drifted.json")
+    check("all moved", "0 of 9 measurements changed; all together are 1.09 times as fast" in done.stdout, done.stdout)
     new = changed(1)
     new["machine"]["cpu"] = "another"
     write("new.json", new)
     done = bench("--compare", "old.json", "new.json")
     check("another machine", "not the same machine" in done.stderr, done.stderr)
+    new["machine"].update(one["machine"], others_cores=0.7)
+    write("new.json", new)
+    done = bench("--compare", "old.json", "new.json")
+    check("others were busy", "other programs use 0.7 cores now: that may be the change" in done.stderr, done.stderr)
     new["results"][0]["case"] = "unheard-of"
     write("new.json", new)
     done = bench("--compare", "old.json", "new.json", expect=1)
@@ -331,8 +345,11 @@ def check_compare(o):
     check("from a pipe", done.returncode == 0, done.stderr)
     write("old.json", o)
     done = subprocess.run([program, "bench", "--compare", "old.json", "--quick", "--filter", "reduction", "--device", "cpu",
-                           "--seconds", "1", "--threads", "2", "--json"], capture_output=True, text=True)
+                           "--seconds", "1", "--threads", "2", "--json", "--html", "own.html"], capture_output=True, text=True)
     check("a run of its own", done.returncode in (0, 4), done.stderr)
+    check("the page of a run of its own", os.path.exists("own.html"), os.listdir())
+    for options in (["--csv"], ["--markdown"], ["new.json", "--html", "two.html"]):
+        bench("--compare", "old.json", *options, expect=2)
     check("a run of its own", json.loads(done.stdout)["compared"] == len(o["results"]), done.stdout)
     for name, text in {"none.json": "{}", "list.json": "[]", "broken.json": '{"schema":', "empty.json": "",
                        "other.json": '{"schema": "gpuproc-bench-1", "results": 5}',

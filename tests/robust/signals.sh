@@ -28,13 +28,13 @@ blocked() {
 gpuproc_real=$gpuproc
 cat >unignored <<END
 #!/usr/bin/env bash
-exec env --default-signal=INT --default-signal=TERM "$gpuproc_real" "\$@"
+exec env --default-signal=INT --default-signal=TERM --default-signal=HUP "$gpuproc_real" "\$@"
 END
 chmod +x unignored
 env --default-signal=INT true 2>/dev/null && gpuproc=./unignored
 
-for signal in INT TERM; do
-    [ $signal = INT ] && code=130 || code=143
+for signal in INT TERM HUP; do
+    code=$((128 + $(kill -l $signal)))
     blocked "$signal, data" $signal $code 'x + 1' x=-,dtype=f4,shape=100 -f -o place/y.npy
     blocked "$signal, two passes" $signal $code 'x - mean(x)' x=-,dtype=f4,shape=100 -f -o place/y.npy
     blocked "$signal, a broadcast operand" $signal $code 'x + h' x=-,dtype=f4,shape=100 \
@@ -63,10 +63,16 @@ finish "waiting for a header" "$pid"
 pid=$!
 sleep 0.2
 kill -INT "$pid"
+sleep 0.1
 kill -INT "$pid" 2>/dev/null
 finish "two signals" "$pid"
 [ "$rc" -eq 130 ] || complain "two signals: exit code $rc: $(cat err)"
 same_content place/y.npy old || complain "two signals: the old output has changed"
+
+# timeout(1) sends its signal twice at once, to the process and to its group: that is one.
+mkdir tmp
+TMPDIR=$PWD/tmp timeout -s TERM 1 "$gpuproc" bench -q --filter cold >out 2>err
+[ -z "$(ls -A tmp)" ] || complain "timeout: left behind: $(ls -A tmp)"
 
 # A reader that never reads.
 mkfifo deaf

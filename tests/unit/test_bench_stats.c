@@ -54,7 +54,7 @@ static void test_spread_between_rounds(void **state)
     size_t ends[] = {5, 10, 15};
     bench_summary s = bench_summarise_rounds(v, ends, 3, scratch);
     near(s.median, 2);
-    near(s.spread, 0.25);
+    near(s.spread, 1.5 * 0.25); /* three rounds only */
     assert_int_equal(s.count, 15);
     s = bench_summarise_rounds(v, ends, 1, scratch);
     near(s.median, 1);
@@ -64,14 +64,55 @@ static void test_spread_between_rounds(void **state)
     size_t with_empty[] = {5, 5, 10};
     s = bench_summarise_rounds(v, with_empty, 3, scratch);
     near(s.median, 1.5);
-    near(s.spread, 1 / 2.0 / 1.5);
+    near(s.spread, 3 * 1 / 2.0 / 1.5);
     assert_true(v[0] == 1 && v[14] == 2);
     /* A round in which somebody else was busy, among five, is no spread. */
     const double w[] = {1, 1.1, 50, 0.9, 1};
     size_t each[] = {1, 2, 3, 4, 5};
     s = bench_summarise_rounds(w, each, 5, scratch);
     near(s.median, 1);
-    near(s.spread, 0.05);
+    near(s.spread, 0.1);
+    const double low[] = {1, 1.1, 0.2, 0.9, 1};
+    near(bench_summarise_rounds(low, each, 5, scratch).spread, 0.1);
+    near(bench_summarise_rounds(w, each, 4, scratch).spread, (50 - 0.9) / 2 / 1.05); /* of four each counts */
+}
+
+/* From -1 to 1, the same ones each time. */
+static double noise(uint32_t *seed)
+{
+    double sum = 0; /* of several, as noise has many causes */
+    for (int i = 0; i < 4; i++) {
+        *seed = *seed * 1664525u + 1013904223u;
+        sum += (double)(*seed >> 8) / 8388608.0 - 1;
+    }
+    return sum / 4;
+}
+
+static bench_summary a_run(uint32_t *seed, size_t rounds)
+{
+    double v[5 * BENCH_ROUNDS], scratch[5 * BENCH_ROUNDS];
+    size_t end[BENCH_ROUNDS];
+    for (size_t k = 0, n = 0; k < rounds; end[k++] = n) {
+        double moment = 1 + 0.1 * noise(seed);
+        for (int i = 0; i < 5; i++) v[n++] = moment * (1 + 0.02 * noise(seed));
+    }
+    return bench_summarise_rounds(v, end, rounds, scratch);
+}
+
+/* Two runs of the same thing, whose rounds differ more than the times of one: hardly any is a change. */
+static void test_two_runs_in_a_row(void **state)
+{
+    (void)state;
+    uint32_t seed = 5;
+    const int runs = 2000;
+    for (size_t rounds = 2; rounds <= BENCH_ROUNDS; rounds++) {
+        int changes = 0;
+        for (int i = 0; i < runs; i++) {
+            bench_summary a = a_run(&seed, rounds), b = a_run(&seed, rounds);
+            changes += bench_compare_times(a.median, a.spread, b.median, b.spread) != BENCH_SAME;
+        }
+        if (changes > runs * 4 / 100) fail_msg("%zu rounds: %d of %d runs are a change", rounds, changes, runs);
+    }
 }
 
 static void test_change_beyond_noise(void **state)
@@ -150,6 +191,7 @@ int main(void)
         cmocka_unit_test(test_median_and_spread),
         cmocka_unit_test(test_one_spike_changes_little),
         cmocka_unit_test(test_spread_between_rounds),
+        cmocka_unit_test(test_two_runs_in_a_row),
         cmocka_unit_test(test_change_beyond_noise),
         cmocka_unit_test(test_amdahl),
         cmocka_unit_test(test_amdahl_stays_within_its_law),

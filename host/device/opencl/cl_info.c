@@ -138,7 +138,8 @@ static void query_numbers(gp_cl_device *device)
     info->compute_units =
         (unsigned)NUMBER(device, CL_DEVICE_MAX_COMPUTE_UNITS, cl_uint, true, 1);
     if (info->compute_units == 0) info->compute_units = 1;
-    info->unified_memory = NUMBER(device, CL_DEVICE_HOST_UNIFIED_MEMORY, cl_bool, true, CL_FALSE);
+    /* Out of use since OpenCL 2.0; a driver that no longer knows the word gets copies, which are always right. */
+    info->unified_memory = NUMBER(device, CL_DEVICE_HOST_UNIFIED_MEMORY, cl_bool, false, CL_FALSE);
 
     uint64_t f32 =
         NUMBER(device, CL_DEVICE_SINGLE_FP_CONFIG, cl_device_fp_config, true, 0);
