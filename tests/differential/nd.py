@@ -461,7 +461,8 @@ def different(got, want, tolerance, scale, count, size=None):
 
 
 def same_but_for_nan(one, other):
-    """The signs of NaN are the processor's own: other instructions may choose others."""
+    """Of two NaN, a sum has the sign of its first operand, and compilers exchange operands: nanmean of complex infinities is
+    such a sum, x * n + y * 0. Within one instruction set the bytes are compared as they are."""
     def plain(path):
         v = np.load(path)
         parts = v.reshape(-1).view(v.real.dtype).copy()
