@@ -230,7 +230,7 @@ fi
 # What the JSON of an evaluation says, a row of a table each. `first` is what stands in the first column.
 rows() { # KIND FILE
     [ -s "$2" ] || { echo "| $1 | no results |"; return; }
-    awk -v kind="$1" -v out_of="$sizes" '
+    awk -v kind="$1" '
         function number(text, key) {
             if (!match(text, "\"" key "\": ?[0-9.e+-]+")) return 0
             key = substr(text, RSTART, RLENGTH); sub(/^.*: ?/, "", key); return key + 0
@@ -255,8 +255,8 @@ rows() { # KIND FILE
             rate = kind ~ /^product/ ? sprintf("%.1f GFLOP/s", busy > 0 ? 2 * n * n * n / busy : 0) \
                                      : sprintf("%.2f GB/s", busy > 0 ? bytes / busy : 0)
             if (kind ~ /^product/) names = names " of " n
-            printf "| %s | %s | %s | %.1f | %s | %.2f | %.1f | %s |\n", kind, names, substr(word(report, "device"), 1, 32),
-                wall / 1e6, word(report, "limit"), longest > 0 ? 1 / longest : 0, busy / 1e6, rate
+            printf("| %s | %s | %s | %.1f | %s | %.2f | %.1f | %s |\n", kind, names, substr(word(report, "device"), 1, 32),
+                wall / 1e6, word(report, "limit"), longest > 0 ? 1 / longest : 0, busy / 1e6, rate)
         }' "$2"
 }
 {
