@@ -81,6 +81,8 @@ static void add_ops(const gp_rates *rates, const gp_device_rates *device, const 
     }
     for (size_t r = 0; r < pass->reduces; r++) {
         gp_dtype type = pass->reduce[r].operand;
+        /* Whatever is reduced is got once. */
+        if (r == 0) cost->op_ns += rates->op[GP_OP_INPUT][gp_rates_dtype_index(type)] * narrow(type, type);
         cost->op_ns += rates->op[op_of_reduce(pass->reduce[r].kind)][gp_rates_dtype_index(type)] * narrow(type, type);
         if (device != NULL) cost->device_op_ns += device->value[device_reduce(pass->reduce[r].kind, type)];
     }
