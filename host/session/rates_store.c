@@ -124,21 +124,25 @@ static void find_rates(gpuproc_session *session, gp_rates *rates)
     }
 }
 
+/* With the lock: they are looked for once. */
+static const gp_rates *session_rates(gpuproc_session *session)
+{
+    if (!session->rates_known) find_rates(session, &session->rates);
+    session->rates_known = true;
+    return &session->rates;
+}
+
 void gp_session_rates(gpuproc_session *session, gp_rates *rates)
 {
     pthread_mutex_lock(&session->jobs_lock);
-    if (!session->rates_known) find_rates(session, &session->rates);
-    session->rates_known = true;
-    *rates = session->rates;
+    *rates = *session_rates(session);
     pthread_mutex_unlock(&session->jobs_lock);
 }
 
 bool gp_session_is_measured(gpuproc_session *session)
 {
     pthread_mutex_lock(&session->jobs_lock);
-    if (!session->rates_known) find_rates(session, &session->rates);
-    session->rates_known = true;
-    bool measured = session->rates.measured;
+    bool measured = session_rates(session)->measured;
     pthread_mutex_unlock(&session->jobs_lock);
     return measured;
 }

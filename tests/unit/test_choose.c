@@ -1,5 +1,7 @@
 /* Threads, slots and chunks by the cost model: against paper, and a job against what explain said.
  */
+#include "cost_example.h"
+
 #include "base/memory.h"
 #include "base/text.h"
 #include "device/cpu/cpu_pool.h"
@@ -22,17 +24,6 @@
 #include <cmocka.h>
 
 /* ---- Paper ------------------------------------------------------------------------ */
-
-typedef struct example {
-    gp_program program;
-    gp_plan_target target;
-    gp_plan plan;
-    gp_rates rates;
-    gp_cost_pass pass;
-    gp_cost_input input[4];
-    const gp_product_spec *product[4];
-    bool in_memory[4], copied[4], fold_in_memory[4];
-} example;
 
 /* A machine of 8 threads: 1 ns an element and addition on one thread, memory next to free, waking
  * one takes 50 us and handing over 20 us. */

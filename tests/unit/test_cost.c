@@ -1,5 +1,5 @@
 /* The cost model against paper: a machine of round figures, and passes whose times one can work out by hand. */
-#include "plan/cost.h"
+#include "cost_example.h"
 
 #include "lang/compile.h"
 
@@ -36,17 +36,6 @@ static void machine(gp_rates *r)
     r->fold[GP_OP_CUMSUM][1] = 3;
     r->fold_one[GP_OP_CUMSUM][1] = 6;
 }
-
-typedef struct example {
-    gp_program program;
-    gp_plan_target target;
-    gp_plan plan;
-    gp_rates rates;
-    gp_cost_pass pass;
-    gp_cost_input input[4];
-    const gp_product_spec *product[4];
-    bool in_memory[4], copied[4], fold_in_memory[4];
-} example;
 
 /* The first pass of a text over x, in ten chunks, x being read from a cold disk at 1 byte a nanosecond. */
 static void make(example *e, const char *text)
