@@ -65,6 +65,7 @@ void gp_source_close(gp_source *s)
 }
 
 bool gp_source_is_file(const gp_source *s) { return s->origin.kind == GP_ORIGIN_FILE; }
+bool gp_source_in_memory(const gp_source *s) { return s->origin.kind == GP_ORIGIN_MEMORY; }
 
 unsigned gp_source_cached_percent(const gp_source *s)
 {

@@ -57,6 +57,8 @@ bool gp_source_is_fortran(const gp_source *source);
 
 /* Whether elements come from a file that has any of them at any time. */
 bool gp_source_is_file(const gp_source *source);
+/* Whether they lie in memory. */
+bool gp_source_in_memory(const gp_source *source);
 
 /* How much of a file's data is in the page cache, 0 to 100; 100 for what is in memory anyway. */
 unsigned gp_source_cached_percent(const gp_source *source);

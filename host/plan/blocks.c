@@ -4,10 +4,13 @@
 
 #include <string.h>
 
-/* What a read or write of its own costs beside its bytes. */
-#define CALL_BYTES 4096
-/* Gaps that are read over (io/gather.c). */
-#define GAP_BYTES 4096
+/* Of files and of memory: what a run costs beside its bytes, a call or the parts of cache lines at
+ * its ends; and gaps that are read over (io/gather.c), or that share cache lines. */
+typedef struct place {
+    double run_bytes;
+    int64_t gap_bytes;
+} place;
+static const place FILES = {4096, 4096}, MEMORY = {64, 64};
 /* Blocks must save that part of what chunks cost. */
 #define WORTH_PERCENT 25u
 
@@ -27,9 +30,10 @@ static int order_axes(const gp_walk *walk, int *order)
     return axes;
 }
 
-/* Bytes that a box costs, with gaps that are cheaper to read than to leave out. Floating point, since
- * nothing here may overflow and nothing needs the last digit. */
-static double cost_of_box(const gp_walk *walk, const gp_shape *box, size_t width, int64_t gap)
+/* Bytes that a box costs, with gaps that are cheaper to read than to leave out. Floating point,
+ * since nothing here may overflow and nothing needs the last digit. */
+static double cost_of_box(const gp_walk *walk, const gp_shape *box, size_t width, int64_t gap,
+                          double run_bytes)
 {
     int order[GPUPROC_MAX_NDIM], axes = order_axes(walk, order);
     double run = (double)width, runs = 1;
@@ -39,23 +43,26 @@ static double cost_of_box(const gp_walk *walk, const gp_shape *box, size_t width
         if (runs == 1 && step - run <= (double)gap) run += (n - 1) * step;
         else runs *= n;
     }
-    return runs * (run + CALL_BYTES);
+    return runs * (run + run_bytes);
 }
 
 static void c_order(const gp_shape *shape, gp_walk *walk) { gp_walk_whole(shape, false, walk); }
 
 /* All reads and writes of one box of the pass. */
-static double cost_of_piece(const gp_pass *pass, const gp_shape *box)
+static double cost_of_piece(const gp_pass *pass, const gp_shape *box, const place *at)
 {
     double cost = 0;
     gp_walk out;
     c_order(&pass->shape, &out);
     for (size_t i = 0; i < pass->inputs; i++) {
         const gp_pass_input *in = &pass->input[i];
-        if (in->streamed) cost += cost_of_box(&in->walk, box, gpuproc_dtype_bytes(in->dtype), GAP_BYTES);
+        if (in->streamed)
+            cost += cost_of_box(&in->walk, box, gpuproc_dtype_bytes(in->dtype), at->gap_bytes,
+                                at->run_bytes);
     }
     for (size_t o = 0; o < pass->outputs; o++)
-        cost += cost_of_box(&out, box, gpuproc_dtype_bytes(pass->output[o].dtype), 0);
+        cost +=
+            cost_of_box(&out, box, gpuproc_dtype_bytes(pass->output[o].dtype), 0, at->run_bytes);
     return cost;
 }
 
@@ -70,18 +77,23 @@ static void box_of_run(const gp_shape *whole, uint64_t elements, gp_shape *box)
     }
 }
 
-static double cost_in_order(const gp_pass *pass, uint64_t elements)
+static double cost_in_order(const gp_pass *pass, uint64_t elements, const place *at)
 {
     gp_shape box;
     box_of_run(&pass->shape, elements, &box);
-    return (double)pass->count / (double)gp_shape_size(&box) * cost_of_piece(pass, &box);
+    return (double)pass->count / (double)gp_shape_size(&box) * cost_of_piece(pass, &box, at);
 }
 
 static uint64_t whole_number(double cost) { return cost < 1e18 ? (uint64_t)cost : (uint64_t)1e18; }
 
-uint64_t gp_pass_cost_in_order(const gp_pass *pass, uint64_t elements)
+static const place *place_of(bool in_memory)
 {
-    return pass->count > 0 ? whole_number(cost_in_order(pass, elements)) : 0;
+    return in_memory ? &MEMORY : &FILES;
+}
+
+uint64_t gp_pass_cost_in_order(const gp_pass *pass, uint64_t elements, bool in_memory)
+{
+    return pass->count > 0 ? whole_number(cost_in_order(pass, elements, place_of(in_memory))) : 0;
 }
 
 uint64_t gp_pass_input_cost_in_order(const gp_pass *pass, size_t i, uint64_t elements)
@@ -90,11 +102,12 @@ uint64_t gp_pass_input_cost_in_order(const gp_pass *pass, size_t i, uint64_t ele
     const gp_pass_input *in = &pass->input[i];
     box_of_run(&pass->shape, elements, &box);
     return whole_number((double)pass->count / (double)gp_shape_size(&box) *
-                        cost_of_box(&in->walk, &box, gpuproc_dtype_bytes(in->dtype), GAP_BYTES));
+                        cost_of_box(&in->walk, &box, gpuproc_dtype_bytes(in->dtype),
+                                    FILES.gap_bytes, FILES.run_bytes));
 }
 
 /* The walk that suffers most from chunks of C order; NULL: none does. */
-static const gp_pass_input *worst_input(const gp_pass *pass, uint64_t elements)
+static const gp_pass_input *worst_input(const gp_pass *pass, uint64_t elements, const place *at)
 {
     const gp_pass_input *worst = NULL;
     double most = 1;
@@ -105,8 +118,8 @@ static const gp_pass_input *worst_input(const gp_pass *pass, uint64_t elements)
         const gp_pass_input *in = &pass->input[i];
         size_t width = gpuproc_dtype_bytes(in->dtype);
         if (!in->streamed) continue;
-        double cost = pieces * cost_of_box(&in->walk, &box, width, GAP_BYTES) -
-                      cost_of_box(&in->walk, &pass->shape, width, GAP_BYTES);
+        double cost = pieces * cost_of_box(&in->walk, &box, width, at->gap_bytes, at->run_bytes) -
+                      cost_of_box(&in->walk, &pass->shape, width, at->gap_bytes, at->run_bytes);
         if (cost <= most) continue;
         most = cost;
         worst = in;
@@ -187,19 +200,21 @@ static uint64_t count_of(const gp_shape *whole, const gp_shape *box)
     return count;
 }
 
-bool gp_blocks_choose(const gp_pass *pass, uint64_t elements, gp_blocks *blocks)
+bool gp_blocks_choose(const gp_pass *pass, uint64_t elements, bool in_memory, gp_blocks *blocks)
 {
+    const place *at = place_of(in_memory);
     if (pass->count <= elements || pass->shape.ndim < 2) return false;
-    const gp_pass_input *worst = worst_input(pass, elements);
+    const gp_pass_input *worst = worst_input(pass, elements, at);
     if (worst == NULL) return false;
-    double least = cost_in_order(pass, elements) * (100 - WORTH_PERCENT) / 100;
+    double least = cost_in_order(pass, elements, at) * (100 - WORTH_PERCENT) / 100;
     bool found = false;
     /* Squares are the rule; where a side is short, another form may have runs without an end. */
     for (double favour = 1.0 / 16; favour <= 16; favour *= 2) {
         gp_shape box;
         grow_block(pass, &worst->walk, elements, favour, &box);
         even_out(&pass->shape, &box);
-        double cost = (double)pass->count / (double)gp_shape_size(&box) * cost_of_piece(pass, &box);
+        double cost =
+            (double)pass->count / (double)gp_shape_size(&box) * cost_of_piece(pass, &box, at);
         if (cost >= least) continue;
         least = cost;
         found = true;

@@ -42,23 +42,58 @@ static bool may_use_blocks(const gp_pass_run *p)
     return true;
 }
 
+static bool source_in_memory(const gp_pass_run *p, size_t i)
+{
+    size_t array = (size_t)p->pass->input[i].input, inputs = p->run->plan->program->inputs;
+    if (p->run->survey != NULL && array >= inputs)
+        return p->run->survey->store_in_memory[array - inputs];
+    const gp_source *source = gp_pass_source(p, i);
+    return source != NULL && gp_source_in_memory(source);
+}
+
+static bool output_in_memory(const gp_pass_run *p, size_t o)
+{
+    size_t stored = p->copy_to == NULL ? p->plan_pass->output_stored[o] : SIZE_MAX;
+    gp_sink *sink = gp_pass_output_sink(p, o);
+    if (p->run->survey != NULL && stored != SIZE_MAX)
+        return p->run->survey->store_in_memory[stored];
+    return sink != NULL && gp_sink_place(sink, 0) != NULL;
+}
+
+/* Whether nothing that is read or written is a file. */
+static bool is_in_memory(const gp_pass_run *p)
+{
+    for (size_t i = 0; i < p->pass->inputs; i++) {
+        if (p->pass->input[i].streamed && !source_in_memory(p, i)) return false;
+    }
+    for (size_t o = 0; o < p->pass->outputs; o++) {
+        if (!output_in_memory(p, o)) return false;
+    }
+    return true;
+}
+
 /* Squares whose sides are 8 KiB or more. */
-static uint64_t block_bytes(size_t widest) { return 2 * GP_CHUNK_BYTES * (widest < 4 ? 4 / widest : 1); }
+static uint64_t block_bytes(const gp_pass_run *p, size_t widest)
+{
+    return is_in_memory(p) ? GP_CHUNK_BYTES : 2 * GP_CHUNK_BYTES * (widest < 4 ? 4 / widest : 1);
+}
 
 bool gp_pass_would_use_blocks(const gp_pass_run *p, size_t widest)
 {
-    uint64_t bytes = p->run->chunk_bytes != 0 ? p->run->chunk_bytes : block_bytes(widest);
+    uint64_t bytes = p->run->chunk_bytes != 0 ? p->run->chunk_bytes : block_bytes(p, widest);
     gp_blocks blocks;
-    return may_use_blocks(p) && gp_blocks_choose(p->pass, gp_max_u64(bytes / widest, 1), &blocks);
+    return may_use_blocks(p) &&
+           gp_blocks_choose(p->pass, gp_max_u64(bytes / widest, 1), is_in_memory(p), &blocks);
 }
 
 uint64_t gp_pass_large_chunk(const gp_pass_run *p, size_t widest)
 {
     const uint64_t usual = GP_CHUNK_BYTES / widest;
-    uint64_t elements = usual, cost = gp_pass_cost_in_order(p->pass, usual);
-    if (gp_pass_would_use_blocks(p, widest)) return block_bytes(widest);
+    const bool in_memory = is_in_memory(p);
+    uint64_t elements = usual, cost = gp_pass_cost_in_order(p->pass, usual, in_memory);
+    if (gp_pass_would_use_blocks(p, widest)) return block_bytes(p, widest);
     while (elements < MOST_CHUNK_BYTES / widest && elements < p->pass->count) {
-        uint64_t less = gp_pass_cost_in_order(p->pass, 2 * elements);
+        uint64_t less = gp_pass_cost_in_order(p->pass, 2 * elements, in_memory);
         if (less > cost / 100 * (100 - WORTH_PERCENT)) break;
         elements *= 2;
         cost = less;
@@ -69,7 +104,8 @@ uint64_t gp_pass_large_chunk(const gp_pass_run *p, size_t widest)
 void gp_pass_choose_blocks(gp_pass_run *p)
 {
     if (p->plan_pass->products) return; /* they have chosen */
-    p->in_blocks = may_use_blocks(p) && gp_blocks_choose(p->pass, p->chunk_elements, &p->blocks);
+    p->in_blocks = may_use_blocks(p) &&
+                   gp_blocks_choose(p->pass, p->chunk_elements, is_in_memory(p), &p->blocks);
 }
 
 uint64_t gp_pass_chunks(const gp_pass_run *p)

@@ -16,13 +16,15 @@ static size_t streamed_input_of(const gp_pass *pass, int node)
     return SIZE_MAX;
 }
 
-/* The input that output o is; SIZE_MAX: it is computed. Into memory all workers copy, with the pass; products are
- * made there. */
+/* The input that output o is; SIZE_MAX: it is computed. Into memory all workers copy, with the
+ * pass; products, and what is read in another order, are made there. */
 static size_t copied_from(const gp_pass_run *p, size_t o)
 {
     gp_sink *sink = gp_pass_output_sink(p, o);
     size_t i = streamed_input_of(p->pass, p->pass->output[o].node);
-    if (i != SIZE_MAX && gp_pass_product(p, p->pass->input[i].input) != NULL) return i;
+    if (i != SIZE_MAX && (gp_pass_product(p, p->pass->input[i].input) != NULL ||
+                          !gp_walk_contiguous(&p->pass->input[i].walk)))
+        return i;
     return sink != NULL && gp_sink_place(sink, 0) != NULL ? SIZE_MAX : i;
 }
 
@@ -162,11 +164,13 @@ static bool reads_product(const gp_pass_run *p, const gp_pass_read *r)
     return gp_pass_product(p, p->pass->input[r->input].input) != NULL;
 }
 
-/* Where a product's elements go at once: the memory of the result that it is; NULL: to staging. */
-static void *place_of_product(const gp_pass_slot *slot, const gp_pass_read *r)
+/* Where elements go at once that are made as they are asked for, and so need no room around them:
+ * the memory of the result that they are; NULL: to staging. */
+static void *place_of_result(const gp_pass_slot *slot, const gp_pass_read *r)
 {
     const gp_pass_run *p = slot->pass;
-    if (!reads_product(p, r) || p->in_blocks) return NULL;
+    if (p->in_blocks || r->more > 0 || !(reads_product(p, r) || gp_source_in_memory(r->source)))
+        return NULL;
     for (size_t o = 0; o < p->pass->outputs; o++) {
         gp_sink *sink = gp_pass_output_sink(p, o);
         void *place = p->input_of[o] == r->input && sink != NULL
@@ -194,8 +198,10 @@ static bool start_one(gp_pass_slot *slot, size_t index)
     gp_pass_run *p = slot->pass;
     const gp_pass_read *r = &slot->device->read[index];
     bool alone = slot->device->place[r->input].next == SIZE_MAX;
-    void *theirs = alone && slot->slot != NULL && slot->slot->input != NULL ? slot->slot->input[r->input] : NULL;
-    void *buffer = place_of_product(slot, r);
+    void *theirs = alone && slot->slot != NULL && slot->slot->input != NULL
+                       ? slot->slot->input[r->input]
+                       : NULL;
+    void *buffer = place_of_result(slot, r);
     if (buffer == NULL)
         buffer = gp_pass_staging(theirs, &slot->in_staging[index], p->chunk_elements + r->more, r->dtype);
     if (buffer == NULL) {

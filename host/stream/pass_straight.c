@@ -70,7 +70,7 @@ static bool is_worth_it(const gp_pass_run *p, size_t i, uint64_t elements)
     uint64_t bytes = bytes_of(in, &shape);
     if (bytes < LEAST_BYTES || gp_pass_input_cost_in_order(p->pass, i, elements) / DETOUR_COST <= bytes) return false;
     make_copying(p, i, &c);
-    return gp_blocks_choose(&c.pass, elements, &blocks);
+    return gp_blocks_choose(&c.pass, elements, false, &blocks);
 }
 
 static gpuproc_status copy(gp_pass_run *p, size_t i, gp_sink *sink, gpuproc_error *err)

@@ -605,6 +605,47 @@ static void arrays_in_the_text(void **state)
     gpuproc_session_close(s);
 }
 
+/* From memory to memory in another order: made where it stays, twice where two results are the same, and also
+ * read from there by what is computed of it. */
+static void turned_in_memory(void **state)
+{
+    (void)state;
+    enum { ROWS = 700, COLUMNS = 333, ALL = ROWS * COLUMNS };
+    static float x[ALL + 64], y[ALL + 64], z[ALL + 64], more[ALL + 64];
+    static const uint64_t chunk[] = {0, 4096, 65536, 300000};
+    const int64_t dim[] = {ROWS, COLUMNS};
+    gpuproc_session *s = open_session();
+    gpuproc_array *a = NULL;
+    for (int i = 0; i < ALL; i++) x[i] = (float)i;
+    assert_int_equal(gpuproc_array_from_memory(GPUPROC_FLOAT32, 2, dim, x, &a, NULL), GPUPROC_OK);
+    gpuproc_input in = {"x", a};
+    gpuproc_output out[] = {{.name = "y", .kind = GPUPROC_OUTPUT_MEMORY, .data = y, .bytes = ALL * sizeof *y},
+                            {.name = "z", .kind = GPUPROC_OUTPUT_MEMORY, .data = z, .bytes = ALL * sizeof *z},
+                            {.name = "more", .kind = GPUPROC_OUTPUT_MEMORY, .data = more, .bytes = ALL * sizeof *more}};
+    for (int k = 0; k < 8; k++) {
+        gpuproc_job_options o = {.struct_size = sizeof o, .device = "cpu", .chunk_bytes = chunk[k % 4], .slots = k < 4 ? 0 : 1};
+        const bool computed = k % 2;
+        gpuproc_job *job = NULL;
+        gpuproc_error err = {0};
+        for (int i = 0; i < ALL + 64; i++) y[i] = z[i] = more[i] = -1;
+        if (gpuproc_submit(s, computed ? "y = x.T; z = y; more = y * 2 + 1" : "y = x.T; z = x.T; more = x.T[::-1]", &in, 1,
+                           out, 3, &o, &job, &err) != GPUPROC_OK ||
+            gpuproc_job_wait(job, FOR_EVER, &err) != GPUPROC_OK)
+            fail_msg("%s", err.message);
+        gpuproc_job_free(job);
+        for (int c = 0; c < COLUMNS; c++) {
+            for (int r = 0; r < ROWS; r++) {
+                const float want = x[r * COLUMNS + c], *turned = &more[(computed ? c : COLUMNS - 1 - c) * ROWS + r];
+                if (y[c * ROWS + r] != want || z[c * ROWS + r] != want || *turned != (computed ? want * 2 + 1 : want))
+                    fail_msg("way %d: row %d, column %d", k, c, r);
+            }
+        }
+        for (int i = ALL; i < ALL + 64; i++) assert_true(y[i] == -1 && z[i] == -1 && more[i] == -1);
+    }
+    gpuproc_array_free(a);
+    gpuproc_session_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -620,6 +661,7 @@ int main(void)
         cmocka_unit_test(one_stream_twice),
         cmocka_unit_test(growing_results),
         cmocka_unit_test(arrays_in_the_text),
+        cmocka_unit_test(turned_in_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

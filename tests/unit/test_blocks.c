@@ -87,7 +87,7 @@ static void every_element_once(void **state)
                 made m;
                 gp_blocks b;
                 make(&m, cases[c].ndim, cases[c].dim, cases[c].axis, GPUPROC_FLOAT64, straight);
-                if (!gp_blocks_choose(&m.pass, most, &b)) continue;
+                if (!gp_blocks_choose(&m.pass, most, false, &b)) continue;
                 check(&b, &m.pass.shape, most);
                 used++;
             }
@@ -105,16 +105,16 @@ static void runs_are_long_both_ways(void **state)
     made m;
     gp_blocks b;
     make(&m, 2, square, reversed, GPUPROC_FLOAT32, false);
-    assert_true(gp_blocks_choose(&m.pass, most, &b));
+    assert_true(gp_blocks_choose(&m.pass, most, false, &b));
     assert_in_range(b.most.dim[0], 1024, most / 1024);
     assert_in_range(b.most.dim[1], 1024, most / 1024);
     /* All of the short axis, which is side by side in storage. */
     make(&m, 2, flat, reversed, GPUPROC_FLOAT32, false);
-    assert_true(gp_blocks_choose(&m.pass, most, &b));
+    assert_true(gp_blocks_choose(&m.pass, most, false, &b));
     assert_int_equal(b.most.dim[0], 128);
     assert_in_range(b.most.dim[1], 16384, most / 128);
     make(&m, 2, tall, reversed, GPUPROC_FLOAT32, false);
-    assert_true(!gp_blocks_choose(&m.pass, most, &b) || b.most.dim[1] == 100);
+    assert_true(!gp_blocks_choose(&m.pass, most, false, &b) || b.most.dim[1] == 100);
 }
 
 static void only_where_they_help(void **state)
@@ -125,12 +125,15 @@ static void only_where_they_help(void **state)
     made m;
     gp_blocks b;
     make(&m, 2, dim, same, GPUPROC_FLOAT32, true);
-    assert_false(gp_blocks_choose(&m.pass, 65536, &b));
+    assert_false(gp_blocks_choose(&m.pass, 65536, false, &b));
     make(&m, 3, planes, swapped, GPUPROC_FLOAT32, false); /* rows of 16 KiB are long enough */
-    assert_false(gp_blocks_choose(&m.pass, 65536, &b));
+    assert_false(gp_blocks_choose(&m.pass, 65536, false, &b));
     make(&m, 2, dim, reversed, GPUPROC_FLOAT32, false);
-    assert_false(gp_blocks_choose(&m.pass, (uint64_t)1 << 24, &b)); /* all of it at once */
-    assert_true(gp_blocks_choose(&m.pass, (uint64_t)1 << 16, &b));
+    assert_false(gp_blocks_choose(&m.pass, (uint64_t)1 << 24, false, &b)); /* all of it at once */
+    assert_true(gp_blocks_choose(&m.pass, (uint64_t)1 << 16, false, &b));
+    /* In memory 16 elements in a row are not enough, and 64 are. */
+    assert_true(gp_blocks_choose(&m.pass, (uint64_t)1 << 16, true, &b));
+    assert_false(gp_blocks_choose(&m.pass, (uint64_t)1 << 18, true, &b));
 }
 
 static void cost_counts_what_is_read(void **state)
