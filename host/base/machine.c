@@ -1,6 +1,7 @@
 #include "base/machine.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 /* The number in a one-line file; UINT64_MAX where there is none ("max"). */
@@ -21,8 +22,10 @@ uint64_t gp_machine_memory_available(void)
     if (f != NULL) {
         char line[128];
         uint64_t kib;
-        while (fgets(line, sizeof line, f) != NULL) {
-            if (sscanf(line, "MemAvailable: %" SCNu64, &kib) == 1) available = kib * 1024;
+        bool found = false;
+        while (!found && fgets(line, sizeof line, f) != NULL) {
+            found = sscanf(line, "MemAvailable: %" SCNu64, &kib) == 1;
+            if (found) available = kib * 1024;
         }
         fclose(f);
     }

@@ -195,13 +195,17 @@ static double fold_ns(const gp_plan_fold *fold, const gp_cost_machine *m, double
         double rows = (double)spec->shape.dim[spec->shape.ndim - 2], columns = (double)spec->shape.dim[spec->shape.ndim - 1];
         double flops = matrix_flops(spec->op, rows, columns) * (gp_dtype_kind(type) == GP_KIND_COMPLEX ? 4 : 1);
         if (rows * columns > 0) flops *= elements / (rows * columns);
-        if (spec->op == GP_OP_GRAM)
-            return flops / (gemm_rate(m, type) * r->host[GP_RATE_HOST_gram] / r->host[GP_RATE_HOST_gemm_f4]);
+        if (spec->op == GP_OP_GRAM) {
+            double f4 = flops * on_threads(1 / r->host[GP_RATE_HOST_gram_one], 1 / r->host[GP_RATE_HOST_gram], m, m->threads);
+            return f4 * gemm_rate(m, GPUPROC_FLOAT32) / gemm_rate(m, type);
+        }
         return flops / (r->host[lapack_rate(spec->op)] * (is_wide(type) ? 1 : 2));
     }
     size_t d = gp_rates_dtype_index(type);
-    *cpu_ns = r->fold_one[spec->op][d] * narrow(type, type) * elements;
-    return on_threads(r->fold_one[spec->op][d], r->fold[spec->op][d], m, m->threads) * narrow(type, type) * elements;
+    bool row = gp_op_info_of(spec->op)->reduction && spec->shape.ndim > 0 && (spec->axes >> (spec->shape.ndim - 1) & 1) != 0;
+    double one = (row ? r->row_one : r->fold_one)[spec->op][d], all = (row ? r->row : r->fold)[spec->op][d];
+    *cpu_ns = one * narrow(type, type) * elements;
+    return on_threads(one, all, m, m->threads) * narrow(type, type) * elements;
 }
 
 /* Half of a selection; a histogram's bins are few. */
@@ -280,8 +284,12 @@ static void make_products(const gp_cost_pass *pass, const gp_cost_machine *m, st
         double flops = 2.0 * (double)p->stack * (double)p->m * (double)p->n * (double)p->k * m->scale;
         if (gp_dtype_kind(p->dtype) == GP_KIND_COMPLEX) flops *= 4;
         double device = m->device == NULL ? 0 : m->device->value[wide ? GP_RATE_DEVICE_gemm_f8 : GP_RATE_DEVICE_gemm_f4];
-        ns += flops / (device > 0 ? device : rate);
-        if (device > 0) s->device_ns += flops / device;
+        double own = flops / (device > 0 ? device : rate);
+        if (device > 0) {
+            own += (double)pass->chunks * m->scale * m->device->value[GP_RATE_DEVICE_gemm_ns];
+            s->device_ns += own;
+        }
+        ns += own;
     }
     if (bytes <= 0 && ns <= 0) return;
     if (pass->product_from == GP_FROM_DISK) read_ns = bytes / r[GP_RATE_HOST_disk_read];
@@ -317,7 +325,7 @@ static void write_bytes(const gp_cost_machine *m, double bytes, bool in_memory, 
 
 /* Bytes of a pass up to which caches hold them all, and from which they hold next to nothing of them. */
 #define NEAR_BYTES ((double)(8 << 20))
-#define FAR_BYTES ((double)(128 << 20))
+#define FAR_BYTES ((double)(192 << 20)) /* what the figures of far memory were measured with */
 
 static double far_part(double bytes)
 {
@@ -431,7 +439,8 @@ static double staging_bytes(const gp_cost_pass *pass, const gp_cost_machine *m)
     const gp_pass *p = &pass->plan->pass;
     double width = 0, chunks = fmax(ceil((double)pass->chunks * m->scale), 1);
     for (size_t i = 0; i < p->inputs; i++) {
-        bool copied = (m->device != NULL && !m->shares) || (pass->input[i].from != GP_FROM_MEMORY && pass->input[i].from != GP_FROM_MAPPED);
+        bool copied = (m->device != NULL && !m->shares) || (pass->input[i].from != GP_FROM_MEMORY && pass->input[i].from != GP_FROM_MAPPED) ||
+                      (is_turned(&p->input[i]) && !pass->copies);
         if (p->input[i].streamed && copied) width += (double)gpuproc_dtype_bytes(p->input[i].dtype);
     }
     for (size_t o = 0; o < p->outputs; o++) {
@@ -457,10 +466,11 @@ gpuproc_stage gp_cost_limit(const gp_cost *cost)
     return longest;
 }
 
-/* The job's own thread computes (stream/run_pass.c). */
-static bool is_here(const gp_cost_pass *pass, const gp_cost_machine *m)
+/* As stream/run_pass.c has it. */
+bool gp_cost_is_here(const gp_cost_pass *pass, const gp_cost_machine *m)
 {
-    return m->device == NULL && m->threads == 1 && pass->slots == 1 && pass->plan->folds == 0 && !pass->plan->products &&
+    unsigned threads = pass->threads != 0 && pass->threads < m->threads ? pass->threads : m->threads;
+    return m->device == NULL && threads == 1 && pass->slots == 1 && pass->plan->folds == 0 && !pass->plan->products &&
            !pass->copies;
 }
 
@@ -494,13 +504,14 @@ double gp_cost_of_pass(const gp_cost_pass *pass, const gp_cost_machine *machine,
              (1 / r[GP_RATE_HOST_cache_read] + 1 / r[GP_RATE_HOST_write]);
     before += (staging_bytes(pass, m) + (double)pass->fold_bytes * m->scale) / r[GP_RATE_HOST_fresh];
     if (m->device != NULL && !pass->copies && !pass->plan->products) {
-        double program = m->device->value[pass->program_cached ? GP_RATE_DEVICE_cached_ns : GP_RATE_DEVICE_program_ns];
+        double program = pass->program_cached ? m->device->value[GP_RATE_DEVICE_cached_ns] +
+                                                    (double)pass->plan->pass.reduces * m->device->value[GP_RATE_DEVICE_cached_reduce_ns]
+                                              : m->device->value[GP_RATE_DEVICE_program_ns];
         s.ns[GPUPROC_STAGE_PROGRAM] = program;
         before += program;
     }
-    if (is_here(pass, m)) {
+    if (gp_cost_is_here(pass, m)) {
         wall = all + (chunks - 1) * each;
-        before -= fmin(r[GP_RATE_HOST_hand_ns], r[GP_RATE_HOST_pass_ns]);
     } else if (m->sync || pass->slots == 1) {
         wall = all + chunks * each;
     } else {
@@ -510,6 +521,7 @@ double gp_cost_of_pass(const gp_cost_pass *pass, const gp_cost_machine *machine,
         double steady = fmax(fmax(longest, shared), fmax(chunks * each, all / pass->slots));
         wall = fmin(steady + (all - longest) / chunks, all + chunks * each);
     }
+    if (!gp_cost_is_here(pass, m)) before += r[GP_RATE_HOST_hand_ns];
     wall += before + r[GP_RATE_HOST_pass_ns] + (pass->plan->folds > 0 ? r[GP_RATE_HOST_folds_ns] : 0);
     for (int i = 0; i < GPUPROC_STAGES; i++) {
         sum->ns[i] += s.ns[i];
@@ -535,7 +547,7 @@ static double commit_ns(const gp_cost_machine *m, double bytes, double wall_ns)
 void gp_cost_of_job(const gp_cost_machine *m, unsigned outputs, uint64_t bytes, uint64_t spooled, gp_cost *sum)
 {
     const double *r = m->rates->host;
-    double commit = 0, open = r[GP_RATE_HOST_job_ns] + m->once_ns;
+    double commit = 0, open = r[GP_RATE_HOST_job_ns] + (m->own_thread ? r[GP_RATE_HOST_thread_ns] : 0) + m->once_ns;
     for (unsigned o = 0; o < outputs; o++)
         commit += r[GP_RATE_HOST_commit_ns] + commit_ns(m, (double)bytes * m->scale / outputs, sum->wall_ns);
     double spool = (double)spooled * m->scale * (1 / r[GP_RATE_HOST_write] + 1 / r[GP_RATE_HOST_cache_read]);

@@ -50,6 +50,7 @@ typedef struct gp_cost_machine {
     unsigned threads; /* of the CPU that compute */
     unsigned cores;   /* processors that these and reading and writing share; 0: as many as threads */
     bool sync;
+    bool own_thread; /* the job has one; gp_cost_of_job counts that */
     double once_ns; /* that the session takes but once, and has not yet: of the first job, of libraries */
     double scale; /* so many times as many elements; 1 */
 } gp_cost_machine;
@@ -69,6 +70,9 @@ gpuproc_status gp_cost_ops(const gp_rates *rates, const gp_device_rates *device,
 
 /* One pass, added to *sum (zeroed in the beginning). Returns its own wall time. */
 double gp_cost_of_pass(const gp_cost_pass *pass, const gp_cost_machine *machine, gp_cost *sum);
+
+/* The thread that runs the job computes, and wakes no other. */
+bool gp_cost_is_here(const gp_cost_pass *pass, const gp_cost_machine *machine);
 
 /* Behind the last pass: what a job costs by itself, `outputs` files of `bytes` made safe, and
  * `spooled` bytes of streams kept in files before the first pass. */

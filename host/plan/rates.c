@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD_HOST "gpuproc rates 2 host"
-#define HEAD_DEVICE "gpuproc rates 2 device"
+#define HEAD_HOST "gpuproc rates 3 host"
+#define HEAD_DEVICE "gpuproc rates 3 device"
 #define LINE_BYTES 1024
 
 const gp_dtype gp_rates_dtype[GP_RATES_DTYPES] = {GPUPROC_FLOAT32, GPUPROC_FLOAT64, GPUPROC_INT32, GPUPROC_INT64};
@@ -109,6 +109,7 @@ void gp_rates_cautious(gp_rates *rates, unsigned threads)
             double wide = gpuproc_dtype_bytes(gp_rates_dtype[d]) == 8 ? 2 : 1;
             rates->op[op][d] = cautious_op((gp_op)op) * wide;
             rates->fold[op][d] = rates->fold_one[op][d] = cautious_fold((gp_op)op) * wide;
+            rates->row[op][d] = rates->row_one[op][d] = rates->fold[op][d];
         }
     }
 }
@@ -127,6 +128,19 @@ static uint64_t millionths(double value)
     return value > 0 ? (uint64_t)llround(fmin(value, 1e12) * 1e6) : 0;
 }
 
+const char *const gp_rates_kind[GP_RATES_KINDS] = {"op", "fold", "fold_one", "row", "row_one"};
+
+double (*gp_rates_table(gp_rates *rates, size_t kind))[GP_RATES_DTYPES]
+{
+    switch (kind) {
+    case 0: return rates->op;
+    case 1: return rates->fold;
+    case 2: return rates->fold_one;
+    case 3: return rates->row;
+    default: return rates->row_one;
+    }
+}
+
 static void write_op(gp_text *text, const char *kind, int op, size_t d, double value)
 {
     gp_text_add(text, "%s.%s.%s %" PRIu64 "\n", kind, gp_op_info_of((gp_op)op)->name,
@@ -143,10 +157,10 @@ void gp_rates_write(const gp_rates *rates, const char *key, gp_text *text)
     /* What was not measured is not kept: a later version may guess better. */
     for (int op = 0; op < GP_OP_COUNT; op++) {
         for (size_t d = 0; d < GP_RATES_DTYPES; d++) {
-            if (rates->op[op][d] != cautious.op[op][d]) write_op(text, "op", op, d, rates->op[op][d]);
-            if (rates->fold[op][d] != cautious.fold[op][d]) write_op(text, "fold", op, d, rates->fold[op][d]);
-            if (rates->fold_one[op][d] != cautious.fold_one[op][d])
-                write_op(text, "fold_one", op, d, rates->fold_one[op][d]);
+            for (size_t k = 0; k < GP_RATES_KINDS; k++) {
+                double value = gp_rates_table((gp_rates *)rates, k)[op][d];
+                if (value != gp_rates_table(&cautious, k)[op][d]) write_op(text, gp_rates_kind[k], op, d, value);
+            }
         }
     }
     gp_text_add(text, "end\n");
@@ -213,10 +227,10 @@ static bool take_op(const char *name, double value, int *from, gp_rates *rates)
     size_t kind = own != NULL ? (size_t)(own - name) : 0, d = dot != NULL ? dtype_named(dot + 1) : GP_RATES_DTYPES;
     if (d == GP_RATES_DTYPES) return false;
     own++;
-    double(*table)[GP_RATES_DTYPES] = kind == 2 && memcmp(name, "op", 2) == 0        ? rates->op
-                                      : kind == 4 && memcmp(name, "fold", 4) == 0     ? rates->fold
-                                      : kind == 8 && memcmp(name, "fold_one", 8) == 0 ? rates->fold_one
-                                                                                      : NULL;
+    double(*table)[GP_RATES_DTYPES] = NULL;
+    for (size_t k = 0; k < GP_RATES_KINDS && table == NULL; k++) {
+        if (strlen(gp_rates_kind[k]) == kind && memcmp(name, gp_rates_kind[k], kind) == 0) table = gp_rates_table(rates, k);
+    }
     for (int i = 0; table != NULL && i < GP_OP_COUNT; i++) {
         int op = (*from + i) % GP_OP_COUNT;
         const char *known = gp_op_info_of((gp_op)op)->name;

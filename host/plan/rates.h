@@ -33,18 +33,20 @@
     X(read_cores,    "cores", 1.0,   "processors that copying out of the page cache keeps busy") \
     X(commit,        "GB/s",  1.0,   "making written bytes safe on the disk, behind the last one") \
     X(commit_ns,     "ns",    2e6,   "making any output safe and giving it its name") \
-    X(job_ns,        "ns",    2e5,   "a job of nothing: compiling, planning, opening, a thread") \
+    X(job_ns,        "ns",    5e4,   "a job of nothing: compiling, planning, opening") \
+    X(thread_ns,     "ns",    1.5e5, "a thread of its own, which small jobs do without, and waiting for that") \
     X(first_ns,      "ns",    5e5,   "the first job of a session beyond that: threads, code that nobody has run yet") \
     X(linalg_ns,     "ns",    4e6,   "getting the library for matrices, once") \
-    X(pass_ns,       "ns",    8e4,   "one pass more") \
+    X(pass_ns,       "ns",    8e4,   "one pass more, on the job's own thread") \
     X(folds_ns,      "ns",    5e4,   "a pass with folds more than one without") \
     X(chunk_ns,      "ns",    2e4,   "one chunk more: wake-ups") \
     X(map_ns,        "ns",    1e4,   "one chunk of a mapped file more: mapping it and giving that back") \
-    X(hand_ns,       "ns",    1e4,   "handing a chunk to a worker, which the job's own thread would not") \
+    X(hand_ns,       "ns",    1e4,   "a pass that hands its chunks to workers, which the job's own thread would not") \
     X(wake_ns,       "ns",    3e4,   "until another worker helps with a chunk") \
     X(gemm_f4,       "GFLOP/s", 40,  "products of float32 matrices, all threads") \
     X(gemm_f8,       "GFLOP/s", 20,  "products of float64 matrices, all threads") \
     X(gram,          "GFLOP/s", 20,  "x.T @ x of thin float32 matrices, all threads") \
+    X(gram_one,      "GFLOP/s", 12,  "the same on one thread") \
     X(lapack_lu,     "GFLOP/s", 4,   "solve and det of float64 matrices") \
     X(lapack_inv,    "GFLOP/s", 4,   "inverses") \
     X(lapack_cholesky, "GFLOP/s", 4, "Cholesky's decomposition") \
@@ -67,6 +69,7 @@
     X(launch_ns,     "ns",    1e5,   "a chunk more: launches and their ends") \
     X(program_ns,    "ns",    3e8,   "compiling the program of a pass") \
     X(cached_ns,     "ns",    2e7,   "getting the program of a pass from the cache") \
+    X(cached_reduce_ns, "ns", 1e6,   "one reduction more in that") \
     X(cheap_f4,      "ns",    0.01,  "an addition of float32, per element") \
     X(cheap_f8,      "ns",    0.04,  "an addition of float64") \
     X(divide_f4,     "ns",    0.03,  "a division of float32") \
@@ -80,6 +83,7 @@
     X(reduce,        "ns",    0.05,  "an element of a reduction") \
     X(sum,           "ns",    0.1,   "an element of a sum of floats, which is exact") \
     X(moments,       "ns",    0.2,   "an element of a variance") \
+    X(gemm_ns,       "ns",    2e5,   "a tile of a product, whatever its size") \
     X(gemm_f4,       "GFLOP/s", 20,  "products of float32 matrices; 0: not on it") \
     X(gemm_f8,       "GFLOP/s", 5,   "products of float64 matrices; 0: not on it")
 
@@ -117,7 +121,14 @@ typedef struct gp_rates {
     double op[GP_OP_COUNT][GP_RATES_DTYPES];
     /* Reductions along axes, scans, ...: nanoseconds per element with all threads, and with one alone. */
     double fold[GP_OP_COUNT][GP_RATES_DTYPES], fold_one[GP_OP_COUNT][GP_RATES_DTYPES];
+    /* The same of reductions along the last axis. */
+    double row[GP_OP_COUNT][GP_RATES_DTYPES], row_one[GP_OP_COUNT][GP_RATES_DTYPES];
 } gp_rates;
+
+/* These tables, and what they are called: "op", "fold", "fold_one", "row", "row_one". */
+#define GP_RATES_KINDS 5
+extern const char *const gp_rates_kind[GP_RATES_KINDS];
+double (*gp_rates_table(gp_rates *rates, size_t kind))[GP_RATES_DTYPES];
 
 typedef struct gp_device_rates {
     bool measured;

@@ -56,8 +56,8 @@ static gpuproc_status run_once(gp_calibration *c, const gp_trial *t, const gpupr
     gpuproc_job *job = NULL;
     gpuproc_job_options options = {.struct_size = sizeof options, .device = c->device, .chunk_bytes = t->chunk_bytes,
                                    .threads = t->threads,
-                                   .flags = GPUPROC_JOB_OVERWRITE | GPUPROC_JOB_NO_FALLBACK | GPUPROC_JOB_BY_RULE |
-                                            (t->sync ? GPUPROC_JOB_SYNC : 0)};
+                                   .flags = GPUPROC_JOB_OVERWRITE | GPUPROC_JOB_NO_FALLBACK |
+                                            (t->choosing ? 0u : GPUPROC_JOB_BY_RULE) | (t->sync ? GPUPROC_JOB_SYNC : 0u)};
     gpuproc_output output = {.kind = t->file_out != NULL ? GPUPROC_OUTPUT_RAW : GPUPROC_OUTPUT_MEMORY,
                              .path = t->file_out, .data = c->out, .bytes = c->bytes};
     gpuproc_session *session = t->alone && c->alone != NULL ? c->alone : c->session;
@@ -208,18 +208,36 @@ static gpuproc_status choose(gpuproc_session *session, const char *wish, gp_devi
     return gp_choose_devices(session->registry, wish, NULL, device, count, reason, err);
 }
 
-/* The first job of a session that predicts looks for the figures themselves. */
-static gpuproc_status measure_loading(gp_calibration *c, gp_rates *rates, gpuproc_error *err)
+/* A tenth of a millisecond and more of one thread: a job that has a thread of its own (predict.c). */
+#define NOT_SMALL_ELEMENTS (1 << 18)
+
+/* What having figures costs: the first job of a session looks for them, and each predicts and chooses by them, whether
+ * it needs a thread, too. */
+static gpuproc_status measure_choosing(gp_calibration *c, gp_rates *rates, gpuproc_error *err)
 {
     gpuproc_session_options options = {.struct_size = sizeof options, .threads = c->threads, .cache_dir = c->session->cache_dir};
-    gpuproc_session *session;
-    gpuproc_status st = gpuproc_session_open(&options, &session, err);
+    gpuproc_session *session = c->session;
+    gpuproc_report r, larger;
+    gp_trial t = {.expression = "max(x)", .shape = {1024}, .threads = 1, .sync = true, .choosing = true,
+                  .repeat = GP_CALIBRATION_MOST};
+    gpuproc_status st = gpuproc_session_open(&options, &c->session, err);
+    if (st == GPUPROC_OK) {
+        uint64_t begin = gp_now_ns();
+        gp_session_rates(c->session, rates);
+        rates->host[GP_RATE_HOST_first_ns] += (double)(gp_now_ns() - begin);
+        c->times = GP_CALIBRATION_TIMES; /* in one round */
+        st = gp_calibration_run(c, &t, &r, err);
+        t.expression = "max(exp(x)*exp(y)*exp(x*y)*exp(-x))";
+        t.shape[0] = NOT_SMALL_ELEMENTS;
+        if (st == GPUPROC_OK) st = gp_calibration_run(c, &t, &larger, err);
+        gpuproc_session_close(c->session);
+    }
+    c->session = session;
     if (st != GPUPROC_OK) return st;
-    uint64_t begin = gp_now_ns();
-    gp_session_rates(session, rates);
-    rates->host[GP_RATE_HOST_first_ns] += (double)(gp_now_ns() - begin);
-    gpuproc_session_close(session);
-    (void)gp_session_keep_rates(c->session, rates);
+    rates->host[GP_RATE_HOST_job_ns] = fmax((double)r.wall_ns - rates->host[GP_RATE_HOST_pass_ns], 1000);
+    rates->host[GP_RATE_HOST_thread_ns] =
+        fmax((double)larger.wall_ns - (double)larger.stage[GPUPROC_STAGE_KERNEL].busy_ns - (double)r.wall_ns, 1000);
+    (void)gp_session_keep_rates(session, rates);
     return GPUPROC_OK;
 }
 
@@ -238,7 +256,7 @@ static gpuproc_status calibrate_cpu(gp_calibration *c, bool *stored, gpuproc_err
     }
     rates->measured = true;
     *stored = gp_session_keep_rates(c->session, rates) && *stored;
-    if (*stored) GP_TRY(measure_loading(c, rates, err));
+    if (*stored) GP_TRY(measure_choosing(c, rates, err));
 out:
     free(rates);
     return st;
@@ -305,6 +323,10 @@ out:
 
 static bool is_measured(gp_op op) { return gp_op_info_of(op)->elementwise || gp_op_info_of(op)->special || gp_op_info_of(op)->reduction; }
 static bool is_fold(gp_op op) { return gp_op_info_of(op)->fold || gp_op_info_of(op)->reduction; }
+static bool has_figure(gp_op op, size_t kind)
+{
+    return kind == 0 ? is_measured(op) : kind < 3 ? is_fold(op) : gp_op_info_of(op)->reduction;
+}
 
 /* What jobs taught of it. */
 static void fill_correction(gpuproc_session *session, const gp_device *device, int figure, gpuproc_figure *f)
@@ -327,21 +349,21 @@ static void fill_figure(gpuproc_figure *f, const char *device, const gp_rate_inf
 }
 
 /* The operations' figures one after the other; false behind the last. */
-static bool op_figure(const gp_rates *rates, size_t index, gpuproc_figure *f)
+static bool op_figure(gp_rates *rates, size_t index, gpuproc_figure *f)
 {
-    static const char *const kind[] = {"op", "fold", "fold_one"};
-    static const char *const text[] = {"an element of it, on a thread of all", "an element of it, by all threads",
-                                       "an element of it, by one thread"};
-    for (int k = 0; k < 3; k++) {
+    static const char *const text[GP_RATES_KINDS] = {
+        "an element of it, on a thread of all", "an element of it, by all threads", "an element of it, by one thread",
+        "the same along the last axis, all threads", "the same along the last axis, one thread"};
+    for (size_t k = 0; k < GP_RATES_KINDS; k++) {
         for (int op = 0; op < GP_OP_COUNT; op++) {
-            if (k > 0 ? !is_fold((gp_op)op) : !is_measured((gp_op)op)) continue;
+            if (!has_figure((gp_op)op, k)) continue;
             for (size_t d = 0; d < GP_RATES_DTYPES; d++) {
                 if (index-- > 0) continue;
-                snprintf(f->name, sizeof f->name, "%s.%s.%s", kind[k], gp_op_info_of((gp_op)op)->name,
+                snprintf(f->name, sizeof f->name, "%s.%s.%s", gp_rates_kind[k], gp_op_info_of((gp_op)op)->name,
                          gpuproc_dtype_name(gp_rates_dtype[d]));
                 snprintf(f->unit, sizeof f->unit, "ns");
                 snprintf(f->text, sizeof f->text, "%s", text[k]);
-                f->value = (k == 0 ? rates->op : k == 1 ? rates->fold : rates->fold_one)[op][d];
+                f->value = gp_rates_table(rates, k)[op][d];
                 f->measured = rates->measured;
                 return true;
             }
@@ -353,7 +375,9 @@ static bool op_figure(const gp_rates *rates, size_t index, gpuproc_figure *f)
 static size_t op_figures(void)
 {
     size_t count = 0;
-    for (int op = 0; op < GP_OP_COUNT; op++) count += is_measured((gp_op)op) + 2 * is_fold((gp_op)op);
+    for (int op = 0; op < GP_OP_COUNT; op++) {
+        for (size_t k = 0; k < GP_RATES_KINDS; k++) count += has_figure((gp_op)op, k);
+    }
     return count * GP_RATES_DTYPES;
 }
 

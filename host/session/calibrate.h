@@ -44,6 +44,7 @@ typedef struct gp_trial {
     uint64_t chunk_bytes;
     unsigned threads;        /* 0: all */
     bool sync;
+    bool choosing;           /* not by rule: it predicts itself, as jobs do that are not told */
     bool alone;              /* on one thread */
     bool cold;               /* x is dropped from the page cache before each time */
     int repeat;              /* at most; no more than GP_CALIBRATION_LEAST once it took so long: */

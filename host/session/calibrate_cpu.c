@@ -162,47 +162,60 @@ out:
 /* ---- Folds ------------------------------------------------------------------------- */
 
 typedef struct fold {
-    const char *text;
+    const char *text, *row; /* row: the same along the last axis, where there is that */
     bool array, floats, integers;
     int64_t rows;
     gp_op op[4]; /* that the figure is for */
 } fold;
 
-static gpuproc_status measure_fold(gp_calibration *c, const fold *f, size_t dtype, bool alone, double *ns, gpuproc_error *err)
+static gpuproc_status measure_fold(gp_calibration *c, const fold *f, const char *text, size_t dtype, bool alone, double *ns,
+                                   gpuproc_error *err)
 {
     gpuproc_report r;
     /* There is more of float32 (make_data). */
     int64_t rows = dtype > 0 && f->rows > MOST_ROWS ? MOST_ROWS : f->rows;
-    gp_trial t = {.expression = f->text, .dtype = dtype, .shape = {rows, FOLD_SIDE}, .output = f->array, .repeat = 3,
+    gp_trial t = {.expression = text, .dtype = dtype, .shape = {rows, FOLD_SIDE}, .output = f->array, .repeat = 3,
                   .enough_ns = 8000000, .alone = alone};
     gpuproc_status st = gp_calibration_run(c, &t, &r, err);
     if (st == GPUPROC_OK) *ns = (double)r.stage[GPUPROC_STAGE_FOLD].busy_ns / ((double)rows * FOLD_SIDE);
     return st;
 }
 
+/* By all threads, and by one alone. */
+static gpuproc_status measure_with_one(gp_calibration *c, const fold *f, const char *text, size_t dtype, double *all,
+                                       double *one, gpuproc_error *err)
+{
+    gpuproc_status st = measure_fold(c, f, text, dtype, false, all, err);
+    *one = *all;
+    return st == GPUPROC_OK && c->alone != NULL ? measure_fold(c, f, text, dtype, true, one, err) : st;
+}
+
 static gpuproc_status measure_folds(gp_calibration *c, size_t dtype, gp_rates *rates, gpuproc_error *err)
 {
     static const fold folds[] = {
-        {"sum(x, axis=0)", true, true, true, 4096, {GP_OP_SUM, GP_OP_MEAN, GP_OP_PROD, GP_OP_COUNT_NONZERO}},
-        {"max(x, axis=0)", true, true, true, 4096, {GP_OP_MIN, GP_OP_MAX, GP_OP_ANY, GP_OP_ALL}},
-        {"argmax(x, axis=0)", true, true, true, 4096, {GP_OP_ARGMIN, GP_OP_ARGMAX, GP_OP_ARGMIN, GP_OP_ARGMIN}},
-        {"var(x, axis=0)", true, true, false, 4096, {GP_OP_VAR, GP_OP_STD, GP_OP_VAR, GP_OP_VAR}},
-        {"cumsum(x)", true, true, true, 4096, {GP_OP_CUMSUM, GP_OP_CUMPROD, GP_OP_CUMMAX, GP_OP_CUMMIN}},
-        {"median(x)", false, true, false, 32768, {GP_OP_QUANTILE, GP_OP_NANQUANTILE, GP_OP_QUANTILE, GP_OP_QUANTILE}},
-        {"bincount(reshape(x, -1))", true, false, true, 4096, {GP_OP_BINCOUNT, GP_OP_BINCOUNT, GP_OP_BINCOUNT, GP_OP_BINCOUNT}},
-        {"unique(x)", true, true, true, 1024, {GP_OP_UNIQUE, GP_OP_UNIQUE_COUNTS, GP_OP_UNIQUE, GP_OP_UNIQUE}},
-        {"x[x > 0.5]", true, true, true, 4096, {GP_OP_SELECT, GP_OP_SELECT, GP_OP_SELECT, GP_OP_SELECT}},
+        {"sum(x, axis=0)", "sum(x, axis=1)", true, true, true, 4096, {GP_OP_SUM, GP_OP_MEAN, GP_OP_PROD, GP_OP_COUNT_NONZERO}},
+        {"max(x, axis=0)", "max(x, axis=1)", true, true, true, 4096, {GP_OP_MIN, GP_OP_MAX, GP_OP_ANY, GP_OP_ALL}},
+        {"argmax(x, axis=0)", "argmax(x, axis=1)", true, true, true, 4096, {GP_OP_ARGMIN, GP_OP_ARGMAX, GP_OP_ARGMIN, GP_OP_ARGMIN}},
+        {"var(x, axis=0)", "var(x, axis=1)", true, true, false, 4096, {GP_OP_VAR, GP_OP_STD, GP_OP_VAR, GP_OP_VAR}},
+        {"cumsum(x)", NULL, true, true, true, 4096, {GP_OP_CUMSUM, GP_OP_CUMPROD, GP_OP_CUMMAX, GP_OP_CUMMIN}},
+        {"median(x)", NULL, false, true, false, 32768, {GP_OP_QUANTILE, GP_OP_NANQUANTILE, GP_OP_QUANTILE, GP_OP_QUANTILE}},
+        {"bincount(reshape(x, -1))", NULL, true, false, true, 4096, {GP_OP_BINCOUNT, GP_OP_BINCOUNT, GP_OP_BINCOUNT, GP_OP_BINCOUNT}},
+        {"unique(x)", NULL, true, true, true, 1024, {GP_OP_UNIQUE, GP_OP_UNIQUE_COUNTS, GP_OP_UNIQUE, GP_OP_UNIQUE}},
+        {"x[x > 0.5]", NULL, true, true, true, 4096, {GP_OP_SELECT, GP_OP_SELECT, GP_OP_SELECT, GP_OP_SELECT}},
     };
     gpuproc_status st = GPUPROC_OK;
     for (size_t i = 0; i < sizeof folds / sizeof folds[0]; i++) {
-        double all, one;
+        double all = 0, one = 0, row = 0, row_one = 0;
         if (dtype < 2 ? !folds[i].floats : !folds[i].integers) continue;
-        GP_TRY(measure_fold(c, &folds[i], dtype, false, &all, err));
-        one = all;
-        if (c->alone != NULL) GP_TRY(measure_fold(c, &folds[i], dtype, true, &one, err));
+        GP_TRY(measure_with_one(c, &folds[i], folds[i].text, dtype, &all, &one, err));
+        if (folds[i].row != NULL) GP_TRY(measure_with_one(c, &folds[i], folds[i].row, dtype, &row, &row_one, err));
         for (int k = 0; k < 4; k++) {
-            rates->fold[folds[i].op[k]][dtype] = all;
-            rates->fold_one[folds[i].op[k]][dtype] = one;
+            gp_op op = folds[i].op[k];
+            rates->fold[op][dtype] = all;
+            rates->fold_one[op][dtype] = one;
+            if (folds[i].row == NULL) continue;
+            rates->row[op][dtype] = row;
+            rates->row_one[op][dtype] = row_one;
         }
     }
 out:

@@ -13,6 +13,7 @@
 #define MANY_ELEMENTS (3 << 20)
 #define ENOUGH_NS 4000000u
 #define SIDE 1024
+#define SMALL_SIDE 128 /* of a product that is mostly what any product costs */
 
 static double rate(uint64_t bytes, uint64_t ns) { return (double)bytes / (double)gp_max_u64(ns, 1); }
 
@@ -63,10 +64,16 @@ static gpuproc_status measure_program(gp_calibration *c, gp_device_rates *rates,
     snprintf(text, sizeof text, "sum(exp(x + %" PRIu64 "))", gp_now_ns() % 1000000007u);
     gp_trial t = {.expression = text, .shape = {1024}};
     GP_TRY(gp_calibration_run(c, &t, &first, err));
-    t.repeat = 5;
-    GP_TRY(gp_calibration_run(c, &t, &second, err));
     rates->value[GP_RATE_DEVICE_program_ns] = (double)first.program_ns;
-    rates->value[GP_RATE_DEVICE_cached_ns] = (double)second.stage[GPUPROC_STAGE_PROGRAM].busy_ns;
+    /* Reductions make programs longer. */
+    t = (gp_trial){.expression = "x*y + x", .shape = {1024}, .output = true, .repeat = 5};
+    GP_TRY(gp_calibration_run(c, &t, &second, err));
+    double plain = (double)second.stage[GPUPROC_STAGE_PROGRAM].busy_ns;
+    t = (gp_trial){.expression = "mean(x); std(x); min(x); max(x)", .shape = {1024}, .repeat = 5};
+    GP_TRY(gp_calibration_run(c, &t, &second, err));
+    rates->value[GP_RATE_DEVICE_cached_ns] = plain;
+    rates->value[GP_RATE_DEVICE_cached_reduce_ns] =
+        fmax(((double)second.stage[GPUPROC_STAGE_PROGRAM].busy_ns - plain) / 4, 0);
 out:
     return st;
 }
@@ -149,6 +156,12 @@ static void measure_products(gp_calibration *c, const gp_device *device, gp_devi
         *v = 0;
         if (device->matrix == NULL || gp_calibration_run(c, &t, &r, NULL) != GPUPROC_OK) continue;
         *v = 2.0 * SIDE * SIDE * SIDE / (double)gp_max_u64(r.stage[GPUPROC_STAGE_KERNEL].busy_ns, 1);
+        if (d > 0) continue;
+        t.shape[0] = t.shape[1] = SMALL_SIDE;
+        t.repeat = 5;
+        if (gp_calibration_run(c, &t, &r, NULL) != GPUPROC_OK) continue;
+        rates->value[GP_RATE_DEVICE_gemm_ns] =
+            fmax((double)r.stage[GPUPROC_STAGE_KERNEL].busy_ns - 2.0 * SMALL_SIDE * SMALL_SIDE * SMALL_SIDE / *v, 1);
     }
 }
 

@@ -1,4 +1,4 @@
-/* Submitting a job and running it on its loop thread. */
+/* Submitting a job and running it on its loop thread; the smallest on the caller's. */
 #include "session/job.h"
 
 #include "base/clock.h"
@@ -123,7 +123,7 @@ static void close_files(gpuproc_job *job)
     }
 }
 
-static void *loop(void *ctx)
+static void *run_job(void *ctx)
 {
     gpuproc_job *job = ctx;
     gpuproc_error err = {0};
@@ -231,6 +231,22 @@ static bool is_seen_again(const gpuproc_job *job, size_t input)
     return false;
 }
 
+/* Asking takes as long as a small job does. */
+#define ASK_AGAIN_NS 20000000u
+
+static uint64_t memory_available(gpuproc_session *session)
+{
+    uint64_t now = gp_now_ns();
+    pthread_mutex_lock(&session->jobs_lock);
+    if (session->available_ns == 0 || now - session->available_ns > ASK_AGAIN_NS) {
+        session->available = gp_machine_memory_available();
+        session->available_ns = now;
+    }
+    uint64_t available = session->available;
+    pthread_mutex_unlock(&session->jobs_lock);
+    return available;
+}
+
 static gpuproc_status open_inputs(gpuproc_job *job, const gpuproc_input *inputs, gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
@@ -250,7 +266,7 @@ static gpuproc_status open_inputs(gpuproc_job *job, const gpuproc_input *inputs,
         if (job->plan.input_reads[i] > 1 || is_seen_again(job, i))
             again += job->origin[i].count * gpuproc_dtype_bytes(job->origin[i].dtype);
     }
-    bool keep = again <= gp_machine_memory_available() / 2;
+    bool keep = again == 0 || again <= memory_available(job->session) / 2;
     for (size_t i = 0; i < count; i++) {
         unsigned reads = job->plan.input_reads[i];
         bool several = reads > 1 || is_seen_again(job, i);
@@ -282,10 +298,10 @@ static gpuproc_status take_streams(const gpuproc_job *job, const gpuproc_input *
     return GPUPROC_OK;
 }
 
-static uint64_t host_budget(const gpuproc_job_options *options)
+static uint64_t host_budget(gpuproc_session *session, const gpuproc_job_options *options)
 {
     uint64_t asked = options ? options->memory_bytes : 0;
-    return asked ? asked : gp_machine_memory_available() / 4;
+    return asked ? asked : memory_available(session) / 4;
 }
 
 static void prepare_run(gpuproc_job *job, const gpuproc_job_options *options)
@@ -379,7 +395,7 @@ gpuproc_status gp_job_make(gpuproc_session *session, const char *expression, con
     GP_TRY(compile(job, expression, inputs, input_count, err));
     GP_TRY(gp_job_bind_outputs(job, outputs, output_count, err));
     /* Asked once: what is available changes, and the run must fit what was planned. */
-    job->run.host_budget = host_budget(options);
+    job->run.host_budget = host_budget(session, options);
     GP_TRY(gp_plan_make(&job->program, job->target, job->targets, job->run.host_budget, &job->plan, err));
     gp_work work;
     gp_work_of_plan(&job->plan, &work);
@@ -426,8 +442,12 @@ gpuproc_status gpuproc_submit(gpuproc_session *session, const char *expression,
     GP_TRY(take_streams(job, inputs, err));
     gp_run_trace(&job->run, GPUPROC_STAGE_OPEN, NULL, job->begin_ns, gp_now_ns(), 0, 0);
     begin_running(job);
+    if (job->predicted.no_thread) {
+        (void)run_job(job);
+        goto out;
+    }
     /* Signals are for the caller's threads; without them SIGXFSZ is a failing write here. */
-    refused = gp_io_thread_start(&job->thread, loop, job);
+    refused = gp_io_thread_start(&job->thread, run_job, job);
     if (refused != 0) {
         end_running(session);
         give_back_streams(job, inputs, input_count);

@@ -85,8 +85,32 @@ static gp_cost_machine machine_of(const gpuproc_job *job, const figures *f, cons
                              .sync = job->run.sync, .once_ns = once(job, f, device), .scale = scale};
 }
 
-/* `as_chosen`: with as many threads as each pass takes, at most. */
-static void calculate(const gpuproc_job *job, const figures *f, const gp_device *device, const gp_prediction *p,
+/* So small that a thread of its own would take longer to start than the job takes (job.c): nothing that it does can
+ * be waited for. */
+#define SMALL_NS 1e5
+
+static bool needs_no_thread(const gpuproc_job *job, const gp_prediction *p, const gp_cost_machine *machine, double work_ns)
+{
+    gp_cost_machine m = *machine;
+    if (!p->calibrated || job->by_rule || work_ns > SMALL_NS || job->devices != 1) return false;
+    for (size_t i = 0; i < p->survey.passes; i++) {
+        m.device = NULL;
+        if (p->on_device[i] || (p->survey.pass[i].plan->pass.count > 0 && !gp_cost_is_here(&p->survey.pass[i], &m))) return false;
+    }
+    for (size_t s = 0; s < job->plan.storeds; s++) {
+        if (!p->survey.store_in_memory[s]) return false;
+    }
+    for (size_t i = 0; i < job->program.inputs; i++) {
+        if (job->plan.input_reads[i] > 0 && job->origin[i].kind != GP_ORIGIN_MEMORY) return false;
+    }
+    for (size_t i = 0; i < job->results; i++) {
+        if (job->result[i].path != NULL && !job->result[i].to_memory) return false;
+    }
+    return true;
+}
+
+/* `as_chosen`: with as many threads as each pass takes, at most. Whether it needs no thread of its own. */
+static bool calculate(const gpuproc_job *job, const figures *f, const gp_device *device, const gp_prediction *p,
                       unsigned threads, bool as_chosen, double scale, gp_cost *each, gp_cost *sum)
 {
     uint64_t bytes;
@@ -116,7 +140,9 @@ static void calculate(const gpuproc_job *job, const figures *f, const gp_device 
     for (size_t i = 0; i < job->program.inputs; i++) {
         if (p->survey.spooled[i]) spooled += job->origin[i].count * gpuproc_dtype_bytes(job->origin[i].dtype);
     }
+    m.own_thread = !as_chosen || device != NULL || !needs_no_thread(job, p, &m, sum->wall_ns);
     gp_cost_of_job(&m, files, bytes, spooled, sum);
+    return !m.own_thread;
 }
 
 static gpuproc_status survey(gpuproc_job *job, gp_device *device, const gp_choice *choice, gp_survey *survey,
@@ -197,7 +223,7 @@ gpuproc_status gp_predict(gpuproc_job *job, gp_device *device, gp_prediction *p,
     p->one_thread_ns = cost.wall_ns;
     calculate(job, f, device, p, 1000000, false, 1, NULL, &cost);
     p->all_threads_ns = cost.wall_ns;
-    calculate(job, f, device, p, threads, true, 1, p->pass, &p->cost);
+    p->no_thread = calculate(job, f, device, p, threads, true, 1, p->pass, &p->cost);
     p->computing = p->cost.compute_ns >= p->cost.memory_ns;
     p->made = true;
 out:

@@ -12,6 +12,7 @@ typedef struct gp_prediction {
     gp_cost *pass;      /* per pass */
     bool computing;     /* kernels wait less for memory than they compute */
     bool calibrated;    /* by figures that were measured, not guessed */
+    bool no_thread;     /* the thread that submits the job runs it: another would take longer to start */
     bool used;          /* the device has work in some pass; the CPU always */
     bool *on_device;    /* per pass: not on the CPU */
     char why_not[256];  /* why the CPU does a pass, or "" */

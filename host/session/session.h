@@ -29,6 +29,7 @@ struct gpuproc_session {
     uint64_t learnt_stored_ns, begun; /* `begun`: jobs so far */
     bool learns;
     bool used;         /* a job was begun */
+    uint64_t available, available_ns; /* memory, and when that was asked */
     size_t references; /* the caller's and one of each job, which may be freed after closing */
 };
 

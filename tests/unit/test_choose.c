@@ -11,6 +11,7 @@
 
 #include <gpuproc/gpuproc.h>
 
+#include <fenv.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -314,6 +315,67 @@ static void jobs_do_what_explain_says(void **state)
     unlink(path);
 }
 
+/* Which thread makes elements. */
+static int made_by(void *ctx, uint64_t first, size_t count, void *dst)
+{
+    *(pthread_t *)ctx = pthread_self();
+    for (size_t i = 0; i < count; i++) ((double *)dst)[i] = (double)(first + i);
+    return 0;
+}
+
+/* The smallest have ended when they are submitted, and leave the caller's thread as it was; what may wait for
+ * something has a thread of its own. */
+static void the_smallest_run_at_once(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/gpuproc-test-figures-XXXXXX";
+    int fd = mkstemp(path);
+    const int64_t n = 1000;
+    pthread_t maker = 0;
+    gpuproc_session *s;
+    gpuproc_array *x, *made;
+    gpuproc_job *job;
+    assert_true(fd >= 0);
+    close(fd);
+    write_figures(path, 20000);
+    setenv("GPUPROC_RATES", path, 1);
+    gpuproc_session_options so = {.struct_size = sizeof so, .threads = 4, .cache_dir = ""};
+    assert_int_equal(gpuproc_session_open(&so, &s, NULL), GPUPROC_OK);
+    for (size_t i = 0; i < (size_t)n; i++) data[i] = (double)(i % 7);
+    assert_int_equal(gpuproc_array_from_memory(GPUPROC_FLOAT64, 1, &n, data, &x, NULL), GPUPROC_OK);
+    assert_int_equal(gpuproc_array_from_function(GPUPROC_FLOAT64, 1, &n, made_by, &maker, &made, NULL), GPUPROC_OK);
+    gpuproc_input in = {"x", x};
+    gpuproc_output out = {.kind = GPUPROC_OUTPUT_MEMORY, .data = result[0], .bytes = sizeof result[0]};
+    gpuproc_job_options o = {.struct_size = sizeof o, .device = "cpu"};
+    assert_int_equal(fesetround(FE_UPWARD), 0);
+    assert_int_equal(feclearexcept(FE_ALL_EXCEPT), 0);
+    for (int i = 0; i < 20; i++) {
+        gpuproc_result r = {.struct_size = sizeof r};
+        assert_int_equal(gpuproc_submit(s, "(1 / x)[1:] * 0.1", &in, 1, &out, 1, &o, &job, NULL), GPUPROC_OK);
+        assert_int_equal(gpuproc_job_wait(job, 0, NULL), GPUPROC_OK);
+        assert_true(result[0][0] == 0.1 && result[0][1] == 0.5 * 0.1);
+        gpuproc_job_free(job);
+        assert_int_equal(gpuproc_submit(s, "sum(x)", &in, 1, NULL, 0, &o, &job, NULL), GPUPROC_OK);
+        assert_int_equal(gpuproc_job_wait(job, 0, NULL), GPUPROC_OK);
+        assert_int_equal(gpuproc_job_result(job, 0, &r, NULL), GPUPROC_OK);
+        assert_true(r.scalar.value.f == 2997);
+        gpuproc_job_free(job);
+    }
+    assert_int_equal(fegetround(), FE_UPWARD);
+    assert_int_equal(fetestexcept(FE_DIVBYZERO), 0);
+    assert_int_equal(fesetround(FE_TONEAREST), 0);
+    in.array = made;
+    assert_int_equal(gpuproc_submit(s, "sum(x)", &in, 1, NULL, 0, &o, &job, NULL), GPUPROC_OK);
+    assert_int_equal(gpuproc_job_wait(job, UINT64_MAX, NULL), GPUPROC_OK);
+    gpuproc_job_free(job);
+    assert_false(pthread_equal(maker, pthread_self()));
+    gpuproc_array_free(x);
+    gpuproc_array_free(made);
+    gpuproc_session_close(s);
+    unsetenv("GPUPROC_RATES");
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +384,7 @@ int main(void)
         cmocka_unit_test(what_is_asked_for_stays),
         cmocka_unit_test(tasks_keep_to_their_workers),
         cmocka_unit_test(jobs_do_what_explain_says),
+        cmocka_unit_test(the_smallest_run_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,7 +20,7 @@ static void machine(gp_rates *r)
     gp_rates_cautious(r, 4);
     for (int i = 0; i < GP_RATES_HOST_COUNT; i++) r->host[i] = 1;
     for (int op = 0; op < GP_OP_COUNT; op++) {
-        for (size_t d = 0; d < GP_RATES_DTYPES; d++) r->op[op][d] = r->fold[op][d] = 0;
+        for (size_t d = 0; d < GP_RATES_DTYPES; d++) r->op[op][d] = r->fold[op][d] = r->row[op][d] = 0;
     }
     r->host[GP_RATE_HOST_memory] = r->host[GP_RATE_HOST_mapped] = 1e6;
     r->host[GP_RATE_HOST_memory_one] = r->host[GP_RATE_HOST_mapped_one] = 1e6;
@@ -28,8 +28,9 @@ static void machine(gp_rates *r)
     r->host[GP_RATE_HOST_folds_ns] = 0;
     r->host[GP_RATE_HOST_store] = r->host[GP_RATE_HOST_near] = r->host[GP_RATE_HOST_near_one] = r->host[GP_RATE_HOST_fresh] = 1e6;
     r->host[GP_RATE_HOST_write_cores] = r->host[GP_RATE_HOST_read_cores] = 0;
-    r->host[GP_RATE_HOST_job_ns] = r->host[GP_RATE_HOST_pass_ns] = r->host[GP_RATE_HOST_chunk_ns] = 0;
+    r->host[GP_RATE_HOST_job_ns] = r->host[GP_RATE_HOST_pass_ns] = r->host[GP_RATE_HOST_chunk_ns] = r->host[GP_RATE_HOST_hand_ns] = 0;
     r->host[GP_RATE_HOST_commit_ns] = 0;
+    r->host[GP_RATE_HOST_thread_ns] = 0;
     r->op[GP_OP_ADD][1] = 4;  /* float64 */
     r->op[GP_OP_EXP][1] = 40;
     r->op[GP_OP_SUM][1] = 8;
@@ -168,6 +169,27 @@ static void memory_bounds(void **state)
     release(&e);
 }
 
+/* Along the last axis a reduction has a figure of its own; a scan has none. */
+static void rows_differ_from_columns(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        double ns;
+    } row[] = {{"sum(reshape(x, (1000, 1000)), axis=0)", 5}, {"sum(reshape(x, (1000, 1000)), axis=1)", 2},
+               {"sum(reshape(x, (1000, 1000, 1)), axis=(1, 2))", 2}, {"cumsum(reshape(x, (1000, 1000)), axis=1)", 3}};
+    for (size_t k = 0; k < 4; k++) {
+        example e;
+        make(&e, row[k].text);
+        e.rates.host[GP_RATE_HOST_wake_ns] = 1e-6;
+        e.rates.fold[GP_OP_SUM][1] = 5;
+        e.rates.row[GP_OP_SUM][1] = 2;
+        e.rates.row[GP_OP_CUMSUM][1] = 100;
+        near(cost_of(&e, NULL, false, 1).ns[GPUPROC_STAGE_FOLD] / N, row[k].ns);
+        release(&e);
+    }
+}
+
 static void folds_count(void **state)
 {
     (void)state;
@@ -216,7 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stages_overlap),  cmocka_unit_test(writing_and_commit), cmocka_unit_test(memory_bounds),
-        cmocka_unit_test(folds_count),     cmocka_unit_test(devices_have_ways),
+        cmocka_unit_test(rows_differ_from_columns), cmocka_unit_test(folds_count),     cmocka_unit_test(devices_have_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

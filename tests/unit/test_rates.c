@@ -19,6 +19,8 @@ static void fill(gp_rates *r)
     r->op[GP_OP_SUM][3] = 0;
     r->fold[GP_OP_CUMSUM][1] = 7.5;
     r->fold_one[GP_OP_CUMSUM][1] = 9.5;
+    r->row[GP_OP_SUM][0] = 2.5;
+    r->row_one[GP_OP_SUM][0] = 3.5;
 }
 
 static void comes_back(void **state)
@@ -35,9 +37,8 @@ static void comes_back(void **state)
     for (int i = 0; i < GP_RATES_HOST_COUNT; i++) assert_true(a.host[i] == b.host[i]);
     for (int op = 0; op < GP_OP_COUNT; op++) {
         for (size_t d = 0; d < GP_RATES_DTYPES; d++) {
-            assert_true(a.op[op][d] == b.op[op][d]);
-            assert_true(a.fold[op][d] == b.fold[op][d]);
-            assert_true(a.fold_one[op][d] == b.fold_one[op][d]);
+            for (size_t k = 0; k < GP_RATES_KINDS; k++)
+                assert_true(gp_rates_table(&a, k)[op][d] == gp_rates_table(&b, k)[op][d]);
         }
     }
     gp_text_free(&text);
@@ -61,7 +62,7 @@ static void others_are_refused(void **state)
     static const struct {
         const char *from, *to;
     } harm[] = {
-        {"rates 2", "rates 1"},          {"for me", "for you"},           {"threads 4000000", "threads 0"},
+        {"rates 3", "rates 2"},          {"for me", "for you"},           {"threads 4000000", "threads 0"},
         {"threads 4000000", "threads -1"}, {"threads 4000000", "threads many"}, {"disk_read", "disc_read"},
         {"disk_read 1000000\n", ""},     {"disk_read 1000000", "disk_read 0"}, {"disk_read 1000000", "disk_read 1e6"},
         {"disk_read 1000000", "disk_read"}, {"disk_read 1000000", "disk_read 99999999999999999999999"},
