@@ -522,6 +522,9 @@ double gp_cost_of_pass(const gp_cost_pass *pass, const gp_cost_machine *machine,
         wall = fmin(steady + (all - longest) / chunks, all + chunks * each);
     }
     if (!gp_cost_is_here(pass, m)) before += r[GP_RATE_HOST_hand_ns];
+    size_t roots = pass->plan->pass.outputs + pass->plan->pass.reduces + pass->plan->folds;
+    if (roots > 1) before += (double)(roots - 1) * r[GP_RATE_HOST_root_ns];
+    if (pass->plan->products) before += r[GP_RATE_HOST_products_ns];
     wall += before + r[GP_RATE_HOST_pass_ns] + (pass->plan->folds > 0 ? r[GP_RATE_HOST_folds_ns] : 0);
     for (int i = 0; i < GPUPROC_STAGES; i++) {
         sum->ns[i] += s.ns[i];

@@ -38,7 +38,9 @@
     X(first_ns,      "ns",    5e5,   "the first job of a session beyond that: threads, code that nobody has run yet") \
     X(linalg_ns,     "ns",    4e6,   "getting the library for matrices, once") \
     X(pass_ns,       "ns",    8e4,   "one pass more, on the job's own thread") \
+    X(root_ns,       "ns",    5e3,   "one result or reduction more in a pass: compiling, planning") \
     X(folds_ns,      "ns",    5e4,   "a pass with folds more than one without") \
+    X(products_ns,   "ns",    1e5,   "a pass with products of matrices more than one without") \
     X(chunk_ns,      "ns",    2e4,   "one chunk more: wake-ups") \
     X(map_ns,        "ns",    1e4,   "one chunk of a mapped file more: mapping it and giving that back") \
     X(hand_ns,       "ns",    1e4,   "a pass that hands its chunks to workers, which the job's own thread would not") \

@@ -47,7 +47,7 @@ typedef struct gp_trial {
     bool choosing;           /* not by rule: it predicts itself, as jobs do that are not told */
     bool alone;              /* on one thread */
     bool cold;               /* x is dropped from the page cache before each time */
-    int repeat;              /* at most; no more than GP_CALIBRATION_LEAST once it took so long: */
+    int repeat;              /* at most, after a first run that does not count; no more than GP_CALIBRATION_LEAST once it took so long: */
     uint64_t enough_ns;      /* 0: whatever it takes */
 } gp_trial;
 

@@ -7,11 +7,11 @@
 
 #include <math.h>
 
-#define OPERATION_ELEMENTS (1 << 18)
-#define SLOW_ELEMENTS (1 << 16) /* of what takes long enough with them */
+#define OPERATION_ELEMENTS (1 << 17)
+#define SLOW_ELEMENTS (1 << 14) /* of what takes long enough with them */
 #define SLOW_NS 3
 #define FOLD_SIDE 256
-#define MOST_ROWS 12288
+#define MOST_ROWS 4096
 
 /* ---- Operations --------------------------------------------------------------------- */
 
@@ -67,16 +67,18 @@ static const operation table[] = {
     {GP_OP_GCD, "gcd(@,y)", INTEGERS},
 };
 
-/* Nanoseconds of one thread per element, where all compute. */
-static gpuproc_status time_kernel(gp_calibration *c, const char *expression, size_t dtype, bool slow, double *ns,
+/* Nanoseconds of one thread per element, where all compute. Measured on the job's own thread, since others sometimes
+ * wake up when all is done. */
+static gpuproc_status time_kernel(gp_calibration *c, const char *expression, size_t dtype, bool slow, double crowd, double *ns,
                                   gpuproc_error *err)
 {
     gpuproc_report r;
     int64_t elements = slow ? SLOW_ELEMENTS : OPERATION_ELEMENTS;
-    gp_trial t = {.expression = expression, .dtype = dtype, .shape = {elements}, .repeat = 4, .enough_ns = 5000000};
+    gp_trial t = {.expression = expression, .dtype = dtype, .shape = {elements}, .threads = 1, .sync = true, .repeat = 4,
+                  .enough_ns = 5000000};
     gpuproc_status st = gp_calibration_run(c, &t, &r, err);
     if (st != GPUPROC_OK) return st;
-    *ns = (double)r.stage[GPUPROC_STAGE_KERNEL].busy_ns * c->threads / (double)elements;
+    *ns = (double)r.stage[GPUPROC_STAGE_KERNEL].busy_ns * crowd / (double)elements;
     return GPUPROC_OK;
 }
 
@@ -100,12 +102,13 @@ static void many_times(const char *text, bool integers, gp_text *out)
     gp_text_add(out, ")");
 }
 
-static gpuproc_status measure_many(gp_calibration *c, const char *text, size_t dtype, bool slow, double *ns, gpuproc_error *err)
+static gpuproc_status measure_many(gp_calibration *c, const char *text, size_t dtype, bool slow, double crowd, double *ns,
+                                   gpuproc_error *err)
 {
     gp_text expression = {0};
     many_times(text, dtype >= 2, &expression);
     gpuproc_status st = expression.failed ? gp_fail(err, GPUPROC_NO_MEMORY, "out of memory for an expression")
-                                          : time_kernel(c, expression.data, dtype, slow, ns, err);
+                                          : time_kernel(c, expression.data, dtype, slow, crowd, ns, err);
     gp_text_free(&expression);
     return st;
 }
@@ -114,10 +117,11 @@ static gpuproc_status measure_operations(gp_calibration *c, size_t dtype, gp_rat
 {
     gpuproc_status st = GPUPROC_OK;
     gp_rates cautious;
+    const double crowd = rates->host[GP_RATE_HOST_crowd];
     double alone, many;
     gp_rates_cautious(&cautious, c->threads);
-    GP_TRY(time_kernel(c, "max(x)", dtype, false, &alone, err));
-    GP_TRY(measure_many(c, "@+y", dtype, false, &many, err));
+    GP_TRY(time_kernel(c, "max(x)", dtype, false, crowd, &alone, err));
+    GP_TRY(measure_many(c, "@+y", dtype, false, crowd, &many, err));
     double add = fmax((many - alone) / (3 * TIMES - 2), 0.005), cheap = cautious.op[GP_OP_ADD][dtype];
     for (int op = 0; op < GP_OP_COUNT; op++) {
         if (cautious.op[op][dtype] == cheap) rates->op[op][dtype] = add; /* the cheap ones are much alike */
@@ -125,7 +129,7 @@ static gpuproc_status measure_operations(gp_calibration *c, size_t dtype, gp_rat
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         if (!(table[i].kinds & (dtype >= 2 ? INTEGERS : FLOATS))) continue;
         bool slow = cautious.op[table[i].op][dtype] >= SLOW_NS;
-        GP_TRY(measure_many(c, table[i].text, dtype, slow, &many, err));
+        GP_TRY(measure_many(c, table[i].text, dtype, slow, crowd, &many, err));
         rates->op[table[i].op][dtype] = fmax((many - alone - (2 * TIMES - 2) * add) / TIMES, 0.005);
     }
     rates->op[GP_OP_RECIPROCAL][dtype] = dtype < 2 ? rates->op[GP_OP_DIV][dtype] : rates->op[GP_OP_FLOORDIV][dtype];
@@ -145,14 +149,15 @@ static gpuproc_status measure_reductions(gp_calibration *c, size_t dtype, gp_rat
         {GP_OP_VAR, GP_OP_STD, "var(x)"},           {GP_OP_COUNT_NONZERO, GP_OP_ANY, "count_nonzero(x)"},
     };
     gpuproc_status st = GPUPROC_OK;
+    const double crowd = rates->host[GP_RATE_HOST_crowd];
     double one, two, ns;
-    GP_TRY(time_kernel(c, "max(x)", dtype, false, &one, err));
-    GP_TRY(time_kernel(c, "min(x); max(x)", dtype, false, &two, err));
+    GP_TRY(time_kernel(c, "max(x)", dtype, false, crowd, &one, err));
+    GP_TRY(time_kernel(c, "min(x); max(x)", dtype, false, crowd, &two, err));
     double added = fmin(fmax(two - one, 0.005), one), got = one - added;
     rates->op[GP_OP_MIN][dtype] = rates->op[GP_OP_MAX][dtype] = added;
     rates->op[GP_OP_INPUT][dtype] = got;
     for (size_t i = 0; i < sizeof reduction / sizeof reduction[0]; i++) {
-        GP_TRY(time_kernel(c, reduction[i].text, dtype, false, &ns, err));
+        GP_TRY(time_kernel(c, reduction[i].text, dtype, false, crowd, &ns, err));
         rates->op[reduction[i].op][dtype] = rates->op[reduction[i].same][dtype] = fmax(ns - got, 0.005);
     }
 out:
@@ -162,7 +167,7 @@ out:
 /* ---- Folds ------------------------------------------------------------------------- */
 
 typedef struct fold {
-    const char *text, *row; /* row: the same along the last axis, where there is that */
+    const char *text, *row; /* row: the same along the last axis, where there is that; integers are much alike */
     bool array, floats, integers;
     int64_t rows;
     gp_op op[4]; /* that the figure is for */
@@ -198,22 +203,24 @@ static gpuproc_status measure_folds(gp_calibration *c, size_t dtype, gp_rates *r
         {"argmax(x, axis=0)", "argmax(x, axis=1)", true, true, true, 4096, {GP_OP_ARGMIN, GP_OP_ARGMAX, GP_OP_ARGMIN, GP_OP_ARGMIN}},
         {"var(x, axis=0)", "var(x, axis=1)", true, true, false, 4096, {GP_OP_VAR, GP_OP_STD, GP_OP_VAR, GP_OP_VAR}},
         {"cumsum(x)", NULL, true, true, true, 4096, {GP_OP_CUMSUM, GP_OP_CUMPROD, GP_OP_CUMMAX, GP_OP_CUMMIN}},
-        {"median(x)", NULL, false, true, false, 32768, {GP_OP_QUANTILE, GP_OP_NANQUANTILE, GP_OP_QUANTILE, GP_OP_QUANTILE}},
+        {"median(x)", NULL, false, true, false, 16384, {GP_OP_QUANTILE, GP_OP_NANQUANTILE, GP_OP_QUANTILE, GP_OP_QUANTILE}},
         {"bincount(reshape(x, -1))", NULL, true, false, true, 4096, {GP_OP_BINCOUNT, GP_OP_BINCOUNT, GP_OP_BINCOUNT, GP_OP_BINCOUNT}},
-        {"unique(x)", NULL, true, true, true, 1024, {GP_OP_UNIQUE, GP_OP_UNIQUE_COUNTS, GP_OP_UNIQUE, GP_OP_UNIQUE}},
+        {"unique(x)", NULL, true, true, true, 256, {GP_OP_UNIQUE, GP_OP_UNIQUE_COUNTS, GP_OP_UNIQUE, GP_OP_UNIQUE}},
         {"x[x > 0.5]", NULL, true, true, true, 4096, {GP_OP_SELECT, GP_OP_SELECT, GP_OP_SELECT, GP_OP_SELECT}},
     };
     gpuproc_status st = GPUPROC_OK;
     for (size_t i = 0; i < sizeof folds / sizeof folds[0]; i++) {
-        double all = 0, one = 0, row = 0, row_one = 0;
+        double all, one, row, row_one;
         if (dtype < 2 ? !folds[i].floats : !folds[i].integers) continue;
         GP_TRY(measure_with_one(c, &folds[i], folds[i].text, dtype, &all, &one, err));
-        if (folds[i].row != NULL) GP_TRY(measure_with_one(c, &folds[i], folds[i].row, dtype, &row, &row_one, err));
+        row = all;
+        row_one = one;
+        if (folds[i].row != NULL && dtype < 2)
+            GP_TRY(measure_with_one(c, &folds[i], folds[i].row, dtype, &row, &row_one, err));
         for (int k = 0; k < 4; k++) {
             gp_op op = folds[i].op[k];
             rates->fold[op][dtype] = all;
             rates->fold_one[op][dtype] = one;
-            if (folds[i].row == NULL) continue;
             rates->row[op][dtype] = row;
             rates->row_one[op][dtype] = row_one;
         }

@@ -11,6 +11,7 @@
 /* Slow devices are known from few elements, fast ones need many. */
 #define FEW_ELEMENTS (1 << 18)
 #define MANY_ELEMENTS (3 << 20)
+#define MANY_WIDE_ELEMENTS (1 << 20) /* there are less of float64 (calibrate.c) */
 #define ENOUGH_NS 4000000u
 #define SIDE 1024
 #define SMALL_SIDE 128 /* of a product that is mostly what any product costs */
@@ -111,7 +112,7 @@ static gpuproc_status time_kernel(gp_calibration *c, const char *text, size_t dt
     uint64_t own = UINT64_C(1) << c->kernels++ % 64;
     if (st == GPUPROC_OK && c->round == 0 && r.stage[GPUPROC_STAGE_KERNEL].busy_ns < ENOUGH_NS) c->quick |= own;
     if (st == GPUPROC_OK && (c->quick & own) != 0) {
-        t.shape[0] = MANY_ELEMENTS;
+        t.shape[0] = dtype == 0 ? MANY_ELEMENTS : MANY_WIDE_ELEMENTS;
         st = gp_calibration_run(c, &t, &r, err);
     }
     if (st == GPUPROC_OK) *ns = (double)r.stage[GPUPROC_STAGE_KERNEL].busy_ns / (double)t.shape[0];
@@ -161,7 +162,8 @@ static void measure_products(gp_calibration *c, const gp_device *device, gp_devi
         t.repeat = 5;
         if (gp_calibration_run(c, &t, &r, NULL) != GPUPROC_OK) continue;
         rates->value[GP_RATE_DEVICE_gemm_ns] =
-            fmax((double)r.stage[GPUPROC_STAGE_KERNEL].busy_ns - 2.0 * SMALL_SIDE * SMALL_SIDE * SMALL_SIDE / *v, 1);
+            fmax((double)(r.stage[GPUPROC_STAGE_KERNEL].busy_ns + r.stage[GPUPROC_STAGE_PROGRAM].busy_ns) -
+                     2.0 * SMALL_SIDE * SMALL_SIDE * SMALL_SIDE / *v, 1);
     }
 }
 

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define NEAR_ELEMENTS (1 << 20)
-#define TURNED_SIDE 3072
+#define TURNED_SIDE 2048
 #define FRESH_BYTES ((size_t)32 << 20)
 
 static double rate(double bytes, double ns) { return bytes / fmax(ns, 1); }
@@ -57,7 +57,7 @@ static gpuproc_status measure_memory(gp_calibration *c, gp_rates *rates, gpuproc
     GP_TRY(gp_calibration_run(c, &store, &r, err));
     double reading = 2 * (double)c->bytes / rates->host[GP_RATE_HOST_memory], both = busy(&r, GPUPROC_STAGE_KERNEL);
     rates->host[GP_RATE_HOST_store] = rate((double)c->bytes, fmax(both - reading, reading / 4));
-    gp_trial turned = {.expression = "x.T", .shape = {TURNED_SIDE, TURNED_SIDE}, .output = true, .repeat = 3};
+    gp_trial turned = {.expression = "x.T", .shape = {TURNED_SIDE, TURNED_SIDE}, .output = true, .repeat = 7};
     GP_TRY(gp_calibration_run(c, &turned, &r, err));
     double read = busy(&r, GPUPROC_STAGE_READ);
     rates->host[GP_RATE_HOST_turned] = rate(4.0 * TURNED_SIDE * TURNED_SIDE, read > 0 ? read : busy(&r, GPUPROC_STAGE_KERNEL));
@@ -185,6 +185,10 @@ static gpuproc_status measure_fixed(gp_calibration *c, gp_rates *rates, gpuproc_
     t = (gp_trial){.expression = "sum(x, axis=0)", .shape = {4, 256}, .output = true, .repeat = 15};
     GP_TRY(gp_calibration_run(c, &t, &two, err));
     rates->host[GP_RATE_HOST_folds_ns] = fmax((double)two.wall_ns - (double)one.wall_ns, 1000);
+    /* Without the library for matrices it keeps its guess. */
+    t = (gp_trial){.expression = "x @ y", .shape = {16, 16}, .output = true, .repeat = 15};
+    if (gp_calibration_run(c, &t, &two, NULL) == GPUPROC_OK)
+        rates->host[GP_RATE_HOST_products_ns] = fmax((double)two.wall_ns - (double)one.wall_ns, 1000);
     t = (gp_trial){.expression = "max(x)", .shape = {NEAR_ELEMENTS}, .chunk_bytes = 8192, .repeat = 3};
     GP_TRY(gp_calibration_run(c, &t, &many, err));
     rates->host[GP_RATE_HOST_chunk_ns] = fmax(((double)many.wall_ns - (double)one.wall_ns) / (double)many.chunks, 100);
@@ -206,10 +210,11 @@ static void measure_products(gp_calibration *c, gp_rates *rates)
 {
     gpuproc_report r;
     for (size_t d = 0; d < 2; d++) {
-        gp_trial t = {.expression = "x @ y", .dtype = d, .shape = {PRODUCT_SIDE, PRODUCT_SIDE}, .output = true, .repeat = 3};
+        const int64_t side = d == 0 ? PRODUCT_SIDE : PRODUCT_SIDE * 3 / 4;
+        gp_trial t = {.expression = "x @ y", .dtype = d, .shape = {side, side}, .output = true, .repeat = 3};
         if (gp_calibration_run(c, &t, &r, NULL) != GPUPROC_OK) continue;
         rates->host[d == 0 ? GP_RATE_HOST_gemm_f4 : GP_RATE_HOST_gemm_f8] =
-            rate(2 * cube(PRODUCT_SIDE), busy(&r, GPUPROC_STAGE_KERNEL));
+            rate(2 * cube((double)side), busy(&r, GPUPROC_STAGE_KERNEL));
     }
 }
 

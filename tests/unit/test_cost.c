@@ -30,7 +30,7 @@ static void machine(gp_rates *r)
     r->host[GP_RATE_HOST_write_cores] = r->host[GP_RATE_HOST_read_cores] = 0;
     r->host[GP_RATE_HOST_job_ns] = r->host[GP_RATE_HOST_pass_ns] = r->host[GP_RATE_HOST_chunk_ns] = r->host[GP_RATE_HOST_hand_ns] = 0;
     r->host[GP_RATE_HOST_commit_ns] = 0;
-    r->host[GP_RATE_HOST_thread_ns] = 0;
+    r->host[GP_RATE_HOST_thread_ns] = r->host[GP_RATE_HOST_root_ns] = r->host[GP_RATE_HOST_products_ns] = 0;
     r->op[GP_OP_ADD][1] = 4;  /* float64 */
     r->op[GP_OP_EXP][1] = 40;
     r->op[GP_OP_SUM][1] = 8;
