@@ -48,6 +48,10 @@ fi
 [ -z "$against" ] || against=$(cd "$against" && pwd) || exit 2
 [ -z "$opencl" ] || [ "${opencl#*/}" = "$opencl" ] || opencl=$(realpath "$opencl")
 mkdir -p "$results" && results=$(cd "$results" && pwd) || exit 2
+if [ -n "$(ls -A "$results")" ]; then
+    echo "$results is not empty: the results of two runs would be mixed" >&2
+    exit 2
+fi
 
 # Arrays lie in memory where there is room: what is measured is the device, not a disk.
 room() { [ "$(df -Pk "$1" 2>/dev/null | awk 'NR == 2 { print $4 }')" -gt "$2" ] 2>/dev/null; }
@@ -142,11 +146,11 @@ step questions 90 "$bin/gpu_questions" $([ "$device" = gpu ] || echo "$device") 
 
 # ---- Overlap, reductions -----------------------------------------------------------
 elements=$([ -n "$small" ] && echo 4000000 || echo 400000000)
-# evaluate NAME OPTIONS...: one object of JSON more in NAME.jsonl.
+# evaluate NAME OPTIONS...: one object of JSON more in NAME.jsonl. What the device does not do is not measured.
 evaluate() {
     local name=$1
     shift
-    "$gpuproc" eval "$@" --json >>"$results/$name.jsonl" 2>>"$results/$name.err"
+    "$gpuproc" eval "$@" --no-fallback --json >>"$results/$name.jsonl" 2>>"$results/$name.err"
 }
 # overlap WAY OPTIONS...: three times; the last one's pictures stay.
 overlap() {
@@ -243,7 +247,15 @@ rows() { # KIND FILE
         {
             report = substr($0, index($0, "\"report\"")); sub(/"predicted":.*"limit"/, "\"limit\"", report)
             wall = number(report, "wall_ns"); kernel = stage(report, "kernel")
-            busy = number(kernel, "busy_ns"); bytes = number(kernel, "bytes"); longest = number(report, "limit_share")
+            busy = number(kernel, "busy_ns"); bytes = number(kernel, "bytes"); longest = busy; limit = "kernel"
+            # Of the stages that go on for every chunk; opening, compiling and making safe come once, before and behind.
+            once = number(stage(report, "open"), "busy_ns") + number(stage(report, "program"), "busy_ns") + \
+                number(stage(report, "commit"), "busy_ns")
+            split("upload download", way, " ")
+            for (k = 1; k <= 2; k++) {
+                if (number(stage(report, way[k]), "busy_ns") <= longest) continue
+                longest = number(stage(report, way[k]), "busy_ns"); limit = way[k]
+            }
             what = $0; sub(/"report".*/, "", what)
             names = ""
             while (match(what, /"name": ?"[^"]*"/)) {
@@ -256,7 +268,7 @@ rows() { # KIND FILE
                                      : sprintf("%.2f GB/s", busy > 0 ? bytes / busy : 0)
             if (kind ~ /^product/) names = names " of " n
             printf("| %s | %s | %s | %.1f | %s | %.2f | %.1f | %s |\n", kind, names, substr(word(report, "device"), 1, 32),
-                wall / 1e6, word(report, "limit"), longest > 0 ? 1 / longest : 0, busy / 1e6, rate)
+                wall / 1e6, limit, longest > 0 ? (wall - once) / longest : 0, busy / 1e6, rate)
         }' "$2"
 }
 {
@@ -277,7 +289,8 @@ rows() { # KIND FILE
     echo
     echo "## Evaluations"
     echo
-    echo "\`wall / longest\` is 1 where the stages overlap perfectly; rates are the kernels' alone. Each line is one run."
+    echo "\`wall / longest\`: the wall without opening, compiling and making the result safe, over the longest of upload,"
+    echo "kernel and download; 1 where they overlap perfectly. Rates are the kernels' alone. Each line is one run."
     echo
     echo "| | expression | on | wall, ms | longest stage | wall / longest | kernels, ms | rate |"
     echo "|---|---|---|---|---|---|---|---|"

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Slow devices are known from few elements, fast ones need many. */
 #define FEW_ELEMENTS (1 << 18)
@@ -148,6 +149,21 @@ out:
     return st;
 }
 
+/* How much longer it takes than on the CPU, beyond multiplying. */
+static void measure_small_product(gp_calibration *c, gp_device_rates *rates)
+{
+    gpuproc_report own, cpu;
+    const double multiplying = 2.0 * SMALL_SIDE * SMALL_SIDE * SMALL_SIDE / rates->value[GP_RATE_DEVICE_gemm_f4];
+    char device[sizeof c->device];
+    gp_trial t = {.expression = "x @ y", .shape = {SMALL_SIDE, SMALL_SIDE}, .output = true, .repeat = 15};
+    if (gp_calibration_run(c, &t, &own, NULL) != GPUPROC_OK) return;
+    memcpy(device, c->device, sizeof device);
+    snprintf(c->device, sizeof c->device, "cpu");
+    if (gp_calibration_run(c, &t, &cpu, NULL) == GPUPROC_OK)
+        rates->value[GP_RATE_DEVICE_gemm_ns] = fmax((double)own.wall_ns - (double)cpu.wall_ns - multiplying, 1);
+    memcpy(c->device, device, sizeof device);
+}
+
 static void measure_products(gp_calibration *c, const gp_device *device, gp_device_rates *rates)
 {
     for (size_t d = 0; d < 2; d++) {
@@ -157,13 +173,7 @@ static void measure_products(gp_calibration *c, const gp_device *device, gp_devi
         *v = 0;
         if (device->matrix == NULL || gp_calibration_run(c, &t, &r, NULL) != GPUPROC_OK) continue;
         *v = 2.0 * SIDE * SIDE * SIDE / (double)gp_max_u64(r.stage[GPUPROC_STAGE_KERNEL].busy_ns, 1);
-        if (d > 0) continue;
-        t.shape[0] = t.shape[1] = SMALL_SIDE;
-        t.repeat = 5;
-        if (gp_calibration_run(c, &t, &r, NULL) != GPUPROC_OK) continue;
-        rates->value[GP_RATE_DEVICE_gemm_ns] =
-            fmax((double)(r.stage[GPUPROC_STAGE_KERNEL].busy_ns + r.stage[GPUPROC_STAGE_PROGRAM].busy_ns) -
-                     2.0 * SMALL_SIDE * SMALL_SIDE * SMALL_SIDE / *v, 1);
+        if (d == 0) measure_small_product(c, rates);
     }
 }
 
