@@ -646,6 +646,45 @@ static void turned_in_memory(void **state)
     gpuproc_session_close(s);
 }
 
+/* Every view of an array in memory, put into memory, is what computing with it says. */
+static void views_into_memory(void **state)
+{
+    (void)state;
+    static const char *const view[] = {
+        "x.T", "x[::-1, ::3]", "x[:, 5]", "pad(x, ((2, 300), (7, 0)))", "roll(x, 12345)", "roll(x, -3, axis=1)",
+        "sliding_window_view(x[:40], 5, axis=1)", "broadcast_to(x[:, :1], (311, 513))", "x.T.reshape(-1)[100:-7]",
+        "x[None, :200].T", "concatenate([x.T, x.T])", "diagonal(x)", "swapaxes(x.reshape(311, 27, 19), 0, 2)"};
+    static const gpuproc_dtype dtype[] = {GPUPROC_INT8, GPUPROC_FLOAT16, GPUPROC_FLOAT32, GPUPROC_INT64, GPUPROC_COMPLEX128};
+    enum { ROWS = 311, COLUMNS = 513, MOST = 16 * 600000 };
+    static char out[2][MOST];
+    static unsigned char x[16 * ROWS * COLUMNS];
+    const int64_t dim[] = {ROWS, COLUMNS};
+    gpuproc_session *s = open_session();
+    for (size_t i = 0; i < sizeof x; i++) x[i] = (unsigned char)(i * 31 % 57 + 3); /* no NaN of any dtype */
+    for (size_t k = 0; k < sizeof view / sizeof view[0] * 5; k++) {
+        char text[200];
+        gpuproc_array *a = NULL;
+        gpuproc_job *job = NULL;
+        gpuproc_error err = {0};
+        gpuproc_job_options o = {.struct_size = sizeof o, .device = "cpu", .chunk_bytes = k % 3 == 0 ? 0 : k % 3 == 1 ? 8192 : 262144};
+        gpuproc_output to[] = {{.name = "v", .kind = GPUPROC_OUTPUT_MEMORY, .data = out[0], .bytes = MOST},
+                               {.name = "w", .kind = GPUPROC_OUTPUT_MEMORY, .data = out[1], .bytes = MOST}};
+        assert_int_equal(gpuproc_array_from_memory(dtype[k % 5], 2, dim, x, &a, NULL), GPUPROC_OK);
+        gpuproc_input in = {"x", a};
+        memset(out, 0x55, sizeof out);
+        for (int w = 0; w < 2; w++) { /* apart, so that the first is but a copy */
+            snprintf(text, sizeof text, w == 0 ? "v = %s" : "w = (%s) * 1", view[k / 5]);
+            if (gpuproc_submit(s, text, &in, 1, &to[w], 1, &o, &job, &err) != GPUPROC_OK ||
+                gpuproc_job_wait(job, FOR_EVER, &err) != GPUPROC_OK)
+                fail_msg("%s: %s", text, err.message);
+            gpuproc_job_free(job);
+        }
+        if (memcmp(out[0], out[1], MOST) != 0) fail_msg("%s of %s", view[k / 5], gpuproc_dtype_name(dtype[k % 5]));
+        gpuproc_array_free(a);
+    }
+    gpuproc_session_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -662,6 +701,7 @@ int main(void)
         cmocka_unit_test(growing_results),
         cmocka_unit_test(arrays_in_the_text),
         cmocka_unit_test(turned_in_memory),
+        cmocka_unit_test(views_into_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
