@@ -166,7 +166,7 @@ overlap() {
 reductions() {
     local rc=0
     for e in 'sum(x)' 'mean(x); std(x); min(x); max(x)' 'sum(exp(sin(x)))' 'sum(x, axis=0)'; do
-        for d in "$device" cpu; do
+        for d in "$device" "$device" cpu; do # a device's first run compiles
             if [ "$e" = 'sum(x, axis=0)' ]; then # an array: it has to go somewhere
                 evaluate reductions 'y = sum(reshape(x, (-1, 1000)), axis=0)' x="$scratch/x.npy" -o y="$scratch/r.npy" -f \
                     --device "$d" || rc=1
@@ -187,7 +187,7 @@ step reductions 60 bash -c reductions
 rm -f "$scratch"/?.npy
 
 # ---- Products ----------------------------------------------------------------------
-sizes=$([ -n "$small" ] && echo 256 || echo 4096 8192 16384)
+sizes=$([ -n "$small" ] && echo 1024 || echo 4096 8192 16384)
 # products NAME TIMES [MEMORY]: of all sizes; MEMORY: three times less of it than the matrices take.
 products() {
     local rc=0
