@@ -349,19 +349,6 @@ static bool has_matrices(const gp_plan *plan)
     return false;
 }
 
-/* The library for matrices, looked for when the first job needs it. */
-static gpuproc_status find_linalg(gpuproc_job *job, gpuproc_error *err)
-{
-    gpuproc_status st = GPUPROC_OK;
-    gpuproc_session *session = job->session;
-    if (!has_matrices(&job->plan)) return GPUPROC_OK;
-    pthread_mutex_lock(&session->jobs_lock);
-    if (session->linalg == NULL) st = gp_linalg_open(&session->linalg, err);
-    job->run.linalg = session->linalg;
-    pthread_mutex_unlock(&session->jobs_lock);
-    return st;
-}
-
 static gpuproc_status job_new(gpuproc_session *session, gpuproc_job **out, gpuproc_error *err)
 {
     gpuproc_job *job = gp_calloc(1, sizeof *job);
@@ -409,7 +396,11 @@ gpuproc_status gp_job_make(gpuproc_session *session, const char *expression, con
     }
     job->box_made = true;
     prepare_run(job, options);
-    GP_TRY(find_linalg(job, err));
+    if (has_matrices(&job->plan)) {
+        gp_linalg *linalg;
+        GP_TRY(gp_session_linalg(session, &linalg, err));
+        job->run.linalg = linalg;
+    }
 out:
     if (st == GPUPROC_OK) *out = job;
     else gpuproc_job_free(job);

@@ -91,6 +91,16 @@ size_t gpuproc_device_count(gpuproc_session *session)
     return count;
 }
 
+gpuproc_status gp_session_linalg(gpuproc_session *session, gp_linalg **linalg, gpuproc_error *err)
+{
+    gpuproc_status st = GPUPROC_OK;
+    pthread_mutex_lock(&session->jobs_lock);
+    if (session->linalg == NULL) st = gp_linalg_open(&session->linalg, err);
+    *linalg = session->linalg;
+    pthread_mutex_unlock(&session->jobs_lock);
+    return st;
+}
+
 gpuproc_status gpuproc_device_info_get(gpuproc_session *session, size_t index,
                                        gpuproc_device_info *info, gpuproc_error *err)
 {
@@ -102,8 +112,14 @@ gpuproc_status gpuproc_device_info_get(gpuproc_session *session, size_t index,
     if (index >= count)
         return gp_fail(err, GPUPROC_DEVICE_NOT_FOUND, "no device %zu: there are %zu", index, count);
     size_t size = info->struct_size;
+    gp_linalg *linalg = NULL;
+    if (index == 0) {
+        gpuproc_status st = gp_session_linalg(session, &linalg, err);
+        if (st != GPUPROC_OK) return st;
+    }
     *info = device[index]->info;
     info->struct_size = size;
+    if (linalg != NULL) snprintf(info->matrices, sizeof info->matrices, "%s", gp_linalg_name(linalg));
     if (index == 0 && info->note[0] == '\0')
         snprintf(info->note, sizeof info->note, "%s", gp_registry_note(session->registry));
     return GPUPROC_OK;

@@ -33,6 +33,9 @@ struct gpuproc_session {
     size_t references; /* the caller's and one of each job, which may be freed after closing */
 };
 
+/* The library for matrices, looked for when it is first wanted. */
+gpuproc_status gp_session_linalg(gpuproc_session *session, gp_linalg **linalg, gpuproc_error *err);
+
 /* Gives one reference back; the last one frees the struct. */
 void gp_session_release(gpuproc_session *session);
 

@@ -217,7 +217,9 @@ typedef struct gpuproc_device_info {
     bool fp64, fp16;
     bool unified_memory; /* shares memory with the host */
     char note[256];      /* why it cannot be used, or "" */
-    char matrices[64];   /* what multiplies matrices on it, "CLBlast 1.5.3"; "": the CPU does */
+    /* What multiplies matrices on it: "CLBlast 1.5.3"; of the CPU what the library says of itself, with the kernels
+     * that it took ("OpenBLAS 0.3.21 ... SkylakeX ..."), or "built-in" and why; "": the CPU does. */
+    char matrices[256];
 } gpuproc_device_info;
 
 /* Number of devices, the native CPU (index 0) included, so at least 1. Loads OpenCL on
@@ -226,9 +228,10 @@ typedef struct gpuproc_device_info {
 GPUPROC_API size_t gpuproc_device_count(gpuproc_session *session);
 
 /* Fills *info (info->struct_size set by the caller) for device `index`, which is
- * below gpuproc_device_count. Sizes are bytes; texts are cut to their fields.
+ * below gpuproc_device_count. Sizes are bytes; texts are cut to their fields. For device 0 the library for matrices is
+ * looked for, as by the first job that needs it.
  * Ownership: *info is the caller's. Threads: any.
- * Errors: INVALID_ARGUMENT, DEVICE_NOT_FOUND. */
+ * Errors: INVALID_ARGUMENT, DEVICE_NOT_FOUND, NO_MEMORY. */
 GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_device_info_get(gpuproc_session *session,
                                                                  size_t index,
                                                                  gpuproc_device_info *info,
