@@ -56,9 +56,9 @@ gpuproc_status gp_calibration_step(gp_calibration *c, const char *what, double p
 #define GP_CALIBRATION_LEAST 3
 #define GP_CALIBRATION_MOST 32
 /* *typical: of each time the median of the repetitions (the lower one of an even number), and of
- * the rounds so far. Its wall is what the caller waits. */
+ * the rounds so far what gp_calibration_median says. Its wall is what the caller waits. */
 gpuproc_status gp_calibration_run(gp_calibration *c, const gp_trial *trial, gpuproc_report *typical, gpuproc_error *err);
-/* The middle one, and the middle one of the rounds so far; puts them into order. */
+/* The middle one, and of the rounds so far what is between the middle and the next quicker; puts them into order. */
 double gp_calibration_median(gp_calibration *c, double *values, int count);
 
 /* The figures (calibrate_cpu.c, calibrate_machine.c, ...); figures of what does not run are left as they are. */
