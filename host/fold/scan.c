@@ -1,8 +1,9 @@
 /* Running sums, products and extremes along one axis.
  *
  * The elements of a cell are *inner* apart. Where that is 1, a cell is a line: long ones are cut into
- * blocks (fold/scan_ops.h), of which the workers first find the sums, then what stands before each, then
- * the elements; short ones (and products of floats) go one element after the other, and the workers
+ * blocks (fold/scan_ops.h), and parts of some blocks taken by the workers in turn: who has one finds its blocks' sums,
+ * waits for what stands before it, hands on what stands behind it, and then makes the elements, while its cache still
+ * has them. Memory is read once. Short lines (and products of floats) go one element after the other, and the workers
  * share the cells. Else rows are added to a row of values: the workers share the columns, or, where the rows are
  * short and the groups many, the groups. */
 #include "fold/fold_impl.h"
@@ -12,11 +13,19 @@
 #include "fold/axes.h"
 #include "fold/scan_ops.h"
 
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 
+#if defined(__x86_64__)
+#define REST() __builtin_ia32_pause()
+#else
+#define REST() ((void)0)
+#endif
+
 #define SHORT 64          /* elements of a line that is not cut */
-#define SEGMENTS 512      /* blocks that are worked on at a time, at most: read twice, so that caches should hold them */
-#define SEGMENTS_UNIT 8   /* that a worker takes */
+#define PART 16           /* blocks that a worker takes: they are read twice, so that its cache should hold them */
+#define PATIENCE 4096     /* looks, before a worker that waits for another one lets others have the core */
 #define UNIT 16384        /* elements that are worth a worker's while */
 #define SETS 16           /* of values, where the groups are shared */
 #define SMALL_ROW 256     /* elements of a row, for the groups to be shared */
@@ -44,21 +53,13 @@ typedef struct scan {
     /* The piece, for the workers. */
     const gp_fold_piece *piece;
     uint64_t group0, groups, units;
-    segment *segment;
-    uint64_t segments, most_segments;
+    uint64_t block0, blocks; /* of the piece, counted from the first line on */
+    atomic_uint_fast64_t taken, passed; /* parts that somebody has; parts behind which `line` is */
 } scan;
 
 static bool is_cut(const gp_axes *a, const gp_scan_ops *ops)
 {
     return a->inner == 1 && a->rows > SHORT && ops->line != NULL;
-}
-
-/* As many as the operand can have in one piece, whose begin may cut one more. */
-static uint64_t most_segments(const gp_axes *a)
-{
-    uint64_t of_a_line = gp_ceil_div(a->rows, GP_SCAN_BLOCK), all;
-    if (!gp_mul_u64(a->groups, of_a_line, &all) || all >= SEGMENTS) return SEGMENTS;
-    return all + 1;
 }
 
 static bool shares_groups(const gp_axes *a) { return a->inner <= SMALL_ROW && a->groups > 1; }
@@ -68,7 +69,7 @@ static bool memory_of(const gp_fold_spec *spec, const gp_axes *a, const gp_scan_
     uint64_t sets = shares_groups(a) ? SETS + 1 : 1;
     if (!gp_mul_u64(a->inner, sets * (uint64_t)ops->planes * sizeof(gp_scan_word), bytes)) return false;
     uint64_t kept = 2 * GP_SCAN_BLOCK * gpuproc_dtype_bytes(spec->operand[0]);
-    return gp_add_u64(*bytes, is_cut(a, ops) ? most_segments(a) * sizeof(segment) + kept : 0, bytes);
+    return gp_add_u64(*bytes, is_cut(a, ops) ? kept : 0, bytes);
 }
 
 static uint64_t bytes(const gp_fold_spec *spec)
@@ -84,7 +85,6 @@ static void close(gp_fold *fold)
 {
     scan *s = (scan *)fold;
     free(s->value);
-    free(s->segment);
     free(s->kept[0]);
     free(s->kept[1]);
     free(s);
@@ -108,13 +108,11 @@ static gpuproc_status open(const gp_fold_spec *spec, uint64_t budget, unsigned w
     if (gp_shape_size(&spec->shape) > 0) {
         uint64_t sets = shares_groups(&s->axes) ? SETS + 1 : 1;
         s->value = gp_calloc(s->axes.inner, sets * (uint64_t)ops->planes * sizeof(gp_scan_word));
-        s->most_segments = most_segments(&s->axes);
         bool cuts = is_cut(&s->axes, ops);
         if (cuts) {
-            s->segment = gp_calloc(s->most_segments, sizeof *s->segment);
             for (int k = 0; k < 2; k++) s->kept[k] = gp_calloc(GP_SCAN_BLOCK, s->item);
         }
-        if (s->value == NULL || (cuts && (s->segment == NULL || s->kept[0] == NULL || s->kept[1] == NULL))) {
+        if (s->value == NULL || (cuts && (s->kept[0] == NULL || s->kept[1] == NULL))) {
             close(&s->base);
             return gp_fail(err, GPUPROC_NO_MEMORY, "%s(): out of memory", name);
         }
@@ -131,39 +129,6 @@ static uint64_t room(const gp_fold *fold, uint64_t count)
 
 /* ---- Lines that are cut ---- */
 
-static void sum_segments(void *arg, unsigned worker, uint64_t from, uint64_t to)
-{
-    (void)worker;
-    scan *s = arg;
-    uint64_t end = gp_min_u64(to * SEGMENTS_UNIT, s->segments);
-    for (uint64_t i = from * SEGMENTS_UNIT; i < end; i++) {
-        if (s->segment[i].whole != NULL) s->ops->total(s->segment[i].sum, s->segment[i].whole);
-    }
-}
-
-/* What the sums of the next blocks will read is on its way while this block's elements are made. */
-static void ask_for_next(const scan *s, const segment *g)
-{
-    const char *next = g->x + s->most_segments * GP_SCAN_BLOCK * s->item;
-    for (uint64_t k = 0; k < g->n * s->item; k += 64) __builtin_prefetch(next + k, 0, 2);
-}
-
-static void write_segments(void *arg, unsigned worker, uint64_t from, uint64_t to)
-{
-    (void)worker;
-    scan *s = arg;
-    uint64_t end = gp_min_u64(to * SEGMENTS_UNIT, s->segments);
-    bool far = s->piece->far;
-    char made[GP_SCAN_BLOCK * sizeof(gp_scan_word)] __attribute__((aligned(64)));
-    for (uint64_t i = from * SEGMENTS_UNIT; i < end; i++) {
-        segment *g = &s->segment[i];
-        if (far) ask_for_next(s, g);
-        s->ops->line(&g->line, NULL, 0, g->x, far ? made : g->out, g->n);
-        if (far) gp_copy_past_cache(g->out, made, g->n * s->item);
-    }
-    if (far) gp_past_cache_end();
-}
-
 static void new_line(const scan *s, gp_line *line)
 {
     *line = (gp_line){0};
@@ -179,16 +144,36 @@ static void next_block(const scan *s, gp_line *line, const gp_line *done, const 
     s->ops->join(line->before, sum);
 }
 
-/* Cuts elements [at, end) of the piece, whose first is `in` of its line, and keeps what blocks that are
- * not whole have: of the one that was open, in the one place, of the one that remains so, in the other,
- * for x may be written over. */
-static uint64_t cut(scan *s, const char *x, char *out, uint64_t in, uint64_t left)
+static uint64_t blocks_of_line(const scan *s) { return gp_ceil_div(s->axes.rows, GP_SCAN_BLOCK); }
+
+static uint64_t block_of(const scan *s, uint64_t element)
+{
+    return element / s->axes.rows * blocks_of_line(s) + element % s->axes.rows / GP_SCAN_BLOCK;
+}
+
+/* The first element of a block, of those that the piece has. */
+static uint64_t begin_of(const scan *s, uint64_t block)
+{
+    const gp_fold_piece *p = s->piece;
+    if (block == s->block0) return p->first;
+    if (block == s->block0 + s->blocks) return p->first + p->count;
+    return block / blocks_of_line(s) * s->axes.rows + block % blocks_of_line(s) * GP_SCAN_BLOCK;
+}
+
+/* Cuts a part's elements, and keeps what blocks that are not whole have: of the one that was open, in the one
+ * place, of the one that remains so, in the other, for x may be written over. Only the piece's first part can have the
+ * one, and only its last the other. */
+static uint64_t cut(const scan *s, segment *segments, uint64_t part)
 {
     uint64_t n = 0, item = s->item, rows = s->axes.rows;
+    uint64_t block = s->block0 + part * PART, end_block = gp_min_u64(block + PART, s->block0 + s->blocks);
+    uint64_t from = begin_of(s, block), left = begin_of(s, end_block) - from, in = from % rows;
+    const char *x = (const char *)s->piece->operand[0] + (from - s->piece->first) * item;
+    char *out = (char *)s->piece->out + (from - s->piece->first) * item;
     char *kept = s->kept[s->keeps], *keep = s->kept[!s->keeps];
-    for (; n < s->most_segments && left > 0; n++) {
+    for (; left > 0; n++) {
         uint64_t at = in % GP_SCAN_BLOCK, size = gp_min_u64(rows - (in - at), GP_SCAN_BLOCK);
-        segment *g = &s->segment[n];
+        segment *g = &segments[n];
         *g = (segment){.x = x, .out = out, .n = gp_min_u64(size - at, left), .line.at = at};
         if (at > 0) memcpy(kept + at * item, x, g->n * item);
         if (at + g->n < size && at == 0) memcpy(keep, x, g->n * item);
@@ -202,33 +187,85 @@ static uint64_t cut(scan *s, const char *x, char *out, uint64_t in, uint64_t lef
     return n;
 }
 
-/* The sums of blocks, then what stands before each, then the elements. */
+/* Whoever has the part before is at work, as parts are taken in turn, and waits for nobody behind it. */
+static void await_turn(scan *s, uint64_t part)
+{
+    for (unsigned looks = 0; atomic_load_explicit(&s->passed, memory_order_acquire) != part; looks++) {
+        if (looks < PATIENCE) REST();
+        else (void)sched_yield();
+    }
+}
+
+/* What stands before each block of a part whose turn it is; then the next one's turn has come. */
+static void pass_on(scan *s, segment *segments, uint64_t n, uint64_t part)
+{
+    await_turn(s, part);
+    for (uint64_t i = 0; i < n; i++) {
+        segment *g = &segments[i];
+        uint64_t at = g->line.at;
+        if (g->begins) new_line(s, &g->line);
+        else if (i == 0) g->line = s->line; /* goes on from before; a block that is full went over at once */
+        else next_block(s, &g->line, &g[-1].line, g[-1].sum);
+        g->line.at = at;
+        g->line.kept = s->kept[s->keeps];
+    }
+    const segment *last = &segments[n - 1];
+    if (last->whole != NULL) next_block(s, &s->line, &last->line, last->sum);
+    atomic_store_explicit(&s->passed, part + 1, memory_order_release);
+}
+
+/* What this worker will probably sum next is on its way while the elements of this block are made. */
+static void ask_for_next(const scan *s, const segment *g)
+{
+    const char *next = g->x + (uint64_t)s->base.workers->count * PART * GP_SCAN_BLOCK * s->item;
+    for (uint64_t k = 0; k < g->n * s->item; k += 64) __builtin_prefetch(next + k, 0, 2);
+}
+
+static void write_elements(const scan *s, segment *segments, uint64_t n)
+{
+    bool far = s->piece->far;
+    char made[GP_SCAN_BLOCK * sizeof(gp_scan_word)] __attribute__((aligned(64)));
+    for (uint64_t i = 0; i < n; i++) {
+        segment *g = &segments[i];
+        if (far) ask_for_next(s, g);
+        s->ops->line(&g->line, NULL, 0, g->x, far ? made : g->out, g->n);
+        if (far) gp_copy_past_cache(g->out, made, g->n * s->item);
+    }
+}
+
+/* Part after part, until there is none left. */
+static void take_parts(void *arg, unsigned worker, uint64_t from, uint64_t to)
+{
+    (void)worker;
+    (void)from;
+    (void)to;
+    scan *s = arg;
+    segment segments[PART];
+    uint64_t parts = gp_ceil_div(s->blocks, PART);
+    for (uint64_t part; (part = atomic_fetch_add_explicit(&s->taken, 1, memory_order_relaxed)) < parts;) {
+        uint64_t n = cut(s, segments, part);
+        for (uint64_t i = 0; i < n; i++) {
+            if (segments[i].whole != NULL) s->ops->total(segments[i].sum, segments[i].whole);
+        }
+        pass_on(s, segments, n, part);
+        write_elements(s, segments, n);
+        /* The block that remains open goes on from here with the next piece. */
+        if (part + 1 == parts && segments[n - 1].whole == NULL) s->line = segments[n - 1].line;
+    }
+    if (s->piece->far) gp_past_cache_end();
+}
+
 static void take_line(scan *s)
 {
     const gp_fold_piece *p = s->piece;
     const gp_workers *workers = s->base.workers;
-    for (uint64_t done = 0; done < p->count;) {
-        const char *x = (const char *)p->operand[0] + done * s->item;
-        char *out = (char *)p->out + done * s->item;
-        s->segments = cut(s, x, out, (p->first + done) % s->axes.rows, p->count - done);
-        uint64_t units = gp_ceil_div(s->segments, SEGMENTS_UNIT);
-        if (s->axes.rows > GP_SCAN_BLOCK) workers->each(workers, units, sum_segments, s);
-        for (uint64_t i = 0; i < s->segments; i++) {
-            segment *g = &s->segment[i];
-            uint64_t at = g->line.at;
-            if (g->begins) new_line(s, &g->line);
-            else if (i == 0) g->line = s->line; /* goes on from before; a block that is full went over at once */
-            else next_block(s, &g->line, &g[-1].line, g[-1].sum);
-            g->line.at = at;
-            g->line.kept = s->kept[s->keeps];
-            done += g->n;
-        }
-        workers->each(workers, units, write_segments, s);
-        const segment *last = &s->segment[s->segments - 1];
-        s->line = last->line;
-        if (last->whole != NULL) next_block(s, &s->line, &last->line, last->sum);
-        if (s->segments > 1 || last->line.at == last->n) s->keeps = !s->keeps;
-    }
+    s->block0 = block_of(s, p->first);
+    s->blocks = block_of(s, p->first + p->count - 1) + 1 - s->block0;
+    atomic_store_explicit(&s->taken, 0, memory_order_relaxed);
+    atomic_store_explicit(&s->passed, 0, memory_order_relaxed);
+    workers->each(workers, gp_min_u64(workers->count, gp_ceil_div(s->blocks, PART)), take_parts, s);
+    bool goes_on = s->blocks == 1 && p->first % s->axes.rows % GP_SCAN_BLOCK > 0; /* the block that was open */
+    if (!goes_on) s->keeps = !s->keeps;
 }
 
 /* ---- Groups ---- */
