@@ -46,6 +46,11 @@ static unsigned slots_of(const search *s, uint64_t chunks)
     return (unsigned)gp_min_u64(chunks, gp_max_u64(slots, GP_CHUNKING_SLOTS));
 }
 
+static double with_thread(const search *s, const gp_cost_pass *pass, double ns)
+{
+    return ns + (ns > GP_CHOOSE_SMALL_NS || !gp_cost_is_here(pass, s->machine) ? s->free->away_ns : 0);
+}
+
 static void try_one(search *s, gp_choice c)
 {
     gp_cost_pass pass = *s->pass;
@@ -54,7 +59,7 @@ static void try_one(search *s, gp_choice c)
     if (c.threads != 0) pass.threads = c.threads;
     if (c.chunk_elements != 0) pass.chunk_elements = c.chunk_elements;
     pass.slots = (unsigned)gp_min_u64(c.slots != 0 ? c.slots : slots_of(s, pass.chunks), pass.chunks);
-    double ns = gp_cost_of_pass(&pass, s->machine, &cost);
+    double ns = with_thread(s, &pass, gp_cost_of_pass(&pass, s->machine, &cost));
     if (ns >= s->best_ns) return;
     s->best = c;
     s->best_ns = ns;
@@ -87,15 +92,18 @@ bool gp_choose(const gp_cost_pass *pass, const gp_cost_machine *machine, const g
 {
     gp_cost cost = {0};
     double rule = gp_cost_of_pass(pass, machine, &cost);
-    search s = {.pass = pass, .machine = machine, .free = free, .best_ns = rule};
+    search s = {.pass = pass, .machine = machine, .free = free};
+    const double own = rule;
+    rule = s.best_ns = with_thread(&s, pass, rule);
     unsigned all = pass->threads != 0 ? pass->threads : machine->threads;
-    *chosen = (gp_chosen){.rule_ns = rule, .ns = rule};
+    *chosen = (gp_chosen){.rule_ns = own, .ns = own};
     if (pass->plan->pass.count == 0) return false;
     try_chunks(&s);
     for (unsigned t = 1; free->threads && machine->device == NULL && t < all; t *= 2)
         try_slots(&s, (gp_choice){.threads = t, .chunk_elements = s.best.chunk_elements});
     if (rule - s.best_ns < LEAST_GAIN * rule || rule - s.best_ns < LEAST_GAIN_NS) return false;
     chosen->choice = s.best;
+    chosen->rule_ns = rule;
     chosen->ns = s.best_ns;
     return true;
 }

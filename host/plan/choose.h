@@ -6,6 +6,9 @@
 
 #include "plan/cost.h"
 
+/* Work up to which a job needs no thread of its own, where it waits for nothing. */
+#define GP_CHOOSE_SMALL_NS 1e5
+
 /* Zeros: by rule. One thread and one slot: the pass computes on the job's own thread and wakes no
  * worker. */
 typedef struct gp_choice {
@@ -17,11 +20,12 @@ typedef struct gp_choice {
 typedef struct gp_choose_free {
     bool threads, slots, chunk;
     uint64_t unit; /* chunks are multiples of so many elements */
+    double away_ns; /* what a thread of the job's own costs, where a small pass that wakes no worker would save it */
 } gp_choose_free;
 
 typedef struct gp_chosen {
     gp_choice choice;
-    double rule_ns, ns; /* what the model says of the rule's way, and of this one */
+    double rule_ns, ns; /* what the model says of the rule's way, and of this one; with away_ns where that is to be paid */
 } gp_chosen;
 
 /* `pass` is as the rule has it, on `machine`, whose threads are all that there are. More memory

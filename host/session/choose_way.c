@@ -42,6 +42,7 @@ gpuproc_status gp_choose_ways(const gpuproc_job *job, const gp_cost_machine *mac
                               gpuproc_error *err)
 {
     size_t passes = p->survey.passes;
+    const bool alone = gp_job_waits_for_nothing(job, p);
     *any = false;
     p->choice = gp_calloc(passes, sizeof *p->choice);
     p->way = gp_calloc(passes, sizeof *p->way);
@@ -51,6 +52,7 @@ gpuproc_status gp_choose_ways(const gpuproc_job *job, const gp_cost_machine *mac
         gp_cost_machine m = *machine;
         m.device = p->on_device[i] ? device : NULL;
         gp_choose_free open = free_of(job, &p->survey.pass[i], p->on_device[i]);
+        if (alone) open.away_ns = machine->rates->host[GP_RATE_HOST_thread_ns] / (double)passes;
         if (gp_choose(&p->survey.pass[i], &m, &open, &p->way[i])) *any = true;
         p->choice[i] = p->way[i].choice;
     }

@@ -85,17 +85,11 @@ static gp_cost_machine machine_of(const gpuproc_job *job, const figures *f, cons
                              .sync = job->run.sync, .once_ns = once(job, f, device), .scale = scale};
 }
 
-/* So small that a thread of its own would take longer to start than the job takes (job.c): nothing that it does can
- * be waited for. */
-#define SMALL_NS 1e5
-
-static bool needs_no_thread(const gpuproc_job *job, const gp_prediction *p, const gp_cost_machine *machine, double work_ns)
+bool gp_job_waits_for_nothing(const gpuproc_job *job, const gp_prediction *p)
 {
-    gp_cost_machine m = *machine;
-    if (!p->calibrated || job->by_rule || work_ns > SMALL_NS || job->devices != 1) return false;
+    if (!p->calibrated || job->by_rule || job->devices != 1) return false;
     for (size_t i = 0; i < p->survey.passes; i++) {
-        m.device = NULL;
-        if (p->on_device[i] || (p->survey.pass[i].plan->pass.count > 0 && !gp_cost_is_here(&p->survey.pass[i], &m))) return false;
+        if (p->on_device[i]) return false;
     }
     for (size_t s = 0; s < job->plan.storeds; s++) {
         if (!p->survey.store_in_memory[s]) return false;
@@ -105,6 +99,17 @@ static bool needs_no_thread(const gpuproc_job *job, const gp_prediction *p, cons
     }
     for (size_t i = 0; i < job->results; i++) {
         if (job->result[i].path != NULL && !job->result[i].to_memory) return false;
+    }
+    return true;
+}
+
+/* So small that a thread of its own would take longer to start than the job takes (job.c). */
+static bool needs_no_thread(const gpuproc_job *job, const gp_prediction *p, const gp_cost_machine *machine, double work_ns)
+{
+    if (work_ns > GP_CHOOSE_SMALL_NS || !gp_job_waits_for_nothing(job, p)) return false;
+    for (size_t i = 0; i < p->survey.passes; i++) {
+        const gp_cost_pass *pass = &p->survey.pass[i];
+        if (pass->plan->pass.count > 0 && !gp_cost_is_here(pass, machine)) return false;
     }
     return true;
 }
@@ -140,6 +145,7 @@ static bool calculate(const gpuproc_job *job, const figures *f, const gp_device 
     for (size_t i = 0; i < job->program.inputs; i++) {
         if (p->survey.spooled[i]) spooled += job->origin[i].count * gpuproc_dtype_bytes(job->origin[i].dtype);
     }
+    m.device = NULL;
     m.own_thread = !as_chosen || device != NULL || !needs_no_thread(job, p, &m, sum->wall_ns);
     gp_cost_of_job(&m, files, bytes, spooled, sum);
     return !m.own_thread;

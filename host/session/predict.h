@@ -30,6 +30,8 @@ void gp_prediction_free(gp_prediction *prediction);
 /* Chooses for every pass of p->survey, which is by rule; *any: something else than that (choose_way.c). */
 gpuproc_status gp_choose_ways(const gpuproc_job *job, const gp_cost_machine *machine, const gp_device_rates *device,
                               gp_prediction *prediction, bool *any, gpuproc_error *err);
+/* Whether arrays and results are in memory and the CPU does all of it, so that the thread that submits the job could run it. */
+bool gp_job_waits_for_nothing(const gpuproc_job *job, const gp_prediction *prediction);
 /* Why so, in half a sentence; "": it is as the rule has it. `all`: threads that there are. */
 void gp_way_text(const gp_prediction *prediction, size_t pass, unsigned all, char text[160]);
 
