@@ -51,20 +51,51 @@ gp_z gp_zsign(const gp_zc *c, gp_z x)
     return gp_zif(c, gp_ris(c, GP_OP_EQ, size, zero), (gp_z){zero, zero}, unit);
 }
 
-/* An integer power, 0 < |n| < 100, by squaring. */
+/* Integer powers below this go by squaring. */
+#define WHOLE_POWERS 100
+
+/* An integer power, 0 < |n| < WHOLE_POWERS. From 4 on, and below 0, one is multiplied first: infinite parts become NaN. */
 static gp_z whole_power(const gp_zc *c, gp_z x, int n)
 {
-    gp_z result = {-1, -1}, square = x;
-    bool any = false;
+    int zero = gp_rc(c, 0), nan = gp_rc(c, __builtin_nan(""));
+    gp_z one = {gp_rc(c, 1), zero}, result = one, square = x;
+    if (n == 1) return x;
+    if (n == 2 || n == 3) {
+        square = gp_zmul(c, x, x);
+        return n == 2 ? square : gp_zmul(c, x, square);
+    }
     for (int rest = n < 0 ? -n : n; rest > 0; rest >>= 1) {
-        if (rest & 1) result = any ? gp_zmul(c, result, square) : square;
-        any = any || (rest & 1);
+        if (rest & 1) result = gp_zmul(c, result, square);
         if (rest > 1) square = gp_zmul(c, square, square);
     }
     if (n > 0) return result;
-    int zero = gp_rc(c, 0), nan = gp_rc(c, __builtin_nan(""));
     int of_zero = gp_rand(c, gp_ris(c, GP_OP_EQ, x.re, zero), gp_ris(c, GP_OP_EQ, x.im, zero));
-    return gp_zif(c, of_zero, (gp_z){nan, nan}, gp_zdiv(c, (gp_z){gp_rc(c, 1), zero}, result));
+    return gp_zif(c, of_zero, (gp_z){nan, nan}, gp_zdiv(c, one, result));
+}
+
+/* The same where the powers, whole numbers of that size or 0, are elements. What a power does not need is a product of
+ * ones, so that nothing overflows for nothing. */
+static gp_z whole_powers(const gp_zc *c, gp_z x, int n)
+{
+    int zero = gp_rc(c, 0), half = gp_rc(c, 0.5), rest = gp_rabs(c, n);
+    gp_z one = {gp_rc(c, 1), zero}, result = one, square = x, second = one;
+    for (int power = 1; power < WHOLE_POWERS; power *= 2) {
+        int halved = gp_r1(c, GP_OP_FLOOR, gp_rmul(c, rest, half)), more = gp_ris(c, GP_OP_GT, halved, zero);
+        int odd = gp_ris(c, GP_OP_NE, gp_radd(c, halved, halved), rest);
+        result = gp_zif(c, odd, gp_zmul(c, result, gp_zif(c, odd, square, one)), result);
+        if (2 * power >= WHOLE_POWERS) break;
+        square = gp_zif(c, more, square, one);
+        square = gp_zmul(c, square, square);
+        if (power == 1) second = square;
+        rest = halved;
+    }
+    int is_third = gp_ris(c, GP_OP_EQ, n, gp_rc(c, 3));
+    gp_z third = gp_zmul(c, gp_zif(c, is_third, x, one), gp_zif(c, is_third, second, one));
+    result = gp_zif(c, is_third, third, result);
+    result = gp_zif(c, gp_ris(c, GP_OP_EQ, n, gp_rc(c, 2)), second, result);
+    result = gp_zif(c, gp_ris(c, GP_OP_EQ, n, gp_rc(c, 1)), x, result);
+    int below = gp_ris(c, GP_OP_LT, n, zero);
+    return gp_zif(c, below, gp_zdiv(c, one, gp_zif(c, below, result, one)), result);
 }
 
 /* A number with an infinite part, as its direction; of others, what is not lost. */
@@ -100,21 +131,27 @@ gp_z gp_zpower(const gp_zc *c, gp_z x, gp_z y)
     double re, im;
     gp_z log, result;
     int zero = gp_rc(c, 0), one = gp_rc(c, 1), nan = gp_rc(c, __builtin_nan(""));
-    if (gp_build_is_const(c->b, y.re, &re) && gp_build_is_const(c->b, y.im, &im) && im == 0) {
+    bool is_const = gp_build_is_const(c->b, y.re, &re) && gp_build_is_const(c->b, y.im, &im);
+    if (is_const && im == 0) {
         if (re == 0.5 && gp_zfunction(c, GP_OP_SQRT, x, &result)) return result;
         if (re == -1) return gp_zreciprocal(c, x);
         if (re == 0) { /* in the shape of x */
             int same = gp_ris(c, GP_OP_EQ, gp_rmul(c, x.re, zero), nan);
             return (gp_z){gp_rif(c, same, one, one), gp_rif(c, same, zero, zero)};
         }
-        if (re > -100 && re < 100 && re == (double)(int)re) return whole_power(c, x, (int)re);
+        if (re > -WHOLE_POWERS && re < WHOLE_POWERS && re == (double)(int)re) return whole_power(c, x, (int)re);
     }
     gp_zfunction(c, GP_OP_LOG, x, &log);
     gp_zfunction(c, GP_OP_EXP, product_with_infinities(c, y, log), &result);
-    /* 0 ** y is 0 for positive real y, else NaN; x ** 0 is 1. */
+    /* 0 ** y is 0 where the real part of y is positive, else NaN; x ** 0 is 1. */
     int real = gp_ris(c, GP_OP_EQ, y.im, zero);
+    if (!is_const) {
+        int whole = gp_rand(c, real, gp_ris(c, GP_OP_LT, gp_rabs(c, y.re), gp_rc(c, WHOLE_POWERS)));
+        whole = gp_rand(c, whole, gp_ris(c, GP_OP_EQ, gp_r1(c, GP_OP_FLOOR, y.re), y.re));
+        result = gp_zif(c, whole, whole_powers(c, x, gp_rif(c, whole, y.re, zero)), result);
+    }
     int of_zero = gp_rand(c, gp_ris(c, GP_OP_EQ, x.re, zero), gp_ris(c, GP_OP_EQ, x.im, zero));
-    int zero_or_nan = gp_rif(c, gp_rand(c, real, gp_ris(c, GP_OP_GT, y.re, zero)), zero, nan);
+    int zero_or_nan = gp_rif(c, gp_ris(c, GP_OP_GT, y.re, zero), zero, nan);
     result = gp_zif(c, of_zero, (gp_z){zero_or_nan, zero_or_nan}, result);
     return gp_zif(c, gp_rand(c, real, gp_ris(c, GP_OP_EQ, y.re, zero)), (gp_z){one, zero}, result);
 }

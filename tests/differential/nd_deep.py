@@ -290,7 +290,7 @@ class Deep:
             if f in ("arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh", "tan", "tanh") and special:
                 continue
             self.put(f"{f}(x)", 60)
-        self.put(r.choice(["x * y", "x / y", "x ** 2", "x ** y" if not special else "x ** 3", "x ** 0.5", "y / x", "power(x, 3)", "2 ** x", "x * conj(x)", "(1+2j) / x"]), 60)
+        self.put(r.choice(["x * y", "x / y", "x ** 2", "x ** y", "x ** 3", "x ** 0.5", "y / x", "power(x, 3)", "2 ** x", "x * conj(x)", "(1+2j) / x"]), 60)
         f = r.choice(["sum", "mean", "prod", "var", "std", "min", "max", "argmin", "argmax", "any", "all", "ptp", "nansum", "nanmean", "nanprod",
                       "nanvar", "nanstd", "nanmin", "nanmax", "nanargmax"])
         if f.endswith("prod") and x.size > 60:
