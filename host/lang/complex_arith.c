@@ -119,8 +119,9 @@ static int has_infinity(const gp_zc *c, gp_z x)
 static gp_z product_with_infinities(const gp_zc *c, gp_z x, gp_z y)
 {
     gp_z plain = gp_zmul(c, x, y);
-    int infinite_x = has_infinity(c, x), infinite_y = has_infinity(c, y), endless = gp_rc(c, INFINITY);
+    int infinite_x = has_infinity(c, x), infinite_y = has_infinity(c, y);
     int lost = gp_rand(c, gp_rtest(c, GP_OP_ISNAN, plain.re), gp_rtest(c, GP_OP_ISNAN, plain.im));
+    int endless = gp_rif(c, lost, gp_rc(c, INFINITY), gp_rc(c, 1)); /* 0 times infinity would be told of */
     gp_z far = gp_zmul(c, direction_of(c, x, infinite_x), direction_of(c, y, infinite_y));
     far = (gp_z){gp_rmul(c, far.re, endless), gp_rmul(c, far.im, endless)};
     return gp_zif(c, gp_rand(c, lost, gp_ror(c, infinite_x, infinite_y)), far, plain);
