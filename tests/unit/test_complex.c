@@ -48,6 +48,7 @@ static double real_function(gp_op op, double x)
     case GP_OP_COSH: return cosh(x);
     case GP_OP_ARCSINH: return asinh(x);
     case GP_OP_RINT: return rint_even(x);
+    case GP_OP_FLOOR: return floor(x);
     case GP_OP_ISNAN: return isnan(x) != 0;
     case GP_OP_ISINF: return isinf(x) != 0;
     case GP_OP_ISFINITE: return isfinite(x) != 0;
