@@ -36,13 +36,14 @@ static bool on_progress(void *ctx, const gpuproc_calibrate_progress *p)
     return interrupt_exit_code() == 0;
 }
 
-static bool is_operation(const gpuproc_figure *f) { return strncmp(f->name, "op.", 3) == 0 || strncmp(f->name, "fold", 4) == 0; }
+/* Those of the machine itself have no dots. */
+static bool is_operation(const gpuproc_figure *f) { return strchr(f->name, '.') != NULL; }
 
 /* Those that one would ask for; all with -v. */
 static bool is_shown(const gpuproc_figure *f)
 {
     static const char *const some[] = {"op.ADD.", "op.DIV.", "op.SQRT.", "op.EXP.", "op.SIN.", "op.POW.", "op.SUM.",
-                                       "fold.SUM.", "fold.CUMSUM.", "fold.QUANTILE."};
+                                       "fold.SUM.", "row.SUM.", "fold.CUMSUM.", "fold.QUANTILE."};
     if (!is_operation(f)) return true;
     for (size_t i = 0; i < sizeof some / sizeof some[0]; i++) {
         if (strncmp(f->name, some[i], strlen(some[i])) == 0 && strstr(f->name, "float") != NULL) return true;

@@ -301,7 +301,7 @@ GPUPROC_API GPUPROC_CHECK gpuproc_status gpuproc_session_tune(gpuproc_session *s
 typedef struct gpuproc_figure {
     size_t struct_size;
     char device[128];   /* "" for the machine and its CPU */
-    char name[64];      /* "disk_read"; of the CPU's operations: "op.EXP.float32", "fold.CUMSUM.float64" */
+    char name[64];      /* "disk_read"; of the CPU's operations: "op.EXP.float32", "fold.CUMSUM.float64", "row.SUM.float32" */
     char unit[16];      /* "GB/s", "ns", "GFLOP/s", "cores"; operations: "ns" per element and thread */
     char text[128];     /* what it is */
     double value;
