@@ -30,8 +30,8 @@ static int order_axes(const gp_walk *walk, int *order)
     return axes;
 }
 
-/* Bytes that a box costs, with gaps that are cheaper to read than to leave out. Floating point,
- * since nothing here may overflow and nothing needs the last digit. */
+/* Bytes that a box costs, with gaps that are cheaper to read than to leave out. Floating point, since
+ * nothing here may overflow and nothing needs the last digit. */
 static double cost_of_box(const gp_walk *walk, const gp_shape *box, size_t width, int64_t gap,
                           double run_bytes)
 {

@@ -91,10 +91,9 @@ bool gp_choose(const gp_cost_pass *pass, const gp_cost_machine *machine, const g
                gp_chosen *chosen)
 {
     gp_cost cost = {0};
-    double rule = gp_cost_of_pass(pass, machine, &cost);
+    const double own = gp_cost_of_pass(pass, machine, &cost);
     search s = {.pass = pass, .machine = machine, .free = free};
-    const double own = rule;
-    rule = s.best_ns = with_thread(&s, pass, rule);
+    const double rule = s.best_ns = with_thread(&s, pass, own);
     unsigned all = pass->threads != 0 ? pass->threads : machine->threads;
     *chosen = (gp_chosen){.rule_ns = own, .ns = own};
     if (pass->plan->pass.count == 0) return false;

@@ -490,6 +490,7 @@ double gp_cost_of_pass(const gp_cost_pass *pass, const gp_cost_machine *machine,
     gp_cost_machine own = *machine, *m = &own;
     const double *r = m->rates->host;
     if (pass->threads != 0 && pass->threads < m->threads) own.threads = pass->threads;
+    const bool here = gp_cost_is_here(pass, m);
     double each = chunk_ns(pass, m);
     stages s = {0};
     double all = 0, longest = 0, chunks = fmax(ceil((double)pass->chunks * m->scale), 1), before = 0, wall;
@@ -510,7 +511,7 @@ double gp_cost_of_pass(const gp_cost_pass *pass, const gp_cost_machine *machine,
         s.ns[GPUPROC_STAGE_PROGRAM] = program;
         before += program;
     }
-    if (gp_cost_is_here(pass, m)) {
+    if (here) {
         wall = all + (chunks - 1) * each;
     } else if (m->sync || pass->slots == 1) {
         wall = all + chunks * each;
@@ -521,7 +522,7 @@ double gp_cost_of_pass(const gp_cost_pass *pass, const gp_cost_machine *machine,
         double steady = fmax(fmax(longest, shared), fmax(chunks * each, all / pass->slots));
         wall = fmin(steady + (all - longest) / chunks, all + chunks * each);
     }
-    if (!gp_cost_is_here(pass, m)) before += r[GP_RATE_HOST_hand_ns];
+    if (!here) before += r[GP_RATE_HOST_hand_ns];
     size_t roots = pass->plan->pass.outputs + pass->plan->pass.reduces + pass->plan->folds;
     if (roots > 1) before += (double)(roots - 1) * r[GP_RATE_HOST_root_ns];
     if (pass->plan->products) before += r[GP_RATE_HOST_products_ns];

@@ -51,15 +51,6 @@ static bool source_in_memory(const gp_pass_run *p, size_t i)
     return source != NULL && gp_source_in_memory(source);
 }
 
-static bool output_in_memory(const gp_pass_run *p, size_t o)
-{
-    size_t stored = p->copy_to == NULL ? p->plan_pass->output_stored[o] : SIZE_MAX;
-    gp_sink *sink = gp_pass_output_sink(p, o);
-    if (p->run->survey != NULL && stored != SIZE_MAX)
-        return p->run->survey->store_in_memory[stored];
-    return sink != NULL && gp_sink_place(sink, 0) != NULL;
-}
-
 /* Whether nothing that is read or written is a file. */
 static bool is_in_memory(const gp_pass_run *p)
 {
@@ -67,7 +58,8 @@ static bool is_in_memory(const gp_pass_run *p)
         if (p->pass->input[i].streamed && !source_in_memory(p, i)) return false;
     }
     for (size_t o = 0; o < p->pass->outputs; o++) {
-        if (!output_in_memory(p, o)) return false;
+        size_t stored = p->copy_to == NULL ? p->plan_pass->output_stored[o] : SIZE_MAX;
+        if (!gp_pass_in_memory(p, p->plan_pass->output_target[o], stored)) return false;
     }
     return true;
 }

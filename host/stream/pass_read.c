@@ -198,9 +198,7 @@ static bool start_one(gp_pass_slot *slot, size_t index)
     gp_pass_run *p = slot->pass;
     const gp_pass_read *r = &slot->device->read[index];
     bool alone = slot->device->place[r->input].next == SIZE_MAX;
-    void *theirs = alone && slot->slot != NULL && slot->slot->input != NULL
-                       ? slot->slot->input[r->input]
-                       : NULL;
+    void *theirs = alone && slot->slot != NULL && slot->slot->input != NULL ? slot->slot->input[r->input] : NULL;
     void *buffer = place_of_result(slot, r);
     if (buffer == NULL)
         buffer = gp_pass_staging(theirs, &slot->in_staging[index], p->chunk_elements + r->more, r->dtype);

@@ -356,6 +356,13 @@ gp_sink *gp_pass_output_sink(const gp_pass_run *p, size_t o)
     return stored != SIZE_MAX ? p->run->store[stored].sink : gp_pass_sink(p, p->plan_pass->output_target[o]);
 }
 
+bool gp_pass_in_memory(const gp_pass_run *p, size_t target, size_t stored)
+{
+    if (p->run->survey != NULL && stored != SIZE_MAX) return p->run->survey->store_in_memory[stored];
+    gp_sink *sink = stored != SIZE_MAX ? p->run->store[stored].sink : gp_pass_sink(p, target);
+    return sink != NULL && gp_sink_place(sink, 0) != NULL;
+}
+
 /* A pipe may have nothing to give, and nobody to take, for ever: what waits for one
  * would keep a pass from ending that is to stop. */
 static void leave_streams(gp_pass_run *p)

@@ -282,6 +282,8 @@ void gp_pass_products_close(gp_pass_run *pass);
 void gp_pass_products_trace(gp_pass_run *pass);
 /* The sink of an output: of its target, or of the array that it is; NULL: none. */
 gp_sink *gp_pass_output_sink(const gp_pass_run *pass, size_t output);
+/* Whether a target, or the stored array that it is (SIZE_MAX: none), is in memory; in a survey, where it would be. */
+bool gp_pass_in_memory(const gp_pass_run *pass, size_t target, size_t stored);
 
 /* What devices keep from pass to pass (kept.c). */
 gpuproc_status gp_kept_prepare(gp_pass_run *pass, gpuproc_error *err);

@@ -155,25 +155,18 @@ static gp_cost_from product_from(const gp_pass_run *p)
     return worst;
 }
 
-static bool is_in_memory(const gp_pass_run *p, size_t target, size_t stored)
-{
-    if (stored != SIZE_MAX) return p->run->survey->store_in_memory[stored];
-    gp_sink *sink = gp_pass_sink(p, target);
-    return sink != NULL && gp_sink_place(sink, 0) != NULL;
-}
-
 static void note_outputs(const gp_pass_run *p, gp_cost_pass *cost)
 {
     const gp_plan_pass *plan = p->plan_pass;
     for (size_t o = 0; o < plan->pass.outputs; o++) {
-        cost->output_in_memory[o] = is_in_memory(p, plan->output_target[o], plan->output_stored[o]);
+        cost->output_in_memory[o] = gp_pass_in_memory(p, plan->output_target[o], plan->output_stored[o]);
         cost->output_copied[o] = p->input_of[o] != SIZE_MAX;
     }
     for (size_t f = 0; f < plan->folds; f++) {
         const gp_plan_fold *fold = &plan->fold[f];
         size_t s = fold->array < 0 ? SIZE_MAX : (size_t)fold->array - p->run->plan->program->inputs;
         cost->fold_in_memory[f] = fold->target == SIZE_MAX ? s == SIZE_MAX || p->run->survey->store_in_memory[s]
-                                                            : is_in_memory(p, fold->target, SIZE_MAX);
+                                                            : gp_pass_in_memory(p, fold->target, SIZE_MAX);
     }
 }
 

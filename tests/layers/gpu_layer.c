@@ -23,7 +23,7 @@
 #include <string.h>
 #include <time.h>
 
-#define MAX_ARGS 64
+#define MAX_ARGS 256 /* of a kernel: tests of kernels have many buffers */
 #define MAX_ARG_BYTES 64
 
 
