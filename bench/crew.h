@@ -14,6 +14,7 @@
 
 typedef struct crew_job {
     uint64_t units;
+    unsigned workers; /* who may take them */
     atomic_uint_fast64_t next;
     void (*run)(void *arg, unsigned worker, uint64_t from, uint64_t to);
     void *arg;
@@ -28,6 +29,7 @@ static struct {
 
 static void crew_work(crew_job *j, unsigned worker)
 {
+    if (worker >= j->workers) return;
     for (uint64_t u; (u = atomic_fetch_add(&j->next, 1)) < j->units;) j->run(j->arg, worker, u, u + 1);
 }
 
@@ -48,7 +50,7 @@ static void crew_each(const gp_workers *workers, uint64_t units,
         run(arg, 0, 0, units);
         return;
     }
-    crew_job j = {.units = units, .run = run, .arg = arg};
+    crew_job j = {.units = units, .workers = workers->count, .run = run, .arg = arg};
     crew.job = &j;
     pthread_barrier_wait(&crew.begin);
     crew_work(&j, 0);

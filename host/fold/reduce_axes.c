@@ -13,13 +13,16 @@
  *     and to what is kept.
  *   columns: each takes some of a row's columns, all rows of them.
  *   slabs: each takes some indices of the outermost kept axis inside the groups.
- *   blocks: each takes blocks, which then join the cells in order. */
+ *   blocks: each takes blocks, whose lanes join the cells in order, as soon as those before them have. */
 #include "fold/fold_impl.h"
 
 #include "base/memory.h"
 #include "fold/axes.h"
 #include "fold/cells.h"
 
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define WIDE 64            /* elements of a wide row, at least */
@@ -41,13 +44,16 @@ typedef struct set {
     gp_cells cells, lanes;
 } set;
 
-/* Elements [in, in + n) of a run, in one block. */
-typedef struct segment {
+/* Elements [in, in + n) of a run, cut into blocks. Each block has a set until it has joined the cells. */
+typedef struct cut_run {
     gp_cells cells;
     uint64_t visit, in, n;
     const char *x;
-    bool closed;
-} segment;
+    uint64_t blocks;
+    atomic_uint_fast64_t taken, joined; /* blocks that somebody has; those that have joined */
+    pthread_mutex_t lock;               /* for `state`, and for the cells */
+    enum { OPEN, ENDED, CLOSED } state[SETS_MAX]; /* of a set's block: at work; all there is of it; all of it */
+} cut_run;
 
 typedef struct layout {
     gp_axes axes;
@@ -71,7 +77,7 @@ typedef struct reduce {
     const gp_fold_piece *piece;
     uint64_t units;
     uint64_t group0, groups;   /* groups that the piece touches */
-    segment segment[SETS_MAX]; /* blocks: one per unit */
+    cut_run run;               /* blocks */
     set *open;                 /* slabs: whose lanes are of a block that goes on */
 } reduce;
 
@@ -161,6 +167,7 @@ static gpuproc_status open(const gp_fold_spec *spec, uint64_t budget, unsigned w
     if (r == NULL || !memory_of(&l, spec, &size) || size > SIZE_MAX) goto none;
     r->memory = gp_calloc(1, size);
     if (r->memory == NULL) goto none;
+    pthread_mutex_init(&r->run.lock, NULL);
     r->l = l;
     r->item = gpuproc_dtype_bytes(spec->operand[0]);
     if (gp_shape_size(&spec->shape) == 0) {
@@ -184,6 +191,7 @@ none:
 static void close(gp_fold *fold)
 {
     reduce *r = (reduce *)fold;
+    pthread_mutex_destroy(&r->run.lock);
     free(r->memory);
     free(r);
 }
@@ -286,8 +294,8 @@ static void init_lanes(const layout *l, gp_cells lanes, gp_cells cells)
         memcpy((double *)lanes.plane[0] + k * l->axes.inner, cells.plane[0], l->axes.inner * 8);
 }
 
-/* Elements [in, in + n) of a run, all in one block, whose cells have had `visit` runs before. True: the
- * block is complete, and its lanes are to join the cells. */
+/* Elements [in, in + n) of a run, all in one block, whose cells have had `visit` runs before. Where the block begins
+ * here its lanes have been made ready. True: the block is complete, and they are to join the cells. */
 static bool add_segment(const reduce *r, gp_cells cells, gp_cells lanes, const part *w, uint64_t visit,
                         const char *x, uint64_t in, uint64_t n)
 {
@@ -298,7 +306,6 @@ static bool add_segment(const reduce *r, gp_cells cells, gp_cells lanes, const p
                  visit * a->rows + in / a->inner);
         return false;
     }
-    if (in % l->block == 0) init_lanes(l, lanes, cells);
     add_rows(l, r->item, lanes, l->width, 0, l->width, x, in, n, in / l->width);
     if (in + n != a->run && (in + n) % l->block != 0) return false;
     close_block(l, lanes, visit * a->rows);
@@ -316,6 +323,7 @@ static void walk(const reduce *r, const set *s, const part *w, const char *x, ui
         gp_axes_run(a, from / a->run, &row, &visit);
         gp_cells cells = gp_cells_at(s->cells, row * a->inner);
         if (l->acc->begin != NULL && visit == 0) begin_cells(r, cells, s->lanes, w, x, in, n);
+        if (!l->direct && in % l->block == 0) init_lanes(l, s->lanes, cells);
         if (add_segment(r, cells, s->lanes, w, visit, x, in, n)) l->acc->merge(cells, s->lanes, a->inner);
         from += n;
         x += n * r->item;
@@ -508,14 +516,53 @@ static void share_slabs(reduce *r)
 
 /* ---- Sharing by blocks ---- */
 
+/* With the lock: those that are ready, in order. */
+static void join_blocks(reduce *r)
+{
+    const layout *l = &r->l;
+    cut_run *c = &r->run;
+    for (uint64_t b = c->joined; b < c->blocks && c->state[b % l->sets] != OPEN; b++) {
+        const set *s = &r->set[b % l->sets];
+        if (c->state[b % l->sets] == CLOSED)
+            l->acc->merge(c->cells, s->lanes, l->axes.inner);
+        else
+            copy_cells(l, r->kept.lanes, s->lanes, l->width);
+        c->state[b % l->sets] = OPEN;
+        atomic_store_explicit(&c->joined, b + 1, memory_order_release);
+    }
+}
+
+/* Some lanes begin with what the cells have, which others may just join. */
+static void begin_block(reduce *r, const set *s)
+{
+    bool looks = r->l.acc->begin != NULL;
+    if (looks) pthread_mutex_lock(&r->run.lock);
+    init_lanes(&r->l, s->lanes, r->run.cells);
+    if (looks) pthread_mutex_unlock(&r->run.lock);
+}
+
+/* As many blocks, whichever are next: those of several workers lie side by side. */
 static void take_blocks(void *arg, unsigned worker, uint64_t from, uint64_t to)
 {
     (void)worker;
     reduce *r = arg;
-    const part all = whole(&r->l);
-    for (uint64_t u = from; u < to; u++) {
-        segment *s = &r->segment[u];
-        s->closed = add_segment(r, s->cells, r->set[u].lanes, &all, s->visit, s->x, s->in, s->n);
+    const layout *l = &r->l;
+    cut_run *c = &r->run;
+    const part all = whole(l);
+    for (; from < to; from++) {
+        uint64_t b = atomic_fetch_add_explicit(&c->taken, 1, memory_order_relaxed);
+        uint64_t skip = b == 0 ? 0 : b * l->block - c->in % l->block;
+        uint64_t in = c->in + skip, n = gp_min_u64(l->block - in % l->block, c->n - skip);
+        /* Whoever has the block before whose set this is must have come that far. */
+        while (b >= atomic_load_explicit(&c->joined, memory_order_acquire) + l->sets) (void)sched_yield();
+        set *s = &r->set[b % l->sets];
+        if (in % l->block != 0) copy_cells(l, s->lanes, r->kept.lanes, l->width);
+        else begin_block(r, s);
+        bool closed = add_segment(r, c->cells, s->lanes, &all, c->visit, c->x + skip * r->item, in, n);
+        pthread_mutex_lock(&c->lock);
+        c->state[b % l->sets] = closed ? CLOSED : ENDED;
+        join_blocks(r);
+        pthread_mutex_unlock(&c->lock);
     }
 }
 
@@ -524,25 +571,17 @@ static void share_run(reduce *r, gp_cells cells, uint64_t visit, const char *x, 
 {
     const layout *l = &r->l;
     const part all = whole(l);
+    cut_run *c = &r->run;
     if (l->acc->begin != NULL && visit == 0) begin_cells(r, cells, r->kept.lanes, &all, x, in, n);
-    if (in % l->block != 0) copy_cells(l, r->set[0].lanes, r->kept.lanes, l->width);
-    while (n > 0) {
-        unsigned count = 0;
-        for (; n > 0 && count < l->sets; count++) {
-            uint64_t more = gp_min_u64(l->block - in % l->block, n);
-            r->segment[count] = (segment){.cells = cells, .visit = visit, .x = x, .in = in, .n = more};
-            in += more;
-            x += more * r->item;
-            n -= more;
-        }
-        r->base.workers->each(r->base.workers, count, take_blocks, r);
-        for (unsigned i = 0; i < count; i++) {
-            if (r->segment[i].closed)
-                l->acc->merge(cells, r->set[i].lanes, l->axes.inner);
-            else
-                copy_cells(l, r->kept.lanes, r->set[i].lanes, l->width);
-        }
-    }
+    c->cells = cells;
+    c->visit = visit;
+    c->x = x;
+    c->in = in;
+    c->n = n;
+    c->blocks = gp_ceil_div(in % l->block + n, l->block);
+    atomic_store_explicit(&c->taken, 0, memory_order_relaxed);
+    atomic_store_explicit(&c->joined, 0, memory_order_relaxed);
+    r->base.workers->each(r->base.workers, c->blocks, take_blocks, r);
 }
 
 static void share_blocks(reduce *r)

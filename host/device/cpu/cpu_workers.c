@@ -16,7 +16,7 @@
  * before anybody wakes up, and never runs on more threads than the pool has. */
 typedef struct errand {
     gp_cpu_task task; /* first: the pool gives it back. Its units are the tickets */
-    uint64_t units, step;
+    uint64_t units, threads;
     atomic_uint_fast64_t taken;
     atomic_bool helped; /* somebody has come */
     void (*run)(void *arg, unsigned worker, uint64_t from, uint64_t to);
@@ -26,11 +26,17 @@ typedef struct errand {
     bool done;
 } errand;
 
-static bool run_next(errand *e, unsigned worker)
+/* Up to `most` units: long runs at first, which read on in memory; short ones to the end, so that all come to it
+ * together. */
+static bool run_next(errand *e, unsigned worker, uint64_t most)
 {
-    uint64_t u = atomic_fetch_add(&e->taken, e->step);
-    if (u < e->units) e->run(e->arg, worker, u, gp_min_u64(u + e->step, e->units));
-    return u < e->units;
+    uint64_t u = atomic_load_explicit(&e->taken, memory_order_relaxed), n;
+    do {
+        if (u >= e->units) return false;
+        n = gp_min_u64(gp_max_u64((e->units - u) / (4 * e->threads), 1), most);
+    } while (!atomic_compare_exchange_weak(&e->taken, &u, u + n));
+    e->run(e->arg, worker, u, u + n);
+    return true;
 }
 
 /* This thread goes on on another core, if it may. In virtual machines a worker that was woken often waits on the
@@ -47,13 +53,15 @@ static void change_core(void)
         (void)sched_setaffinity(0, sizeof all, &all);
 }
 
-/* The part of the thread that asked. */
+/* The part of the thread that asked. Unit by unit, as long as nobody else has come. */
 static void run_own(errand *e, bool late_counts)
 {
     uint64_t late = gp_now_ns() + LATE_NS;
-    while (run_next(e, 0)) {
-        if (!late_counts || atomic_load_explicit(&e->helped, memory_order_relaxed) || gp_now_ns() < late) continue;
-        change_core();
+    while (run_next(e, 0, late_counts ? 1 : UINT64_MAX)) {
+        if (!late_counts) continue;
+        bool helped = atomic_load_explicit(&e->helped, memory_order_relaxed);
+        if (!helped && gp_now_ns() < late) continue;
+        if (!helped) change_core();
         late_counts = false;
     }
 }
@@ -64,7 +72,7 @@ static void help(gp_cpu_task *task, unsigned worker, uint64_t from, uint64_t to)
     (void)to;
     errand *e = (errand *)task;
     atomic_store_explicit(&e->helped, true, memory_order_relaxed);
-    while (run_next(e, (unsigned)from + 1)) {}
+    while (run_next(e, (unsigned)from + 1, UINT64_MAX)) {}
 }
 
 static void finish(gp_cpu_task *task)
@@ -87,7 +95,7 @@ static void each(const gp_workers *workers, uint64_t units,
         return;
     }
     errand e = {.task = {.units = threads - 1, .least = 1, .next_up = true, .run = help, .finish = finish},
-                .units = units, .step = gp_max_u64(units / (8 * threads), 1), .run = run, .arg = arg};
+                .units = units, .threads = threads, .run = run, .arg = arg};
     atomic_init(&e.taken, 0);
     atomic_init(&e.helped, false);
     pthread_mutex_init(&e.lock, NULL);
