@@ -24,7 +24,7 @@
 #endif
 
 #define SHORT 64          /* elements of a line that is not cut */
-#define PART 16           /* blocks that a worker takes: they are read twice, so that its cache should hold them */
+#define PART 32           /* blocks that a worker takes: they are read twice, so that its cache should hold them */
 #define PATIENCE 4096     /* looks, before a worker that waits for another one lets others have the core */
 #define UNIT 16384        /* elements that are worth a worker's while */
 #define SETS 16           /* of values, where the groups are shared */
@@ -223,27 +223,26 @@ static void ask_for_next(const scan *s, const segment *g)
 
 static void write_elements(const scan *s, segment *segments, uint64_t n)
 {
-    bool far = s->piece->far;
-    char made[GP_SCAN_BLOCK * sizeof(gp_scan_word)] __attribute__((aligned(64)));
     for (uint64_t i = 0; i < n; i++) {
         segment *g = &segments[i];
-        if (far) ask_for_next(s, g);
-        s->ops->line(&g->line, NULL, 0, g->x, far ? made : g->out, g->n);
-        if (far) gp_copy_past_cache(g->out, made, g->n * s->item);
+        if (!s->piece->far) {
+            s->ops->line(&g->line, NULL, 0, g->x, g->out, g->n);
+            continue;
+        }
+        ask_for_next(s, g);
+        gp_scan_line_past(s->ops, &g->line, NULL, 0, g->x, g->out, g->n, s->item);
     }
 }
 
-/* Part after part, until there is none left. */
+/* Some parts, whichever are next: those of several workers lie side by side. */
 static void take_parts(void *arg, unsigned worker, uint64_t from, uint64_t to)
 {
     (void)worker;
-    (void)from;
-    (void)to;
     scan *s = arg;
     segment segments[PART];
     uint64_t parts = gp_ceil_div(s->blocks, PART);
-    for (uint64_t part; (part = atomic_fetch_add_explicit(&s->taken, 1, memory_order_relaxed)) < parts;) {
-        uint64_t n = cut(s, segments, part);
+    for (; from < to; from++) {
+        uint64_t part = atomic_fetch_add_explicit(&s->taken, 1, memory_order_relaxed), n = cut(s, segments, part);
         for (uint64_t i = 0; i < n; i++) {
             if (segments[i].whole != NULL) s->ops->total(segments[i].sum, segments[i].whole);
         }
@@ -263,7 +262,7 @@ static void take_line(scan *s)
     s->blocks = block_of(s, p->first + p->count - 1) + 1 - s->block0;
     atomic_store_explicit(&s->taken, 0, memory_order_relaxed);
     atomic_store_explicit(&s->passed, 0, memory_order_relaxed);
-    workers->each(workers, gp_min_u64(workers->count, gp_ceil_div(s->blocks, PART)), take_parts, s);
+    workers->each(workers, gp_ceil_div(s->blocks, PART), take_parts, s);
     bool goes_on = s->blocks == 1 && p->first % s->axes.rows % GP_SCAN_BLOCK > 0; /* the block that was open */
     if (!goes_on) s->keeps = !s->keeps;
 }

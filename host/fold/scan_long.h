@@ -88,24 +88,31 @@
 
 #define GROUP_OF_LINE(i) (x + 64 * (i))
 /* Memory is asked for what comes some groups later: into the first cache, and further on into the second. */
-#define ASK_AFTER(i)                                                                       \
-    for (size_t k = 0; k < 64 * sizeof *x; k += 64) {                                      \
-        __builtin_prefetch((const char *)(x + 64 * (i)) + k + 2048, 0, 3);                 \
-        __builtin_prefetch((const char *)(x + 64 * (i)) + k + 8192, 0, 2);                 \
+#define ASK(from, bytes, level) \
+    for (size_t k = 0; k < 64 * sizeof *x; k += 64) __builtin_prefetch((const char *)(from) + k + (bytes), 0, level);
+/* The group given before goes past the caches, in whole lines of these: one group after the other, for a processor
+ * has but few lines on their way at a time. The first group has perhaps a line that is not whole, and stays. */
+#define GO_PAST(i)                                                                                              \
+    if (past != 0 && (i) >= 2) {                                                                                \
+        char *from = (char *)((uintptr_t)to & ~(uintptr_t)63) + ((i) - 1) * 64 * sizeof *to;                    \
+        _Pragma("GCC unroll 8") for (size_t k = 0; k < 64 * sizeof *to; k += 64) gp_line_past_cache(from + past + k, from + k); \
     }
 #define GIVE_NOTHING(kind, name, i) (void)earlier;
 #define GIVE_LINE(kind, name, i)                            \
-    ASK_AFTER(i)                                            \
+    ASK(x + 64 * (i), 2048, 3)                              \
+    ASK(x + 64 * (i), 8192, 2)                              \
     kind##_eight all = kind##_join8(offset, earlier);       \
     JOIN_COLUMNS(kind, all, column)                         \
-    GIVE64_##kind##_##name(to + 64 * (i), column)
+    GIVE64_##kind##_##name(to + 64 * (i), column, by)       \
+    GO_PAST(i)
 #define GIVE_WINDOWS(kind, name, i)                         \
-    ASK_AFTER(i)                                            \
+    ASK(x + 64 * (i), 2048, 3)                              \
     kind##_eight behind[8];                                 \
     LOAD_COLUMNS(kind, behind, later + 64 * (i), plane)     \
     JOIN_COLUMNS(kind, earlier, column)                     \
     JOIN_COLUMNS(kind, behind[k], column)                   \
-    GIVE64_##kind##_##name(to + 64 * (i), column)
+    GIVE64_##kind##_##name(to + 64 * (i), column, by)       \
+    GO_PAST(i)
 
 #define SCAN_LONG_LINE(kind, name, type)                                                                    \
     static void kind##_line_##name(gp_line *line, const gp_scan_word *after, uint64_t plane, const void *data, \
@@ -115,11 +122,19 @@
         type *out = result;                                                                                 \
         kind##_one carry = kind##_load(line->local, 1), before = kind##_load(line->before, 1);              \
         kind##_eight offset = kind##_spread(before), ahead = kind##_spread(carry), column[8], earlier;      \
+        const double by = line->by;                                                                         \
+        const ptrdiff_t past = line->past;                                                                  \
+        line->gone[0] = line->gone[1] = 0;                                                                  \
         while (n > 0) {                                                                                     \
             uint64_t open = line->at % 64;                                                                  \
             const uint64_t whole = open == 0 ? n / 64 : 0;                                                  \
             const gp_scan_word *later;                                                                      \
             type *to = out;                                                                                 \
+            if (past != 0 && whole > 2) {                                                                   \
+                const uint64_t bytes = 64 * sizeof *to;                                                     \
+                line->gone[0] = ((uintptr_t)to & ~(uintptr_t)63) - (uintptr_t)result + bytes;               \
+                line->gone[1] = line->gone[0] + (whole - 2) * bytes;                                        \
+            }                                                                                               \
             if (out == NULL) {                                                                              \
                 kind##_GROUPS(kind, name, whole, , GROUP_OF_LINE, GIVE_NOTHING)                                    \
             } else if (after != NULL) {                                                                     \
@@ -147,7 +162,7 @@
             to = given;                                                                                     \
             if (after != NULL) {                                                                            \
                 later = after + (line->at - open) + 1;                                                      \
-                GIVE_WINDOWS(kind, name, 0)                                                                 \
+                GIVE_WINDOWS(kind, name, 0u)                                                                \
             } else if (out != NULL) {                                                                       \
                 GIVE_LINE(kind, name, 0)                                                                    \
             }                                                                                               \
@@ -168,6 +183,7 @@
  * They stay in columns, which is how those of the line meet them. */
 #define GROUP_BEFORE(i) (x + at - 64 * ((i) + 1))
 #define STORE_AFTER(kind, name, i)                          \
+    ASK(GROUP_BEFORE(i), 8192, 2)                           \
     JOIN_COLUMNS(kind, earlier, column)                     \
     STORE_COLUMNS(kind, after + at - 64 * ((i) + 1), plane, column)
 
@@ -190,6 +206,75 @@
         kind##_GROUPS(kind, name, whole, _BACK, GROUP_BEFORE, STORE_AFTER)                                  \
     }
 
+/* ---- Groups of float32: eight rows of eight, turned into columns of float64 and back ---- */
+
+#ifdef __AVX512F__
+/* Two rows are one vector. First four rows become four columns' halves, then two columns' halves are put together;
+ * the same two steps lead from columns to rows. */
+typedef float v16f __attribute__((vector_size(64)));
+#define QUARTERS_LOW(a, b) __builtin_shufflevector(a, b, 0, 8, 16, 24, 1, 9, 17, 25, 2, 10, 18, 26, 3, 11, 19, 27)
+#define QUARTERS_HIGH(a, b) __builtin_shufflevector(a, b, 4, 12, 20, 28, 5, 13, 21, 29, 6, 14, 22, 30, 7, 15, 23, 31)
+#define HALVES_LOW(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23)
+#define HALVES_HIGH(a, b) __builtin_shufflevector(a, b, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31)
+GP_INTO void turn_pairs(v16f to[4], const v16f from[4])
+{
+    v16f low0 = QUARTERS_LOW(from[0], from[1]), high0 = QUARTERS_HIGH(from[0], from[1]);
+    v16f low1 = QUARTERS_LOW(from[2], from[3]), high1 = QUARTERS_HIGH(from[2], from[3]);
+    to[0] = HALVES_LOW(low0, low1), to[1] = HALVES_HIGH(low0, low1);
+    to[2] = HALVES_LOW(high0, high1), to[3] = HALVES_HIGH(high0, high1);
+}
+
+/* Quotients of float32: a product with 1 / by in float64 is off by less than 2^-51 of it, and no quotient is nearer than
+ * 2^-49 of it to where rounding turns, but where it is subnormal (or perhaps 0): those divide. */
+GP_INTO void divide_pairs(v16f v[4], double by)
+{
+    const __m512d times = _mm512_set1_pd(1.0 / by);
+    const __m512 least = _mm512_set1_ps(2 * 0x1p-126f);
+    unsigned small = 0;
+    __m512 quotient[4];
+    _Pragma("GCC unroll 4") for (int k = 0; k < 4; k++)
+    {
+        __m512d low = (__m512d)WIDEN(_mm512_castps512_ps256((__m512)v[k]));
+        __m512d high = (__m512d)WIDEN(_mm512_extractf32x8_ps((__m512)v[k], 1));
+        quotient[k] = _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(_mm512_mul_pd(low, times))),
+                                         _mm512_cvtpd_ps(_mm512_mul_pd(high, times)), 1);
+        small |= _mm512_cmp_ps_mask(_mm512_abs_ps(quotient[k]), least, _CMP_LT_OQ);
+    }
+    for (int k = 0; k < 4; k++)
+        v[k] = small == 0 ? (v16f)quotient[k] : (v16f)_mm512_div_ps((__m512)v[k], _mm512_set1_ps((float)by));
+}
+
+#define FETCH64_plain_FLOAT32(column, x)                                                      \
+    {                                                                                         \
+        v16f rows[4], turned[4];                                                              \
+        _Pragma("GCC unroll 4") for (int k = 0; k < 4; k++) memcpy(&rows[k], (x) + 16 * k, 64); \
+        turn_pairs(turned, rows);                                                             \
+        _Pragma("GCC unroll 4") for (int k = 0; k < 4; k++)                                   \
+        {                                                                                     \
+            column[2 * k].sum = WIDEN(_mm512_castps512_ps256((__m512)turned[k]));             \
+            column[2 * k + 1].sum = WIDEN(_mm512_extractf32x8_ps((__m512)turned[k], 1));      \
+        }                                                                                     \
+    }
+
+#define GIVE64_plain_FLOAT32(out, column, by)                                                 \
+    {                                                                                         \
+        v16f pairs[4], rows[4];                                                               \
+        _Pragma("GCC unroll 4") for (int k = 0; k < 4; k++)                                   \
+            pairs[k] = (v16f)_mm512_insertf32x8(                                              \
+                _mm512_castps256_ps512(_mm512_cvtpd_ps((__m512d)column[2 * k].sum)),          \
+                _mm512_cvtpd_ps((__m512d)column[2 * k + 1].sum), 1);                          \
+        if ((by) != 0) divide_pairs(pairs, by);                                               \
+        if ((_mm512_cmp_ps_mask((__m512)pairs[0], (__m512)pairs[1], _CMP_UNORD_Q) |           \
+             _mm512_cmp_ps_mask((__m512)pairs[2], (__m512)pairs[3], _CMP_UNORD_Q)) != 0) {    \
+            for (int k = 0; k < 4; k++)                                                       \
+                pairs[k] = (v16f)_mm512_mask_mov_ps((__m512)pairs[k],                         \
+                    _mm512_cmp_ps_mask((__m512)pairs[k], (__m512)pairs[k], _CMP_UNORD_Q),     \
+                    _mm512_set1_ps(__builtin_nanf("")));                                      \
+        }                                                                                     \
+        turn_pairs(rows, pairs);                                                              \
+        _Pragma("GCC unroll 4") for (int k = 0; k < 4; k++) memcpy((out) + 16 * k, &rows[k], 64); \
+    }
+#else
 /* Eight rows of eight float32, turned: rows 0 to 3 lie in the lower halves, 4 to 7 in the upper ones. */
 #define TURN_LOW(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
 #define TURN_HIGH(a, b) __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15)
@@ -252,10 +337,11 @@ GP_INTO bool any_nan(const v8f v[8])
         COLUMNS(k) column[k].sum = WIDEN(turned[k]);                          \
     }
 
-#define GIVE64_plain_FLOAT32(out, column)                                                     \
+#define GIVE64_plain_FLOAT32(out, column, by)                                                 \
     {                                                                                         \
         v8f narrow[8], turned[8];                                                             \
         COLUMNS(k) narrow[k] = __builtin_convertvector(column[k].sum, v8f);                   \
+        if ((by) != 0) { COLUMNS(k) narrow[k] /= (float)(by); }                               \
         if (any_nan(narrow)) {                                                                \
             COLUMNS(k)                                                                        \
             {                                                                                 \
@@ -267,6 +353,7 @@ GP_INTO bool any_nan(const v8f v[8])
         turn4(turned + 4, narrow + 4);                                                        \
         COLUMNS(k) give_two_rows((out) + HALF_ROW(k), &turned[k]);                            \
     }
+#endif
 
 #ifdef __AVX512F__
 /* Eight rows of eight float64: row r of the lower halves is beside row r + 2. */
@@ -309,10 +396,11 @@ GP_INTO v8d two_halves(const double *low)
 #endif
 
 /* What goes out goes through memory: few steps beside those of the sums. */
-#define GIVE64_twice_FLOAT64(out, column)                                                                   \
+#define GIVE64_twice_FLOAT64(out, column, by)                                                               \
     {                                                                                                       \
         double *rows = out;                                                                                 \
         double turned[64] __attribute__((aligned(64)));                                                     \
         COLUMNS(k) GIVE_twice_FLOAT64(twice, FLOAT64, turned + 8 * k, column[k])                            \
+        for (int k = 0; k < 64 && (by) != 0; k++) turned[k] /= (by);                                        \
         for (int k = 0; k < 64; k++) rows[k] = turned[AT(k)];                                               \
     }

@@ -8,6 +8,7 @@
 #endif
 
 #include "base/memory.h"
+#include "base/past_cache.h"
 #include "fold/double_double.h"
 #include "fold/keys.h"
 
@@ -564,12 +565,14 @@ GP_DTYPES(X)
 
 /* ---- The table ---- */
 
+static void copy(void *to, const void *from, size_t bytes) { gp_copy_past_cache(to, from, bytes); }
+
 #define OPS(kind, name, ...)                                                                                \
-    [GPUPROC_##name] = {kind##_words, kind##_sequence_##name, kind##_rows_##name, kind##_line_##name,       \
+    [GPUPROC_##name] = {kind##_words, copy, kind##_sequence_##name, kind##_rows_##name, kind##_line_##name,       \
                         kind##_total_##name, kind##_merge, kind##_after_##name, kind##_window_rows_##name,                       \
                         kind##_after_rows_##name, kind##_direct_##name, {__VA_ARGS__}},
 #define OPS_POWER(name)                                                                                     \
-    [GPUPROC_##name] = {1, power_sequence_##name, power_rows_##name, power_line_##name, power_total_##name, power_merge, NULL, NULL, NULL, \
+    [GPUPROC_##name] = {1, copy, power_sequence_##name, power_rows_##name, power_line_##name, power_total_##name, power_merge, NULL, NULL, NULL, \
                         NULL, {{.u = 1}}},
 
 static const gp_scan_ops sums[GP_DTYPE_COUNT] = {
@@ -584,8 +587,8 @@ static const gp_scan_ops products[GP_DTYPE_COUNT] = {
 #define X(name, type, k) OPS_POWER(name)
     GP_DTYPES_INTEGER(X)
 #undef X
-    [GPUPROC_FLOAT32] = {1, product_sequence_FLOAT32, product_rows_FLOAT32, NULL, NULL, NULL, NULL, NULL, NULL, NULL, {{.f = 1}}},
-    [GPUPROC_FLOAT64] = {1, product_sequence_FLOAT64, product_rows_FLOAT64, NULL, NULL, NULL, NULL, NULL, NULL, NULL, {{.f = 1}}},
+    [GPUPROC_FLOAT32] = {1, copy, product_sequence_FLOAT32, product_rows_FLOAT32, NULL, NULL, NULL, NULL, NULL, NULL, NULL, {{.f = 1}}},
+    [GPUPROC_FLOAT64] = {1, copy, product_sequence_FLOAT64, product_rows_FLOAT64, NULL, NULL, NULL, NULL, NULL, NULL, NULL, {{.f = 1}}},
 };
 
 static const gp_scan_ops minima[GP_DTYPE_COUNT] = {

@@ -1,5 +1,7 @@
 #include "fold/scan_ops.h"
 
+#include "base/past_cache.h"
+
 /* The best set of loops that the processor has. All give the same bits. */
 const gp_scan_ops *gp_scan_ops_of(gp_op op, gp_dtype dtype)
 {
@@ -14,4 +16,17 @@ const gp_scan_ops *gp_scan_ops_of(gp_op op, gp_dtype dtype)
         return gp_scan_ops_avx2(op, dtype);
 #endif
     return gp_scan_ops_base(op, dtype);
+}
+
+void gp_scan_line_past(const gp_scan_ops *ops, gp_line *line, const gp_scan_word *after, uint64_t plane, const void *x,
+                       void *out, uint64_t n, size_t item)
+{
+    char room[GP_SCAN_BLOCK * sizeof(gp_scan_word) + 64] __attribute__((aligned(64)));
+    char *made = room + (uintptr_t)out % 64;
+    line->past = (char *)out - made;
+    line->gone[0] = line->gone[1] = 0;
+    ops->line(line, after, plane, x, made, n);
+    ops->copy(out, made, line->gone[0]);
+    ops->copy((char *)out + line->gone[1], made + line->gone[1], n * item - line->gone[1]);
+    line->past = 0;
 }

@@ -30,10 +30,14 @@ typedef struct gp_line {
     gp_scan_word local[2];  /* of the block's whole groups */
     uint64_t at;            /* elements of the block so far */
     const void *kept;       /* the block's elements; those of the group that is not whole are looked at */
+    double by;              /* floats: what results are divided by, rounded to their dtype before and behind; 0: nothing */
+    ptrdiff_t past;         /* from the results to where they go past the caches, whole lines of these; 0: nowhere */
+    uint64_t gone[2];       /* told: result bytes that have gone there, the others are the caller's */
 } gp_line;
 
 typedef struct gp_scan_ops {
     int planes; /* words of a value */
+    void (*copy)(void *to, const void *from, size_t bytes); /* past the caches (base/past_cache.h) */
     /* n elements, one after the other, all joined to one value. */
     void (*sequence)(gp_scan_word value[2], const void *x, void *out, uint64_t n);
     /* `rows` rows, `step` elements apart: column j is joined to value j. Plane p of value j is
@@ -66,6 +70,10 @@ typedef struct gp_scan_ops {
 #define GP_SCAN_avx2 1
 #define GP_SCAN_avx512 1
 #endif
+/* ops->line for at most GP_SCAN_BLOCK elements whose results go past the caches (base/past_cache.h). */
+void gp_scan_line_past(const gp_scan_ops *ops, gp_line *line, const gp_scan_word *after, uint64_t plane, const void *x,
+                       void *out, uint64_t n, size_t item);
+
 const gp_scan_ops *gp_scan_ops_base(gp_op op, gp_dtype dtype);
 const gp_scan_ops *gp_scan_ops_avx2(gp_op op, gp_dtype dtype);
 const gp_scan_ops *gp_scan_ops_avx512(gp_op op, gp_dtype dtype);

@@ -21,6 +21,7 @@
 #define SMALL_ROW 4096     /* elements of a row */
 #define SMALL_GROUP 131072 /* elements, for groups to be shared */
 #define UNIT 16384
+#define LONG_RUN 32        /* blocks: a run begins with the ends of the block before it, made once more */
 #define LINE_BYTES 64u /* of a processor's cache: the ends are taken by as many, from after[1] on */
 #define LINE (LINE_BYTES / sizeof(gp_scan_word))
 #define AFTER_FROM (LINE - 1)
@@ -56,6 +57,8 @@ typedef struct window {
 
     const gp_fold_piece *piece;
     uint64_t group0, groups, units;
+    uint64_t run; /* blocks that a worker takes at once */
+    state *last;  /* who had the last of them */
     /* Blocks that are whole in the piece: `blocks` of them from x on, the first being number `block0`. */
     const char *x;
     char *out;
@@ -166,7 +169,7 @@ static void close(gp_fold *fold)
 
 static uint64_t room(const gp_fold *fold, uint64_t count)
 {
-    return ((const window *)fold)->l.results == 0 ? 0 : count;
+    return gp_min_u64(count, gp_shape_size(&fold->spec.result) - fold->given);
 }
 
 /* Where the result of the window that element `at` of group g ends goes; it must have one. */
@@ -213,15 +216,17 @@ static void next_block(const layout *l, state *s, const char *x, uint64_t c0, ui
     begin_group(l, s);
 }
 
-/* Elements of one block, the results past the caches. Parts end with whole groups of the line. */
-static void add_far(const layout *l, state *s, const char *x, char *out, uint64_t n)
+/* Elements of one block whose rows are one element. Parts end with whole groups of the line. */
+static void add_to_line(const layout *l, state *s, const char *x, char *out, uint64_t n)
 {
-    char made[GP_SCAN_BLOCK * sizeof(gp_scan_word)] __attribute__((aligned(64)));
+    s->line.by = !l->mean ? 0 : l->item == sizeof(float) ? (double)(float)l->size : (double)l->size;
+    if (out == NULL || !l->far) {
+        l->ops->line(&s->line, s->after, after_plane(l), x, out, n);
+        return;
+    }
     while (n > 0) {
         uint64_t part = gp_min_u64(n, GP_SCAN_BLOCK - s->line.at % 64), bytes = part * l->item;
-        l->ops->line(&s->line, s->after, after_plane(l), x, made, part);
-        finish(l, made, part);
-        gp_copy_past_cache(out, made, bytes);
+        gp_scan_line_past(l->ops, &s->line, s->after, after_plane(l), x, out, part, l->item);
         x += bytes;
         out += bytes;
         n -= part;
@@ -235,12 +240,7 @@ static void add(const layout *l, state *s, const char *x, char *out, uint64_t in
     if (inner == 1) {
         s->line.at = in;
         s->line.kept = s->raw;
-        if (out != NULL && l->far) {
-            add_far(l, s, x, out, n);
-            return;
-        }
-        l->ops->line(&s->line, s->after, after_plane(l), x, out, n);
-        if (out != NULL) finish(l, out, n);
+        add_to_line(l, s, x, out, n);
         return;
     }
     uint64_t from = gp_max_u64(column, c0), to = gp_min_u64(column + n, c0 + cn);
@@ -358,26 +358,23 @@ static void take_columns(void *arg, unsigned worker, uint64_t first, uint64_t la
     }
 }
 
-/* Blocks [first, last) of those that are whole in the piece, but the very first of a group. */
+/* Runs [first, last) of the blocks that are whole in the piece, but the very first of a group. */
 static void take_blocks(void *arg, unsigned worker, uint64_t first, uint64_t last)
 {
-    (void)worker;
     window *w = arg;
     const layout *l = &w->l;
-    for (uint64_t u = first; u < last; u++) {
-        state *s = &w->set[u];
-        uint64_t b0 = u * w->blocks / w->units, b1 = (u + 1) * w->blocks / w->units, bytes_of = l->size * l->item;
-        if (b0 == b1) continue;
-        if (b0 > 0)
-            next_block(l, s, w->x + (b0 - 1) * bytes_of, 0, 1);
-        else
-            copy_state(l, s, &w->kept);
-        for (uint64_t b = b0; b < b1; b++) {
-            const char *x = w->x + b * bytes_of;
-            add(l, s, x, w->out + b * bytes_of, 0, l->size, 0, 1);
-            next_block(l, s, x, 0, 1);
-        }
+    state *s = &w->set[worker];
+    uint64_t b0 = first * w->run, b1 = gp_min_u64(last * w->run, w->blocks), bytes_of = l->size * l->item;
+    if (b0 > 0)
+        next_block(l, s, w->x + (b0 - 1) * bytes_of, 0, 1); /* once more: another worker may have had it */
+    else
+        copy_state(l, s, &w->kept);
+    for (uint64_t b = b0; b < b1; b++) {
+        const char *x = w->x + b * bytes_of;
+        add(l, s, x, w->out + b * bytes_of, 0, l->size, 0, 1);
+        next_block(l, s, x, 0, 1);
     }
+    if (b1 == w->blocks) w->last = s;
     if (l->far) gp_past_cache_end();
 }
 
@@ -421,10 +418,11 @@ static void share_group(window *w, uint64_t g)
         w->x = x;
         w->out = result_at(w, g, head);
         w->blocks = blocks;
-        w->units = gp_min_u64(gp_min_u64(l->sets, blocks), gp_ceil_div(blocks * l->size, UNIT));
-        w->units = gp_min_u64(w->units, 4 * (uint64_t)workers->count);
-        workers->each(workers, w->units, take_blocks, w);
-        copy_state(l, &w->kept, &w->set[w->units - 1]);
+        gp_workers some = *workers;
+        some.count = (unsigned)gp_min_u64(l->sets, workers->count);
+        w->run = gp_min_u64(gp_max_u64(blocks / (8 * (uint64_t)some.count), 1), LONG_RUN);
+        some.each(&some, gp_ceil_div(blocks, w->run), take_blocks, w);
+        copy_state(l, &w->kept, w->last);
         head += blocks * l->size;
         x += blocks * l->size * l->item;
     }
