@@ -5,8 +5,6 @@
 
 #include <inttypes.h>
 
-/* Folds that take chunks from memory as they are wake all workers for each and wait for the last one. */
-#define HANDED_ON_BYTES ((uint64_t)32 << 20)
 /* A pipeline of three stages over n chunks takes (n + 2) / n of its longest stage: 2 % with these. */
 #define PIPELINE_CHUNKS 96
 #define SMALL_CHUNK_BYTES ((uint64_t)1 << 20)
@@ -52,7 +50,7 @@ static gpuproc_status too_small(const gp_chunking_request *r, uint64_t elements,
 gpuproc_status gp_chunking_choose(const gp_chunking_request *r, gp_chunking *out,
                                   gpuproc_error *err)
 {
-    uint64_t usual = r->handed_on ? HANDED_ON_BYTES : GP_CHUNK_BYTES;
+    uint64_t usual = r->memory_bytes ? r->memory_bytes : GP_CHUNK_BYTES;
     uint64_t bytes = r->chunk_bytes ? r->chunk_bytes : r->large_bytes ? r->large_bytes : usual;
     if (r->transfers && r->chunk_bytes == 0 && r->large_bytes == 0 && r->count / PIPELINE_CHUNKS < bytes / r->widest_bytes)
         bytes = gp_max_u64(r->count / PIPELINE_CHUNKS * r->widest_bytes, SMALL_CHUNK_BYTES);

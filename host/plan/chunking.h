@@ -23,8 +23,8 @@ typedef struct gp_chunking_request {
     unsigned slots;         /* asked for; 0: choose */
     bool sync;              /* one slot */
     bool transfers;         /* chunks are uploaded and downloaded: many of them overlap better */
-    bool handed_on;         /* the folds take them from the caller's memory as they are: nothing but the wake-ups
-                             * depends on their size */
+    uint64_t memory_bytes;  /* chunks of what lies in memory anyway, where nothing but the wake-ups depends on their
+                             * size; 0: they do not lie there */
     uint64_t host_budget;   /* bytes for all slots of this device */
     uint64_t device_budget; /* the same on the device; 0: unlimited */
     gp_slot_bytes_fn slot_bytes;

@@ -51,8 +51,7 @@ static bool source_in_memory(const gp_pass_run *p, size_t i)
     return source != NULL && gp_source_in_memory(source);
 }
 
-/* Whether nothing that is read or written is a file. */
-static bool is_in_memory(const gp_pass_run *p)
+bool gp_pass_is_in_memory(const gp_pass_run *p)
 {
     for (size_t i = 0; i < p->pass->inputs; i++) {
         if (p->pass->input[i].streamed && !source_in_memory(p, i)) return false;
@@ -67,7 +66,7 @@ static bool is_in_memory(const gp_pass_run *p)
 /* Squares whose sides are 8 KiB or more. */
 static uint64_t block_bytes(const gp_pass_run *p, size_t widest)
 {
-    return is_in_memory(p) ? GP_CHUNK_BYTES : 2 * GP_CHUNK_BYTES * (widest < 4 ? 4 / widest : 1);
+    return gp_pass_is_in_memory(p) ? GP_CHUNK_BYTES : 2 * GP_CHUNK_BYTES * (widest < 4 ? 4 / widest : 1);
 }
 
 bool gp_pass_would_use_blocks(const gp_pass_run *p, size_t widest)
@@ -75,13 +74,13 @@ bool gp_pass_would_use_blocks(const gp_pass_run *p, size_t widest)
     uint64_t bytes = p->run->chunk_bytes != 0 ? p->run->chunk_bytes : block_bytes(p, widest);
     gp_blocks blocks;
     return may_use_blocks(p) &&
-           gp_blocks_choose(p->pass, gp_max_u64(bytes / widest, 1), is_in_memory(p), &blocks);
+           gp_blocks_choose(p->pass, gp_max_u64(bytes / widest, 1), gp_pass_is_in_memory(p), &blocks);
 }
 
 uint64_t gp_pass_large_chunk(const gp_pass_run *p, size_t widest)
 {
     const uint64_t usual = GP_CHUNK_BYTES / widest;
-    const bool in_memory = is_in_memory(p);
+    const bool in_memory = gp_pass_is_in_memory(p);
     uint64_t elements = usual, cost = gp_pass_cost_in_order(p->pass, usual, in_memory);
     if (gp_pass_would_use_blocks(p, widest)) return block_bytes(p, widest);
     while (elements < MOST_CHUNK_BYTES / widest && elements < p->pass->count) {
@@ -97,7 +96,7 @@ void gp_pass_choose_blocks(gp_pass_run *p)
 {
     if (p->plan_pass->products) return; /* they have chosen */
     p->in_blocks = may_use_blocks(p) &&
-                   gp_blocks_choose(p->pass, p->chunk_elements, is_in_memory(p), &p->blocks);
+                   gp_blocks_choose(p->pass, p->chunk_elements, gp_pass_is_in_memory(p), &p->blocks);
 }
 
 uint64_t gp_pass_chunks(const gp_pass_run *p)

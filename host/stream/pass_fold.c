@@ -174,6 +174,14 @@ static bool wants_more(const gp_fold_spec *spec)
     }
 }
 
+bool gp_pass_folds_are_quick(const gp_pass_run *p)
+{
+    for (size_t f = 0; f < p->plan_pass->folds; f++) {
+        if (wants_more(&p->plan_pass->fold[f].spec)) return false;
+    }
+    return true;
+}
+
 gpuproc_status gp_pass_folds_make(gp_pass_run *p, gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;

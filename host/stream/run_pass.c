@@ -7,6 +7,13 @@
 
 #include <string.h>
 
+/* Chunks in memory of short programs, and of at most so many nodes; of folds, and of those that make little of an
+ * element. */
+#define SHORT_PROGRAM 12
+#define SHORT_PROGRAM_BYTES ((uint64_t)64 << 20)
+#define FOLDS_BYTES ((uint64_t)32 << 20)
+#define QUICK_FOLDS_BYTES ((uint64_t)256 << 20)
+
 uint64_t gp_pass_budget(const gp_pass_run *p)
 {
     uint64_t budget = gp_run_budget(p->run), taken = p->resident_bytes + p->fold_bytes;
@@ -200,14 +207,23 @@ out:
     return st;
 }
 
-/* Are chunks what lies in memory, and for folds only? */
-static bool handed_on(const gp_pass_run *p, const gp_pass_device *d)
+static bool reads_memory(const gp_pass_run *p)
 {
-    if (d->program != NULL || p->folds == 0) return false;
     for (size_t i = 0; i < p->pass->inputs; i++) {
         if (p->pass->input[i].streamed && !gp_run_in_memory(p->run, &p->pass->input[i])) return false;
     }
     return true;
+}
+
+/* Chunks of what lies in memory, on the CPU: each wakes all workers and waits for the last of them. Not so large where
+ * an element may take long, for a job is cancelled between chunks. */
+static uint64_t memory_chunk(const gp_pass_run *p, const gp_pass_device *d)
+{
+    if (d->device != p->run->cpu) return 0;
+    if (d->program != NULL)
+        return p->run->plan->program->nodes <= SHORT_PROGRAM && gp_pass_is_in_memory(p) ? SHORT_PROGRAM_BYTES : 0;
+    if (p->folds == 0 || !reads_memory(p)) return 0;
+    return gp_pass_folds_are_quick(p) ? QUICK_FOLDS_BYTES : FOLDS_BYTES;
 }
 
 static gpuproc_status choose_for_all(gp_pass_run *p, uint64_t chunk_bytes, unsigned slots, gp_chunking *out,
@@ -222,7 +238,7 @@ static gpuproc_status choose_for_all(gp_pass_run *p, uint64_t chunk_bytes, unsig
             .large_bytes = gp_pass_large_chunk(p, widest(p)), .streams = streams_of(p->pass),
             .slots = slots, .sync = p->run->sync,
             .transfers = !p->device[d].device->in_place,
-            .handed_on = handed_on(p, &p->device[d]),
+            .memory_bytes = memory_chunk(p, &p->device[d]),
             .host_budget = gp_pass_budget(p) / p->devices,
             .device_budget = p->device[d].device->memory_budget, .slot_bytes = slot_bytes,
             .ctx = &p->device[d]};

@@ -222,6 +222,9 @@ void gp_pass_unview(gp_pass_slot *slot);
  * until then). NULL when out of memory. */
 void *gp_pass_staging(void *device_staging, gp_staging *own, uint64_t elements, gp_dtype dtype);
 
+/* Whether nothing that is read or written is a file. */
+bool gp_pass_is_in_memory(const gp_pass_run *pass);
+
 /* Blocks (pass_blocks.c). Bytes of the widest array in a chunk where larger ones than usual read the pass
  * better; 0: they do not. */
 uint64_t gp_pass_large_chunk(const gp_pass_run *pass, size_t widest);
@@ -260,6 +263,8 @@ void gp_pass_trace_failed(gp_pass_slot *slot);
 void gp_pass_trace_folded(gp_pass_slot *slot, gp_span when);
 
 /* Folds (pass_fold.c). */
+/* Whether all folds make little of an element: sums, extremes, scans, windows. */
+bool gp_pass_folds_are_quick(const gp_pass_run *pass);
 gpuproc_status gp_pass_folds_make(gp_pass_run *pass, gpuproc_error *err);
 void gp_pass_folds_free(gp_pass_run *pass);
 /* The most bytes that a slot of so many elements takes for their results. */

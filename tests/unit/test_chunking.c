@@ -144,7 +144,7 @@ static void what_is_asked_for(void **state)
     r.chunk_bytes = 8 << 20;
     assert_int_equal(choose(r).elements, 2 << 20);
     /* Chunks that are handed on as they are may be larger. */
-    r = (gp_chunking_request){.count = 1 << 28, .widest_bytes = 8, .host_budget = UINT64_C(1) << 40, .handed_on = true};
+    r = (gp_chunking_request){.count = 1 << 28, .widest_bytes = 8, .host_budget = UINT64_C(1) << 40, .memory_bytes = 32 << 20};
     assert_true(choose(r).elements * 8 > 8 << 20);
     /* Nothing overflows, whatever is asked for. */
     r = (gp_chunking_request){.count = INT64_MAX, .widest_bytes = 1, .host_budget = UINT64_MAX,
