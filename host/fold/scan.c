@@ -214,13 +214,6 @@ static void pass_on(scan *s, segment *segments, uint64_t n, uint64_t part)
     atomic_store_explicit(&s->passed, part + 1, memory_order_release);
 }
 
-/* What this worker will probably sum next is on its way while the elements of this block are made. */
-static void ask_for_next(const scan *s, const segment *g)
-{
-    const char *next = g->x + (uint64_t)s->base.workers->count * PART * GP_SCAN_BLOCK * s->item;
-    for (uint64_t k = 0; k < g->n * s->item; k += 64) __builtin_prefetch(next + k, 0, 2);
-}
-
 static void write_elements(const scan *s, segment *segments, uint64_t n)
 {
     for (uint64_t i = 0; i < n; i++) {
@@ -229,7 +222,7 @@ static void write_elements(const scan *s, segment *segments, uint64_t n)
             s->ops->line(&g->line, NULL, 0, g->x, g->out, g->n);
             continue;
         }
-        ask_for_next(s, g);
+        g->line.ask = (ptrdiff_t)((uint64_t)s->base.workers->count * PART * GP_SCAN_BLOCK * s->item);
         gp_scan_line_past(s->ops, &g->line, NULL, 0, g->x, g->out, g->n, s->item);
     }
 }

@@ -4,6 +4,19 @@
  * to columns, and only the eight totals go through the three steps of EIGHT. For sums whose joins
  * cost much that is half the work of eight elements at a time. */
 
+/* What results are divided by, 0 being nothing, and 1 / by as a sum of two floats; NaN: divide. */
+typedef struct divisor {
+    double by;
+    float high, low;
+} divisor;
+
+static divisor divisor_of(double by)
+{
+    if (by < 1 || by > 1 << 22) return (divisor){by, __builtin_nanf(""), 0};
+    float high = (float)(1 / by);
+    return (divisor){by, high, (float)(1 / by - high)};
+}
+
 #define COLUMNS(i) _Pragma("GCC unroll 8") for (int i = 0; i < 8; i++)
 
 #define LANES_BY(kind, total, earlier, ahead, ONE, TWO, FOUR, ENDS)                        \
@@ -66,11 +79,11 @@
 #else
 #define plain_GROUPS GROUPS_IN_TURN
 #endif
-#define JOIN_COLUMNS(kind, earlier, column)                   \
-    COLUMNS(k)                                                \
-    {                                                         \
-        kind##_eight sum = kind##_join8(earlier, column[k]);  \
-        column[k] = sum;                                      \
+#define JOIN_COLUMNS(kind, earlier, column)                       \
+    COLUMNS(k)                                                    \
+    {                                                             \
+        kind##_eight sum = kind##_join8_too(earlier, column[k]);  \
+        column[k] = sum;                                          \
     }
 
 /* Where element i of a group lies in its columns. */
@@ -100,7 +113,7 @@
 #define GIVE_NOTHING(kind, name, i) (void)earlier;
 #define GIVE_LINE(kind, name, i)                            \
     ASK(x + 64 * (i), 2048, 3)                              \
-    ASK(x + 64 * (i), 8192, 2)                              \
+    ASK(x + 64 * (i), ask, 2)                               \
     kind##_eight all = kind##_join8(offset, earlier);       \
     JOIN_COLUMNS(kind, all, column)                         \
     GIVE64_##kind##_##name(to + 64 * (i), column, by)       \
@@ -122,8 +135,8 @@
         type *out = result;                                                                                 \
         kind##_one carry = kind##_load(line->local, 1), before = kind##_load(line->before, 1);              \
         kind##_eight offset = kind##_spread(before), ahead = kind##_spread(carry), column[8], earlier;      \
-        const double by = line->by;                                                                         \
-        const ptrdiff_t past = line->past;                                                                  \
+        const divisor by = divisor_of(line->by);                                                            \
+        const ptrdiff_t past = line->past, ask = line->ask;                                                 \
         line->gone[0] = line->gone[1] = 0;                                                                  \
         while (n > 0) {                                                                                     \
             uint64_t open = line->at % 64;                                                                  \
@@ -224,24 +237,21 @@ GP_INTO void turn_pairs(v16f to[4], const v16f from[4])
     to[2] = HALVES_LOW(high0, high1), to[3] = HALVES_HIGH(high0, high1);
 }
 
-/* Quotients of float32: a product with 1 / by in float64 is off by less than 2^-51 of it, and no quotient is nearer than
- * 2^-49 of it to where rounding turns, but where it is subnormal (or perhaps 0): those divide. */
-GP_INTO void divide_pairs(v16f v[4], double by)
+/* Quotients of float32, as divided: the product with 1 / size, which two floats have to 2^-49 of it, is off by less than
+ * 2^-48 of the quotient before it is rounded, and no quotient by an integer below 2^22 is nearer than 2^-47 of it to where
+ * rounding turns. What is so small that the low product loses bits is divided, and what is no number. */
+GP_INTO void divide_pairs(v16f v[4], const divisor *by)
 {
-    const __m512d times = _mm512_set1_pd(1.0 / by);
-    const __m512 least = _mm512_set1_ps(2 * 0x1p-126f);
-    unsigned small = 0;
+    const __m512 high = _mm512_set1_ps(by->high), low = _mm512_set1_ps(by->low), least = _mm512_set1_ps(0x1p-100f);
+    unsigned others = 0;
     __m512 quotient[4];
     _Pragma("GCC unroll 4") for (int k = 0; k < 4; k++)
     {
-        __m512d low = (__m512d)WIDEN(_mm512_castps512_ps256((__m512)v[k]));
-        __m512d high = (__m512d)WIDEN(_mm512_extractf32x8_ps((__m512)v[k], 1));
-        quotient[k] = _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(_mm512_mul_pd(low, times))),
-                                         _mm512_cvtpd_ps(_mm512_mul_pd(high, times)), 1);
-        small |= _mm512_cmp_ps_mask(_mm512_abs_ps(quotient[k]), least, _CMP_LT_OQ);
+        quotient[k] = _mm512_fmadd_ps((__m512)v[k], high, _mm512_mul_ps((__m512)v[k], low));
+        others |= _mm512_cmp_ps_mask(_mm512_abs_ps(quotient[k]), least, _CMP_NGE_UQ);
     }
     for (int k = 0; k < 4; k++)
-        v[k] = small == 0 ? (v16f)quotient[k] : (v16f)_mm512_div_ps((__m512)v[k], _mm512_set1_ps((float)by));
+        v[k] = others == 0 ? (v16f)quotient[k] : (v16f)_mm512_div_ps((__m512)v[k], _mm512_set1_ps((float)by->by));
 }
 
 #define FETCH64_plain_FLOAT32(column, x)                                                      \
@@ -263,7 +273,7 @@ GP_INTO void divide_pairs(v16f v[4], double by)
             pairs[k] = (v16f)_mm512_insertf32x8(                                              \
                 _mm512_castps256_ps512(_mm512_cvtpd_ps((__m512d)column[2 * k].sum)),          \
                 _mm512_cvtpd_ps((__m512d)column[2 * k + 1].sum), 1);                          \
-        if ((by) != 0) divide_pairs(pairs, by);                                               \
+        if ((by).by != 0) divide_pairs(pairs, &(by));                                         \
         if ((_mm512_cmp_ps_mask((__m512)pairs[0], (__m512)pairs[1], _CMP_UNORD_Q) |           \
              _mm512_cmp_ps_mask((__m512)pairs[2], (__m512)pairs[3], _CMP_UNORD_Q)) != 0) {    \
             for (int k = 0; k < 4; k++)                                                       \
@@ -341,7 +351,7 @@ GP_INTO bool any_nan(const v8f v[8])
     {                                                                                         \
         v8f narrow[8], turned[8];                                                             \
         COLUMNS(k) narrow[k] = __builtin_convertvector(column[k].sum, v8f);                   \
-        if ((by) != 0) { COLUMNS(k) narrow[k] /= (float)(by); }                               \
+        if ((by).by != 0) { COLUMNS(k) narrow[k] /= (float)(by).by; }                         \
         if (any_nan(narrow)) {                                                                \
             COLUMNS(k)                                                                        \
             {                                                                                 \
@@ -401,6 +411,6 @@ GP_INTO v8d two_halves(const double *low)
         double *rows = out;                                                                                 \
         double turned[64] __attribute__((aligned(64)));                                                     \
         COLUMNS(k) GIVE_twice_FLOAT64(twice, FLOAT64, turned + 8 * k, column[k])                            \
-        for (int k = 0; k < 64 && (by) != 0; k++) turned[k] /= (by);                                        \
+        for (int k = 0; k < 64 && (by).by != 0; k++) turned[k] /= (by).by;                                  \
         for (int k = 0; k < 64; k++) rows[k] = turned[AT(k)];                                               \
     }

@@ -53,6 +53,12 @@ typedef struct plain_eight { v8d sum; } plain_eight;
 #define plain_neutral ((plain_one){-0.0})
 #define plain_join(a, b) {(a).sum + (b).sum}
 #define plain_join8 plain_join
+/* The same sum from the units that multiply, which some processors have apart from those that add. */
+#ifdef __AVX512F__
+#define plain_join8_too(a, b) {(v8d)_mm512_fmadd_pd((__m512d)(a).sum, _mm512_set1_pd(1), (__m512d)(b).sum)}
+#else
+#define plain_join8_too plain_join8
+#endif
 #define plain_up(v, UP) {UP((v).sum, ALL(v8d, -0.0))}
 #define plain_spread(s) {ALL(v8d, (s).sum)}
 #define plain_last(v) {(v).sum[7]}
@@ -71,6 +77,7 @@ typedef struct twice_eight { v8d high, low; } twice_eight;
 #define twice_join(a, b) \
     {(a).high + (b).high, ((a).low + (b).low) + TWO_SUM_ERROR((a).high, (b).high, (a).high + (b).high)}
 #define twice_join8 twice_join
+#define twice_join8_too twice_join8
 #define twice_up(v, UP) {UP((v).high, ALL(v8d, -0.0)), UP((v).low, ALL(v8d, 0.0))}
 #define twice_spread(s) {ALL(v8d, (s).high), ALL(v8d, (s).low)}
 #define twice_last(v) {(v).high[7], (v).low[7]}

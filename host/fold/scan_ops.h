@@ -32,6 +32,7 @@ typedef struct gp_line {
     const void *kept;       /* the block's elements; those of the group that is not whole are looked at */
     double by;              /* floats: what results are divided by, rounded to their dtype before and behind; 0: nothing */
     ptrdiff_t past;         /* from the results to where they go past the caches, whole lines of these; 0: nowhere */
+    ptrdiff_t ask;          /* bytes from an element to what memory is asked for meanwhile */
     uint64_t gone[2];       /* told: result bytes that have gone there, the others are the caller's */
 } gp_line;
 

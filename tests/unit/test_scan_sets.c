@@ -99,9 +99,54 @@ static void same_bits(void **state)
     free(found);
 }
 
+static void line_of(const gp_scan_ops *ops, const void *x, double by, void *out)
+{
+    gp_line line = {.by = by, .kept = x};
+    memcpy(line.before, ops->identity, sizeof line.before);
+    memcpy(line.local, ops->identity, sizeof line.local);
+    ops->line(&line, NULL, 0, x, out, COUNT);
+}
+
+/* A line's results divided on the way are those that a division makes of its results. */
+static void quotients(void **state)
+{
+    (void)state;
+    static const double by[] = {1, 2, 3, 7, 10, 97, 1000, 4095, 65537, 999983, (1 << 22) - 1, 1 << 22, (1 << 22) + 1, 1 << 24};
+    lookup *set[3];
+    size_t sets = find_sets(set);
+    random_state r = {32};
+    float *x = malloc(COUNT * sizeof *x), *sum = malloc(COUNT * sizeof *sum), *mean = malloc(COUNT * sizeof *mean);
+    double *x2 = malloc(COUNT * sizeof *x2), *sum2 = malloc(COUNT * sizeof *sum2), *mean2 = malloc(COUNT * sizeof *mean2);
+    assert_true(x != NULL && sum != NULL && mean != NULL && x2 != NULL && sum2 != NULL && mean2 != NULL);
+    for (int round = 0; round < 40; round++) {
+        /* From where quotients are subnormal to where sums overflow. */
+        int scale = -149 + 7 * round;
+        for (int i = 0; i < COUNT; i++) x2[i] = x[i] = ldexpf((float)random_below(&r, 1 << 24) - (1 << 23), scale - 23);
+        for (size_t s = 0; s < sets; s++) {
+            const gp_scan_ops *ops = set[s](GP_OP_CUMSUM, GPUPROC_FLOAT32), *ops2 = set[s](GP_OP_CUMSUM, GPUPROC_FLOAT64);
+            line_of(ops, x, 0, sum);
+            line_of(ops2, x2, 0, sum2);
+            for (size_t k = 0; k < sizeof by / sizeof by[0]; k++) {
+                line_of(ops, x, by[k], mean);
+                line_of(ops2, x2, by[k], mean2);
+                for (int i = 0; i < COUNT; i++) {
+                    volatile float expected = sum[i] / (float)by[k];
+                    volatile double expected2 = sum2[i] / by[k];
+                    if (isnan(expected) ? !isnan(mean[i]) : expected != mean[i])
+                        fail_msg("set %zu: %a / %g: expected %a, found %a", s, (double)sum[i], by[k], (double)expected, (double)mean[i]);
+                    if (isnan(expected2) ? !isnan(mean2[i]) : expected2 != mean2[i])
+                        fail_msg("set %zu: %a / %g: expected %a, found %a", s, sum2[i], by[k], expected2, mean2[i]);
+                }
+            }
+        }
+    }
+    free(x), free(sum), free(mean), free(x2), free(sum2), free(mean2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(quotients),
         cmocka_unit_test(same_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
