@@ -161,26 +161,34 @@ GP_INTO moments moments_add(moments s, double x)
 
 /* Rows go by in strips of so many elements, before each of which memory is asked for what comes some strips on:
  * left alone it idles while the loops run in the cache. `near` bytes on into the first cache, `far` bytes on into
- * the second: the same columns of the next four rows where those are soon needed, else more of these rows. */
-#define STRIP 128
+ * the second. Strips are short, for a processor takes few such wishes at a time, and stands still for more. Four rows that
+ * lie together are asked for from end to end, whatever the order of their strips: a processor's own prefetching
+ * helps with what is in order. Of rows that are long each goes on for itself. */
+#define STRIP 32
 #define NEAR 1024u
 #define FAR 8192u
 #define FAR_MOST 32768u
+#define TOGETHER_MOST 12288u
 
-GP_INTO uint64_t far_of(const gp_tile *tile, uint64_t size)
+typedef struct asking {
+    bool together;
+    uint64_t near, far;
+} asking;
+
+GP_INTO asking asking_for(const gp_tile *tile, uint64_t size)
 {
     uint64_t four = 4 * tile->step * size;
-    if (4 * tile->width * size > FAR_MOST) return FAR;
-    return tile->step == tile->width && four < FAR ? FAR : four;
+    if (tile->step == tile->width && four <= TOGETHER_MOST) return (asking){true, four, four + FAR};
+    return (asking){false, NEAR, 4 * tile->width * size > FAR_MOST ? FAR : four};
 }
 
-GP_INTO void ask(const void *x, uint64_t far, size_t lines)
+/* For a strip of one row. */
+GP_INTO void ask(const void *x, const asking *a, size_t size)
 {
-    for (size_t k = 0; k < lines; k++) __builtin_prefetch((const char *)x + NEAR + 64 * k, 0, 3);
-    for (size_t k = 0; k < lines; k++) __builtin_prefetch((const char *)x + far + 64 * k, 0, 2);
+    const size_t lines = (STRIP * size + 63) / 64;
+    for (size_t k = 0; k < lines; k++) __builtin_prefetch((const char *)x + a->near + 64 * k, 0, 3);
+    for (size_t k = 0; k < lines; k++) __builtin_prefetch((const char *)x + a->far + 64 * k, 0, 2);
 }
-
-GP_INTO uint64_t strip_of(uint64_t width, uint64_t j) { return width - j < STRIP ? width - j : STRIP; }
 
 /* Single cells stay in registers, four of them side by side; else four rows are added at a time, in
  * order, so that the states are fetched once for them. */
@@ -206,7 +214,7 @@ GP_INTO uint64_t strip_of(uint64_t width, uint64_t j) { return width - j < STRIP
     GP_CLONES static void kind##_##name(gp_cells cells, const void *data, const gp_tile *tile)   \
     {                                                                                            \
         const uint64_t rows = tile->rows, width = tile->width, step = tile->step;                \
-        const uint64_t far = far_of(tile, sizeof(type));                                         \
+        const asking four = asking_for(tile, sizeof(type)), one = {false, NEAR, FAR};             \
         uint64_t g = 0;                                                                          \
         for (; width == 1 && tile->groups - g >= 4; g += 4) {                                    \
             const type *x = (const type *)data + g * tile->group_step;                           \
@@ -232,14 +240,17 @@ GP_INTO uint64_t strip_of(uint64_t width, uint64_t j) { return width - j < STRIP
             uint64_t r = 0;                                                                      \
             for (; rows - r >= 4; r += 4, x += 4 * step, row += 4) {                             \
                 for (uint64_t j = 0; j < width; j += STRIP) {                                    \
-                    for (uint64_t k = 0; k < 4; k++) ask(x + k * step + j, far, sizeof(type));   \
-                    kind##_four_##name(gp_cells_at(to, j), x + j, step, strip_of(width, j), row); \
+                    for (uint64_t k = 0; k < 4; k++)                                             \
+                        ask(four.together ? x + 4 * j + k * STRIP : x + k * step + j, &four, sizeof(type)); \
+                    if (width - j >= STRIP) kind##_four_##name(gp_cells_at(to, j), x + j, step, STRIP, row); \
+                    else kind##_four_##name(gp_cells_at(to, j), x + j, step, width - j, row);    \
                 }                                                                                \
             }                                                                                    \
             for (; r < rows; r++, x += step, row++) {                                            \
                 for (uint64_t j = 0; j < width; j += STRIP) {                                    \
-                    ask(x + j, FAR, sizeof(type));                                               \
-                    kind##_one_##name(gp_cells_at(to, j), x + j, strip_of(width, j), row);       \
+                    ask(x + j, &one, sizeof(type));                                              \
+                    if (width - j >= STRIP) kind##_one_##name(gp_cells_at(to, j), x + j, STRIP, row); \
+                    else kind##_one_##name(gp_cells_at(to, j), x + j, width - j, row);           \
                 }                                                                                \
             }                                                                                    \
         }                                                                                        \
