@@ -1,6 +1,7 @@
 #include "fold/cells.h"
 
 #include "base/clones.h"
+#include "base/memory.h"
 #include "fold/double_double.h"
 #include "fold/keys.h"
 
@@ -151,12 +152,26 @@ GP_INTO moments moments_add(moments s, double x)
         GP_APART for (uint64_t j = 0; j < n; j++)          \
             kind##_store(to, j, kind##_merge(kind##_load(to, j), kind##_load(from, j)));       \
     }                                                                  \
-    GP_CLONES static void kind##_halve(gp_cells lanes, uint64_t n, uint64_t inner)             \
-    {                                                                  \
-        for (uint64_t half = n / 2 * inner; n > 1; n /= 2, half = n / 2 * inner) {             \
-            GP_APART for (uint64_t j = 0; j < half; j++)   \
-                kind##_store(lanes, j, kind##_merge(kind##_load(lanes, j), kind##_load(lanes, j + half))); \
-        }                                                              \
+    /* What is written is never behind what is still to be read. */                            \
+    GP_INTO void kind##_pairs(gp_cells lanes, uint64_t half, uint64_t groups)                  \
+    {                                                                                          \
+        for (uint64_t g = 0; g < groups; g++) {                                                \
+            GP_APART for (uint64_t j = 0; j < half; j++)                                       \
+                kind##_store(lanes, g * half + j, kind##_merge(kind##_load(lanes, 2 * g * half + j), \
+                                                               kind##_load(lanes, (2 * g + 1) * half + j))); \
+        }                                                                                      \
+    }                                                                                          \
+    GP_CLONES static void kind##_halve(gp_cells lanes, uint64_t n, uint64_t inner, uint64_t groups) \
+    {                                                                                          \
+        for (; n > 1; n /= 2) {                                                                \
+            uint64_t half = n / 2 * inner;                                                     \
+            if (half == 1) kind##_pairs(lanes, 1, groups);                                     \
+            else if (half == 2) kind##_pairs(lanes, 2, groups);                                \
+            else if (half == 4) kind##_pairs(lanes, 4, groups);                                \
+            else if (half == 8) kind##_pairs(lanes, 8, groups);                                \
+            else if (half == 16) kind##_pairs(lanes, 16, groups);                              \
+            else kind##_pairs(lanes, half, groups);                                            \
+        }                                                                                      \
     }
 
 /* Rows go by in strips of so many elements, before each of which memory is asked for what comes some strips on:
@@ -178,16 +193,25 @@ typedef struct asking {
 GP_INTO asking asking_for(const gp_tile *tile, uint64_t size)
 {
     uint64_t four = 4 * tile->step * size;
-    if (tile->step == tile->width && four <= TOGETHER_MOST) return (asking){true, four, four + FAR};
+    if (tile->step == tile->width && four <= TOGETHER_MOST) return (asking){true, four > NEAR ? four : NEAR, four + FAR};
     return (asking){false, NEAR, 4 * tile->width * size > FAR_MOST ? FAR : four};
 }
 
-/* For a strip of one row. */
-GP_INTO void ask(const void *x, const asking *a, size_t size)
+/* `bytes` from x on. */
+GP_INTO void ask(const void *x, const asking *a, uint64_t bytes)
 {
-    const size_t lines = (STRIP * size + 63) / 64;
-    for (size_t k = 0; k < lines; k++) __builtin_prefetch((const char *)x + a->near + 64 * k, 0, 3);
-    for (size_t k = 0; k < lines; k++) __builtin_prefetch((const char *)x + a->far + 64 * k, 0, 2);
+    for (uint64_t k = 0; k < bytes; k += 64) __builtin_prefetch((const char *)x + a->near + k, 0, 3);
+    for (uint64_t k = 0; k < bytes; k += 64) __builtin_prefetch((const char *)x + a->far + k, 0, 2);
+}
+
+/* For a strip of n elements from column j of four rows on. */
+GP_INTO void ask_for_four(const void *x, const asking *a, uint64_t step, uint64_t j, uint64_t n, uint64_t size)
+{
+    if (a->together) {
+        ask((const char *)x + 4 * j * size, a, 4 * n * size);
+        return;
+    }
+    for (uint64_t k = 0; k < 4; k++) ask((const char *)x + (k * step + j) * size, a, n * size);
 }
 
 /* Single cells stay in registers, four of them side by side; else four rows are added at a time, in
@@ -205,6 +229,12 @@ GP_INTO void ask(const void *x, const asking *a, size_t size)
             kind##_store(cells, j, s);                                                           \
         }                                                                                        \
     }                                                                                            \
+    GP_INTO void kind##_strip_##name(gp_cells cells, const type *x, uint64_t j, uint64_t step, uint64_t n, int64_t row, \
+                                     const asking *four)                                         \
+    {                                                                                            \
+        ask_for_four(x, four, step, j, n, sizeof(type));                                         \
+        kind##_four_##name(cells, x + j, step, n, row);                                          \
+    }                                                                                            \
     GP_INTO void kind##_one_##name(gp_cells cells, const type *x, uint64_t n, int64_t row)       \
     {                                                                                            \
         (void)row;                                                                               \
@@ -216,7 +246,7 @@ GP_INTO void ask(const void *x, const asking *a, size_t size)
         const uint64_t rows = tile->rows, width = tile->width, step = tile->step;                \
         const asking four = asking_for(tile, sizeof(type)), one = {false, NEAR, FAR};             \
         uint64_t g = 0;                                                                          \
-        for (; width == 1 && tile->groups - g >= 4; g += 4) {                                    \
+        for (; width == 1 && tile->cell_step == 1 && tile->groups - g >= 4; g += 4) {                                 \
             const type *x = (const type *)data + g * tile->group_step;                           \
             const type *y = x + tile->group_step, *z = y + tile->group_step;                     \
             const type *w = z + tile->group_step;                                                \
@@ -235,20 +265,20 @@ GP_INTO void ask(const void *x, const asking *a, size_t size)
         }                                                                                        \
         for (; g < tile->groups; g++) {                                                          \
             const type *x = (const type *)data + g * tile->group_step;                           \
-            const gp_cells to = gp_cells_at(cells, g * width);                                   \
+            const gp_cells to = gp_cells_at(cells, g * tile->cell_step);                                  \
             int64_t row = tile->row;                                                             \
             uint64_t r = 0;                                                                      \
             for (; rows - r >= 4; r += 4, x += 4 * step, row += 4) {                             \
                 for (uint64_t j = 0; j < width; j += STRIP) {                                    \
-                    for (uint64_t k = 0; k < 4; k++)                                             \
-                        ask(four.together ? x + 4 * j + k * STRIP : x + k * step + j, &four, sizeof(type)); \
-                    if (width - j >= STRIP) kind##_four_##name(gp_cells_at(to, j), x + j, step, STRIP, row); \
-                    else kind##_four_##name(gp_cells_at(to, j), x + j, step, width - j, row);    \
+                    if (width - j >= STRIP) kind##_strip_##name(gp_cells_at(to, j), x, j, step, STRIP, row, &four); \
+                    else if (width == 16) kind##_strip_##name(to, x, 0, 16, 16, row, &four);     \
+                    else if (width == 8) kind##_strip_##name(to, x, 0, 8, 8, row, &four);        \
+                    else kind##_strip_##name(gp_cells_at(to, j), x, j, step, width - j, row, &four); \
                 }                                                                                \
             }                                                                                    \
             for (; r < rows; r++, x += step, row++) {                                            \
                 for (uint64_t j = 0; j < width; j += STRIP) {                                    \
-                    ask(x + j, &one, sizeof(type));                                              \
+                    ask(x + j, &one, gp_min_u64(width - j, STRIP) * sizeof(type));               \
                     if (width - j >= STRIP) kind##_one_##name(gp_cells_at(to, j), x + j, STRIP, row); \
                     else kind##_one_##name(gp_cells_at(to, j), x + j, width - j, row);           \
                 }                                                                                \
@@ -309,53 +339,56 @@ static void begin_FLOAT64(gp_cells cells, const void *x, uint64_t n)
 
 /* ---- The table ---- */
 
-#define ACCUMULATOR(planes, kind, name) \
-    [GPUPROC_##name] = {planes, kind##_init, kind##_##name, kind##_join, kind##_halve, NULL, false},
+#define FEW_CHEAP 63
+#define FEW 31
+
+#define ACCUMULATOR(planes, kind, name, few) \
+    [GPUPROC_##name] = {planes, kind##_init, kind##_##name, kind##_join, kind##_halve, NULL, false, few},
 
 static const gp_accumulator sums[GP_DTYPE_COUNT] = {
-#define X(name, type, k) ACCUMULATOR(1, word, name)
+#define X(name, type, k) ACCUMULATOR(1, word, name, FEW_CHEAP)
     GP_DTYPES_BOOL(X) GP_DTYPES_INTEGER(X)
 #undef X
-    ACCUMULATOR(1, plain, FLOAT32)
-    ACCUMULATOR(2, twice, FLOAT64)
+    ACCUMULATOR(1, plain, FLOAT32, FEW_CHEAP)
+    ACCUMULATOR(2, twice, FLOAT64, FEW)
 };
 
 static const gp_accumulator means[GP_DTYPE_COUNT] = {
-#define X(name, type, k) ACCUMULATOR(2, halves, name)
+#define X(name, type, k) ACCUMULATOR(2, halves, name, FEW_CHEAP)
     GP_DTYPES_INTEGER(X)
 #undef X
-    ACCUMULATOR(1, plain, FLOAT32)
-    ACCUMULATOR(2, twice, FLOAT64)
+    ACCUMULATOR(1, plain, FLOAT32, FEW_CHEAP)
+    ACCUMULATOR(2, twice, FLOAT64, FEW)
 };
 
 static const gp_accumulator products[GP_DTYPE_COUNT] = {
-#define X(name, type, k) ACCUMULATOR(1, power, name)
+#define X(name, type, k) ACCUMULATOR(1, power, name, FEW_CHEAP)
     GP_DTYPES_INTEGER(X)
 #undef X
-    ACCUMULATOR(1, product, FLOAT32)
-    ACCUMULATOR(1, product, FLOAT64)
+    ACCUMULATOR(1, product, FLOAT32, FEW_CHEAP)
+    ACCUMULATOR(1, product, FLOAT64, FEW_CHEAP)
 };
 
 static const gp_accumulator spreads[GP_DTYPE_COUNT] = {
-    [GPUPROC_FLOAT32] = {5, moments_init, moments_FLOAT32, moments_join, moments_halve, begin_FLOAT32, false},
-    [GPUPROC_FLOAT64] = {5, moments_init, moments_FLOAT64, moments_join, moments_halve, begin_FLOAT64, false},
+    [GPUPROC_FLOAT32] = {5, moments_init, moments_FLOAT32, moments_join, moments_halve, begin_FLOAT32, false, FEW},
+    [GPUPROC_FLOAT64] = {5, moments_init, moments_FLOAT64, moments_join, moments_halve, begin_FLOAT64, false, FEW},
 };
 
 static const gp_accumulator extremes[4][GP_DTYPE_COUNT] = {
 #define X(name, type, k) \
-    [GPUPROC_##name] = {1, least_init, least_MIN_##name, least_join, least_halve, NULL, false},
+    [GPUPROC_##name] = {1, least_init, least_MIN_##name, least_join, least_halve, NULL, false, FEW},
     {GP_DTYPES(X)},
 #undef X
 #define X(name, type, k) \
-    [GPUPROC_##name] = {1, least_init, least_MAX_##name, least_join, least_halve, NULL, false},
+    [GPUPROC_##name] = {1, least_init, least_MAX_##name, least_join, least_halve, NULL, false, FEW},
     {GP_DTYPES(X)},
 #undef X
 #define X(name, type, k) \
-    [GPUPROC_##name] = {2, where_init, where_MIN_##name, where_join, where_halve, NULL, true},
+    [GPUPROC_##name] = {2, where_init, where_MIN_##name, where_join, where_halve, NULL, true, FEW},
     {GP_DTYPES(X)},
 #undef X
 #define X(name, type, k) \
-    [GPUPROC_##name] = {2, where_init, where_MAX_##name, where_join, where_halve, NULL, true},
+    [GPUPROC_##name] = {2, where_init, where_MAX_##name, where_join, where_halve, NULL, true, FEW},
     {GP_DTYPES(X)},
 #undef X
 };

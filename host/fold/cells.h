@@ -25,10 +25,10 @@ typedef struct gp_cells {
 
 /* Elements that are added: `rows` rows, the elements of each side by side, the rows `step` elements
  * apart; element j of each row goes to cell j, row after row. As many groups of that, `group_step`
- * apart, as `groups` says; each has cells of its own, behind the others'. row: the number of the
+ * apart, as `groups` says; each has cells of its own, `cell_step` behind the others'. row: the number of the
  * first row, for arg*. */
 typedef struct gp_tile {
-    uint64_t groups, rows, width, step, group_step;
+    uint64_t groups, rows, width, step, group_step, cell_step;
     int64_t row;
 } gp_tile;
 
@@ -38,11 +38,13 @@ typedef struct gp_accumulator {
     void (*add)(gp_cells cells, const void *x, const gp_tile *tile);
     /* Adds cells that come after (arg*: any) to cells; the states of unlike cells do not mix. */
     void (*merge)(gp_cells to, gp_cells from, uint64_t n);
-    /* The lanes of `inner` cells, n (a power of two) of each, `inner` apart, become one. */
-    void (*halve)(gp_cells lanes, uint64_t n, uint64_t inner);
+    /* The lanes of `inner` cells, n (a power of two) of each, `inner` apart, become one. So for each of `groups` that lie
+     * behind one another; what becomes of them does, too. */
+    void (*halve)(gp_cells lanes, uint64_t n, uint64_t inner, uint64_t groups);
     /* The cells' first elements, before they are added; NULL where they do not matter. */
     void (*begin)(gp_cells cells, const void *x, uint64_t n);
     bool indexed; /* the second word is an index */
+    uint64_t few; /* elements of a single cell that are added one after the other as fast as by lanes */
 } gp_accumulator;
 
 const gp_accumulator *gp_accumulator_of(gp_op op, gp_dtype operand);

@@ -4,7 +4,8 @@
  * (fold/axes.h) has one element for each of `inner` cells, and where that is few, several rows side by side
  * make a wider one: `lanes` lanes per cell, a power of two. Wide rows are added one to the
  * other, BLOCK_ROWS or so of them; then the lanes of each cell are joined by halves; then this
- * block joins the cell. Where there is one lane, and many cells or few rows, the rows join the cells at once.
+ * block joins the cell. Where there is one lane, and many cells or few rows, the rows join the cells at once. Runs that
+ * are a block each, and next to one another with their cells, are added together: each alone has too little.
  *
  * Pieces end anywhere: cells that are not finished, and the lanes of the block that is open, are kept.
  *
@@ -26,13 +27,13 @@
 #include <string.h>
 
 #define WIDE 64            /* elements of a wide row, at least */
-#define FEW_ROWS 256       /* that need no lanes */
 #define MANY_CELLS 1024    /* in a row: no lanes, no blocks; columns are shared */
 #define BLOCK_ROWS 64      /* wide rows in a block, at least, and: */
 #define BLOCK_ELEMENTS 16384 /* at least */
 #define SMALL_GROUP 131072 /* elements */
 #define SMALL_CELLS 1024   /* cells of a group, for groups to be shared */
 #define UNIT 16384         /* elements that are worth a worker's while */
+#define TOGETHER 2048      /* lanes of runs that are added at once */
 #define SETS_BYTES (1u << 20)
 #define SETS_MIN 8u
 #define SETS_MAX 64u
@@ -60,6 +61,7 @@ typedef struct layout {
     const gp_accumulator *acc;
     uint64_t lanes, width; /* per cell; of a wide row */
     uint64_t block;        /* elements */
+    uint64_t together;     /* whole runs whose lanes a set has room for */
     bool direct;           /* rows join the cells at once */
     sharing how;
     uint64_t set_cells;    /* capacity of a set's cells; 0: they use the kept ones */
@@ -81,14 +83,21 @@ typedef struct reduce {
     set *open;                 /* slabs: whose lanes are of a block that goes on */
 } reduce;
 
+static uint64_t lanes_of_set(const layout *l) { return l->direct ? 0 : l->width * l->together; }
+
+static uint64_t words_of_set(const layout *l, uint64_t cells)
+{
+    return (uint64_t)l->acc->planes * (cells + lanes_of_set(l));
+}
+
 static layout layout_of(const gp_fold_spec *spec)
 {
     layout l = {.axes = gp_axes_of(&spec->shape, spec->axes)};
     const gp_axes *a = &l.axes;
     l.acc = gp_accumulator_of(spec->op, spec->operand[0]);
     l.lanes = 1;
-    if (a->rows > FEW_ROWS) {
-        while (l.lanes * a->inner < WIDE && l.lanes * 8 <= a->rows) l.lanes *= 2;
+    if (a->rows > l.acc->few) {
+        while (l.lanes * a->inner < WIDE && l.lanes * (l.lanes < 8 ? 4 : 8) <= a->rows) l.lanes *= 2;
     }
     l.width = l.lanes * a->inner;
     uint64_t rows = gp_max_u64(BLOCK_ROWS, BLOCK_ELEMENTS / gp_max_u64(l.width, 1));
@@ -104,11 +113,14 @@ static layout layout_of(const gp_fold_spec *spec)
     else
         l.how = BY_SLABS;
 
+    l.together = 1;
+    if (!l.direct && a->run <= l.block)
+        l.together = gp_max_u64(gp_min_u64(TOGETHER / gp_max_u64(l.width, 1), a->groups * a->runs), 1);
     if (l.how == BY_GROUPS) {
-        uint64_t together = gp_min_u64(UNIT / 8 / gp_max_u64(a->cells, 1), a->groups);
-        l.set_cells = a->cells * gp_max_u64(1, together);
+        uint64_t groups = gp_min_u64(UNIT / 8 / gp_max_u64(a->cells, 1), a->groups);
+        l.set_cells = a->cells * gp_max_u64(1, groups);
     }
-    uint64_t bytes = (uint64_t)l.acc->planes * 8 * (l.set_cells + (l.direct ? 0 : l.width));
+    uint64_t bytes = 8 * words_of_set(&l, l.set_cells);
     uint64_t sets = SETS_BYTES / gp_max_u64(bytes, 1);
     sets = gp_min_u64(gp_max_u64(sets, SETS_MIN), SETS_MAX);
     /* No more than the operand can keep busy: units of groups or slabs, or blocks and parts of them. */
@@ -116,11 +128,6 @@ static layout layout_of(const gp_fold_spec *spec)
     uint64_t busy = l.how == BY_BLOCKS ? all / l.block + 2 : gp_ceil_div(all, UNIT);
     l.sets = (unsigned)gp_max_u64(gp_min_u64(sets, busy), 1);
     return l;
-}
-
-static uint64_t words_of_set(const layout *l, uint64_t cells)
-{
-    return (uint64_t)l->acc->planes * (cells + (l->direct ? 0 : l->width));
 }
 
 /* Results that come when all is over: those of a single group, and those of elements that do not exist. */
@@ -132,7 +139,7 @@ static bool memory_of(const layout *l, const gp_fold_spec *spec, uint64_t *bytes
     uint64_t cells = a->cells;
     if (gp_shape_size(&spec->shape) == 0)
         return gp_mul_u64(gp_shape_size(&spec->result), 8 * (uint64_t)l->acc->planes, bytes);
-    if (!gp_add_u64(cells, l->direct ? 0 : l->width, bytes) ||
+    if (!gp_add_u64(cells, lanes_of_set(l), bytes) ||
         !gp_mul_u64(*bytes, 8 * (uint64_t)l->acc->planes, bytes))
         return false;
     return gp_add_u64(*bytes, 8 * l->sets * words_of_set(l, l->set_cells), bytes);
@@ -150,8 +157,8 @@ static set carve(uint64_t **at, const layout *l, uint64_t cells)
     set s = {.cells = gp_cells_in(*at, l->acc->planes, cells)};
     *at += (uint64_t)l->acc->planes * cells;
     if (!l->direct) {
-        s.lanes = gp_cells_in(*at, l->acc->planes, l->width);
-        *at += (uint64_t)l->acc->planes * l->width;
+        s.lanes = gp_cells_in(*at, l->acc->planes, lanes_of_set(l));
+        *at += (uint64_t)l->acc->planes * lanes_of_set(l);
     }
     return s;
 }
@@ -236,7 +243,7 @@ static void init_cells(const layout *l, gp_cells cells, const part *w)
 static void add_rows(const layout *l, uint64_t item, gp_cells cells, uint64_t width, uint64_t c0,
                      uint64_t cn, const char *x, uint64_t at, uint64_t n, uint64_t row)
 {
-    gp_tile tile = {.groups = 1, .step = width, .row = (int64_t)row};
+    gp_tile tile = {.groups = 1, .step = width, .cell_step = width, .row = (int64_t)row};
     uint64_t phase = at % width;
     while (n > 0) {
         /* A part of a row, or all whole rows that there are. */
@@ -257,18 +264,20 @@ static void add_rows(const layout *l, uint64_t item, gp_cells cells, uint64_t wi
     }
 }
 
-/* The lanes of an open block become the cells' share of it. */
-static void close_block(const layout *l, gp_cells lanes, uint64_t rows_before)
+/* The lanes of a block become the cells' share of it; so do those of `runs` blocks of runs that are next to one another. */
+static void close_blocks(const layout *l, gp_cells lanes, uint64_t rows_before, uint64_t runs)
 {
     const gp_axes *a = &l->axes;
     if (l->acc->indexed) {
         int64_t *index = lanes.plane[1];
-        for (uint64_t j = 0; j < l->width; j++) {
-            if (index[j] != INT64_MAX)
-                index[j] = index[j] * (int64_t)l->lanes + (int64_t)(j / a->inner + rows_before);
+        for (uint64_t i = 0; i < runs; i++, index += l->width) {
+            for (uint64_t j = 0; j < l->width; j++) {
+                if (index[j] != INT64_MAX)
+                    index[j] = index[j] * (int64_t)l->lanes + (int64_t)(j / a->inner + rows_before);
+            }
         }
     }
-    l->acc->halve(lanes, l->lanes, a->inner);
+    l->acc->halve(lanes, l->lanes, a->inner, runs);
 }
 
 /* What the cells must know of their first elements before these are added. */
@@ -308,8 +317,41 @@ static bool add_segment(const reduce *r, gp_cells cells, gp_cells lanes, const p
     }
     add_rows(l, r->item, lanes, l->width, 0, l->width, x, in, n, in / l->width);
     if (in + n != a->run && (in + n) % l->block != 0) return false;
-    close_block(l, lanes, visit * a->rows);
+    close_blocks(l, lanes, visit * a->rows, 1);
     return true;
+}
+
+/* Whole runs, of one block each, that are next to one another, and their cells as well: at once, for each has little. */
+static void add_runs(const reduce *r, gp_cells cells, gp_cells lanes, uint64_t visit, const char *x, uint64_t runs)
+{
+    const layout *l = &r->l;
+    const gp_axes *a = &l->axes;
+    uint64_t left = a->rows % l->lanes * a->inner, rows = a->rows / l->lanes;
+    gp_tile tile = {.groups = runs, .rows = rows, .width = l->width, .step = l->width, .group_step = a->run,
+                    .cell_step = l->width};
+    l->acc->init(lanes, runs * l->width);
+    for (uint64_t i = 0; i < runs && l->acc->begin != NULL; i++) {
+        gp_cells of_run = gp_cells_at(cells, i * a->inner);
+        if (visit == 0) l->acc->begin(of_run, x + i * a->run * r->item, a->inner);
+        init_lanes(l, gp_cells_at(lanes, i * l->width), of_run);
+    }
+    l->acc->add(lanes, x, &tile);
+    if (left > 0) {
+        tile.rows = 1;
+        tile.width = left;
+        tile.row = (int64_t)rows;
+        l->acc->add(lanes, x + rows * l->width * r->item, &tile);
+    }
+    close_blocks(l, lanes, visit * a->rows, runs);
+    l->acc->merge(cells, lanes, runs * a->inner);
+}
+
+/* Runs from `run` of a group on whose cells are behind one another, of `most`. */
+static uint64_t neighbours(const layout *l, uint64_t run, uint64_t most)
+{
+    const gp_axes *a = &l->axes;
+    uint64_t kept = a->pairs == 0 ? 1 : a->pair[a->pairs - 1][1];
+    return gp_min_u64(gp_min_u64(most, l->together), kept - run % kept);
 }
 
 /* Elements [from, to) of a group, x being the first of them. */
@@ -322,6 +364,13 @@ static void walk(const reduce *r, const set *s, const part *w, const char *x, ui
         if (!l->direct) n = gp_min_u64(n, l->block - in % l->block);
         gp_axes_run(a, from / a->run, &row, &visit);
         gp_cells cells = gp_cells_at(s->cells, row * a->inner);
+        if (l->together > 1 && in == 0 && n == a->run) {
+            uint64_t runs = neighbours(l, from / a->run, (to - from) / a->run);
+            add_runs(r, cells, s->lanes, visit, x, runs);
+            from += runs * n;
+            x += runs * n * r->item;
+            continue;
+        }
         if (l->acc->begin != NULL && visit == 0) begin_cells(r, cells, s->lanes, w, x, in, n);
         if (!l->direct && in % l->block == 0) init_lanes(l, s->lanes, cells);
         if (add_segment(r, cells, s->lanes, w, visit, x, in, n)) l->acc->merge(cells, s->lanes, a->inner);
@@ -379,7 +428,10 @@ static void add_whole_groups(const reduce *r, const set *s, uint64_t g, uint64_t
     const char *x = stretch_of(r, g).x;
     bool rows_only = l->direct && a->pairs == 0;
     l->acc->init(s->cells, n * a->cells);
-    for (uint64_t i = 0; i < n && !rows_only; i++) {
+    bool runs_only = l->together > 1 && a->pairs == 0;
+    for (uint64_t i = 0; i < n && runs_only; i += l->together)
+        add_runs(r, gp_cells_at(s->cells, i * a->cells), s->lanes, 0, x + i * a->group * r->item, gp_min_u64(l->together, n - i));
+    for (uint64_t i = 0; i < n && !rows_only && !runs_only; i++) {
         const part all = whole(l);
         const set one = {gp_cells_at(s->cells, i * a->cells), s->lanes};
         walk(r, &one, &all, x + i * a->group * r->item, 0, a->group);
@@ -388,7 +440,7 @@ static void add_whole_groups(const reduce *r, const set *s, uint64_t g, uint64_t
         l->acc->begin(gp_cells_at(s->cells, i * a->cells), x + i * a->group * r->item, a->cells);
     if (rows_only) {
         gp_tile tile = {.groups = n, .rows = a->rows, .width = a->inner, .step = a->inner,
-                        .group_step = a->group};
+                        .group_step = a->group, .cell_step = a->inner};
         l->acc->add(s->cells, x, &tile);
     }
     const part all = {0, a->inner, 0, n * a->cells / a->inner};
