@@ -17,6 +17,7 @@
  *   blocks: each takes blocks, whose lanes join the cells in order, as soon as those before them have. */
 #include "fold/fold_impl.h"
 
+#include "base/clones.h"
 #include "base/memory.h"
 #include "fold/axes.h"
 #include "fold/cells.h"
@@ -264,19 +265,27 @@ static void add_rows(const layout *l, uint64_t item, gp_cells cells, uint64_t wi
     }
 }
 
+/* Rows of lanes become the rows that they had been. */
+GP_INTO int64_t row_of(int64_t index, uint64_t lanes, uint64_t lane)
+{
+    return index == INT64_MAX ? INT64_MAX : index * (int64_t)lanes + (int64_t)lane;
+}
+
+GP_CLONES static void to_rows(int64_t *index, uint64_t runs, uint64_t lanes, uint64_t inner, uint64_t before)
+{
+    for (; runs > 0; runs--, index += lanes * inner) {
+        for (uint64_t k = 0; k < lanes && inner == 1; k++) index[k] = row_of(index[k], lanes, before + k);
+        for (uint64_t k = 0; k < lanes && inner > 1; k++) {
+            for (uint64_t j = 0; j < inner; j++) index[k * inner + j] = row_of(index[k * inner + j], lanes, before + k);
+        }
+    }
+}
+
 /* The lanes of a block become the cells' share of it; so do those of `runs` blocks of runs that are next to one another. */
 static void close_blocks(const layout *l, gp_cells lanes, uint64_t rows_before, uint64_t runs)
 {
     const gp_axes *a = &l->axes;
-    if (l->acc->indexed) {
-        int64_t *index = lanes.plane[1];
-        for (uint64_t i = 0; i < runs; i++, index += l->width) {
-            for (uint64_t j = 0; j < l->width; j++) {
-                if (index[j] != INT64_MAX)
-                    index[j] = index[j] * (int64_t)l->lanes + (int64_t)(j / a->inner + rows_before);
-            }
-        }
-    }
+    if (l->acc->indexed) to_rows(lanes.plane[1], runs, l->lanes, a->inner, rows_before);
     l->acc->halve(lanes, l->lanes, a->inner, runs);
 }
 
