@@ -27,7 +27,7 @@ static gp_z exponential(const gp_zc *c, gp_z x)
     int vanishes = gp_rand(c, is(c, GP_OP_EQ, x.re, -INFINITY), lost);
     int explodes = gp_rand(c, is(c, GP_OP_EQ, x.re, INFINITY), lost);
     re = gp_rif(c, vanishes, gp_rc(c, 0), gp_rif(c, explodes, gp_rc(c, INFINITY), re));
-    im = gp_rif(c, vanishes, gp_rc(c, 0), im);
+    im = gp_rif(c, vanishes, signed_as(c, gp_rc(c, 0), x.im), im);
     return (gp_z){gp_rif(c, real, gp_rmul(c, size, factor), re), gp_rif(c, real, x.im, im)};
 }
 
@@ -92,19 +92,42 @@ static gp_z without_angle(const gp_zc *c, gp_z x, gp_z result)
     return gp_zif(c, none, (gp_z){gp_rc(c, INFINITY), gp_rc(c, NAN)}, result);
 }
 
+/* sinh(re) and cosh(re), each without *factor: together they may be larger than a float. */
+static void hyperbolic(const gp_zc *c, int re, int *sinh, int *cosh, int *factor)
+{
+    double part = single(c) ? 16 : 64, most = single(c) ? 88 : 709;
+    int size = gp_rabs(c, re), large = is(c, GP_OP_GT, size, most);
+    int less = gp_r1(c, GP_OP_EXP, gp_rsub(c, size, gp_rc(c, part)));
+    *sinh = gp_rif(c, large, signed_as(c, less, re), gp_r1(c, GP_OP_SINH, re));
+    *cosh = gp_rif(c, large, less, gp_r1(c, GP_OP_COSH, re));
+    *factor = gp_rif(c, large, gp_rc(c, exp(part) / 2), gp_rc(c, 1));
+}
+
 static gp_z sinus_h(const gp_zc *c, gp_z x)
 {
-    int s = gp_r1(c, GP_OP_SINH, x.re), h = gp_r1(c, GP_OP_COSH, x.re);
-    int re = gp_rmul(c, s, gp_r1(c, GP_OP_COS, x.im)), im = product(c, h, gp_r1(c, GP_OP_SIN, x.im));
-    return without_angle(c, x, (gp_z){gp_rif(c, is(c, GP_OP_EQ, x.re, 0), x.re, re), im});
+    int s, h, factor, cosine = gp_r1(c, GP_OP_COS, x.im);
+    hyperbolic(c, x.re, &s, &h, &factor);
+    int re = gp_rmul(c, gp_rmul(c, s, cosine), factor), im = gp_rmul(c, product(c, h, gp_r1(c, GP_OP_SIN, x.im)), factor);
+    int without = gp_rand(c, is(c, GP_OP_EQ, x.re, 0), gp_rnot(c, is_finite(c, x.im)));
+    return without_angle(c, x, (gp_z){gp_rif(c, without, x.re, re), im});
 }
 
 static gp_z cosinus_h(const gp_zc *c, gp_z x)
 {
-    int s = gp_r1(c, GP_OP_SINH, x.re), h = gp_r1(c, GP_OP_COSH, x.re), sine = gp_r1(c, GP_OP_SIN, x.im);
-    int im = gp_rif(c, is(c, GP_OP_EQ, x.im, 0), gp_rmul(c, signed_as(c, gp_rc(c, 1), x.re), x.im), gp_rmul(c, s, sine));
-    im = gp_rif(c, is(c, GP_OP_EQ, x.re, 0), gp_rmul(c, x.re, signed_as(c, gp_rc(c, 1), sine)), im);
-    return without_angle(c, x, (gp_z){gp_rmul(c, h, gp_r1(c, GP_OP_COS, x.im)), im});
+    int s, h, factor, sine = gp_r1(c, GP_OP_SIN, x.im);
+    hyperbolic(c, x.re, &s, &h, &factor);
+    int one = gp_rc(c, 1), sign = gp_rif(c, nan_of(c, x.re), one, signed_as(c, one, x.re));
+    int im = gp_rif(c, is(c, GP_OP_EQ, x.im, 0), gp_rmul(c, sign, x.im), gp_rmul(c, gp_rmul(c, s, sine), factor));
+    int zero = gp_rif(c, is_finite(c, x.im), gp_rmul(c, x.re, signed_as(c, one, sine)), gp_rc(c, 0));
+    im = gp_rif(c, is(c, GP_OP_EQ, x.re, 0), zero, im);
+    return without_angle(c, x, (gp_z){gp_rmul(c, gp_rmul(c, h, gp_r1(c, GP_OP_COS, x.im)), factor), im});
+}
+
+static gp_z sinus(const gp_zc *c, gp_z x)
+{
+    gp_z result = turned_back(c, sinus_h(c, turned(c, x)));
+    int none = gp_rand(c, infinite(c, x.im), gp_rnot(c, is_finite(c, x.re)));
+    return (gp_z){result.re, gp_rif(c, none, gp_rc(c, INFINITY), result.im)};
 }
 
 /* Kahan's: with t = tan(im) and s = sinh(re); far out it is +-1. */
@@ -119,7 +142,9 @@ static gp_z tangent_h(const gp_zc *c, gp_z x)
     int small = gp_rscale(c, gp_r1(c, GP_OP_EXP, gp_rscale(c, gp_rabs(c, x.re), -2)), 4);
     int angle = gp_rmul(c, gp_r1(c, GP_OP_SIN, x.im), gp_r1(c, GP_OP_COS, x.im));
     int zero = signed_as(c, gp_rc(c, 0), gp_rif(c, is_finite(c, x.im), angle, x.im));
-    gp_z at_end = {signed_as(c, one, x.re), gp_rif(c, infinite(c, x.re), zero, gp_rmul(c, small, angle))};
+    /* x + inf*i and x + NaN*i have no angle, of which an infinite x has no need. */
+    int lost = gp_rsub(c, x.im, x.im), end = gp_rif(c, infinite(c, x.re), one, gp_radd(c, one, gp_rabs(c, lost)));
+    gp_z at_end = {signed_as(c, end, x.re), gp_rif(c, infinite(c, x.re), zero, gp_rmul(c, small, angle))};
     result = gp_zif(c, far, at_end, result);
     return (gp_z){gp_rif(c, is(c, GP_OP_EQ, x.re, 0), x.re, result.re), gp_rif(c, is(c, GP_OP_EQ, x.im, 0), x.im, result.im)};
 }
@@ -136,11 +161,13 @@ static void roots(const gp_zc *c, gp_z x, gp_z *minus, gp_z *plus)
 static int cross(const gp_zc *c, gp_z x, gp_z y) { return gp_rsub(c, gp_rmul(c, x.re, y.im), gp_rmul(c, x.im, y.re)); }
 static int dot(const gp_zc *c, gp_z x, gp_z y) { return gp_radd(c, gp_rmul(c, x.re, y.re), gp_rmul(c, x.im, y.im)); }
 
-/* Where a part is infinite the rest is the angle to it. */
-static gp_z at_infinity(const gp_zc *c, gp_z x, gp_z there, gp_z result)
+/* Far out, log(2|z|) and the angle are all that is left; roots might overflow there. */
+static gp_z far_out(const gp_zc *c, gp_z x, gp_z there, gp_z result)
 {
-    return gp_zif(c, gp_ror(c, infinite(c, x.re), infinite(c, x.im)), there, result);
+    int large = gp_r2(c, GP_OP_FMAX, gp_rabs(c, x.re), gp_rabs(c, x.im));
+    return gp_zif(c, is(c, GP_OP_GT, large, single(c) ? 0x1p40 : 0x1p100), there, result);
 }
+static int log_twice(const gp_zc *c, gp_z x) { return gp_radd(c, log_size(c, x), gp_rc(c, M_LN2)); }
 
 /* On the imaginary axis one part is known, even if x.im is NaN. */
 static int on_axis(const gp_zc *c, gp_z x, int known, int part)
@@ -154,8 +181,8 @@ static gp_z arc_sinus(const gp_zc *c, gp_z x)
     roots(c, x, &minus, &plus);
     int re = gp_rsub(c, gp_rmul(c, minus.re, plus.re), gp_rmul(c, minus.im, plus.im));
     gp_z result = {gp_r2(c, GP_OP_ARCTAN2, x.re, re), gp_r1(c, GP_OP_ARCSINH, cross(c, minus, plus))};
-    gp_z there = {gp_r2(c, GP_OP_ARCTAN2, x.re, gp_rabs(c, x.im)), signed_as(c, gp_rc(c, INFINITY), x.im)};
-    result = at_infinity(c, x, there, result);
+    gp_z there = {gp_r2(c, GP_OP_ARCTAN2, x.re, gp_rabs(c, x.im)), signed_as(c, log_twice(c, x), x.im)};
+    result = far_out(c, x, there, result);
     return (gp_z){on_axis(c, x, x.re, result.re), result.im};
 }
 
@@ -165,8 +192,8 @@ static gp_z arc_cosinus(const gp_zc *c, gp_z x)
     roots(c, x, &minus, &plus);
     gp_z result = {gp_rscale(c, gp_r2(c, GP_OP_ARCTAN2, minus.re, plus.re), 2),
                    gp_r1(c, GP_OP_ARCSINH, cross(c, plus, minus))};
-    gp_z there = {gp_r2(c, GP_OP_ARCTAN2, gp_rabs(c, x.im), x.re), gp_rneg(c, signed_as(c, gp_rc(c, INFINITY), x.im))};
-    result = at_infinity(c, x, there, result);
+    gp_z there = {gp_r2(c, GP_OP_ARCTAN2, gp_rabs(c, x.im), x.re), gp_rneg(c, signed_as(c, log_twice(c, x), x.im))};
+    result = far_out(c, x, there, result);
     return (gp_z){on_axis(c, x, gp_rc(c, M_PI_2), result.re), result.im};
 }
 
@@ -176,7 +203,7 @@ static gp_z arc_cosinus_h(const gp_zc *c, gp_z x)
     gp_z plus = root(c, (gp_z){gp_radd(c, x.re, gp_rc(c, 1)), x.im});
     gp_z result = {gp_r1(c, GP_OP_ARCSINH, dot(c, minus, plus)),
                    gp_rscale(c, gp_r2(c, GP_OP_ARCTAN2, minus.im, plus.re), 2)};
-    result = at_infinity(c, x, (gp_z){gp_rc(c, INFINITY), gp_r2(c, GP_OP_ARCTAN2, x.im, x.re)}, result);
+    result = far_out(c, x, (gp_z){log_twice(c, x), gp_r2(c, GP_OP_ARCTAN2, x.im, x.re)}, result);
     return (gp_z){result.re, on_axis(c, x, gp_rc(c, M_PI_2), result.im)};
 }
 
@@ -197,7 +224,8 @@ static gp_z arc_tangent_h(const gp_zc *c, gp_z x)
     gp_z away = gp_zreciprocal(c, x);
     int finite_z = is_finite(c, large);
     gp_z at_end = {gp_rif(c, finite_z, away.re, gp_rc(c, 0)), signed_as(c, gp_rc(c, M_PI_2), x.im)};
-    at_end.im = gp_rif(c, gp_rtest(c, GP_OP_ISNAN, x.im), x.im, at_end.im);
+    at_end.im = gp_rif(c, nan_of(c, x.im), x.im, at_end.im);
+    at_end.im = gp_rif(c, gp_rand(c, nan_of(c, x.re), is_finite(c, x.im)), x.re, at_end.im);
     gp_z result = gp_zif(c, far, at_end, (gp_z){re, im});
     int size_re = gp_rif(c, is(c, GP_OP_EQ, x.re, 0), gp_rc(c, 0), gp_rabs(c, result.re));
     return (gp_z){signed_as(c, size_re, x.re), result.im};
@@ -236,7 +264,7 @@ bool gp_zfunction(const gp_zc *c, gp_op op, gp_z x, gp_z *r)
     case GP_OP_SINH: *r = sinus_h(c, x); return true;
     case GP_OP_COSH: *r = cosinus_h(c, x); return true;
     case GP_OP_TANH: *r = tangent_h(c, x); return true;
-    case GP_OP_SIN: *r = turned_back(c, sinus_h(c, turned(c, x))); return true;
+    case GP_OP_SIN: *r = sinus(c, x); return true;
     case GP_OP_COS: *r = cosinus_h(c, turned(c, x)); return true;
     case GP_OP_TAN: *r = turned_back(c, tangent_h(c, turned(c, x))); return true;
     case GP_OP_ARCSIN: *r = arc_sinus(c, x); return true;
