@@ -13,6 +13,8 @@ static int open_inputs(const eval_options *e, eval_bound *b)
         gpuproc_array **array = &b->arrays[b->opened];
         if (spec_open(spec, array, &err) != GPUPROC_OK) return term_failure(&err, NULL);
         b->inputs[b->opened] = (gpuproc_input){spec->name, *array};
+        if (spec_takes_header(spec))
+            term_warning("%s: a .npy file is read as raw data, its header too: without ,dtype=... it tells its own layout", spec->path);
         gpuproc_array_info info = {.struct_size = sizeof info};
         /* Who gives a raw file a shape has chosen how much of it to read. */
         if (!spec->raw && gpuproc_array_info_get(*array, &info, NULL) == GPUPROC_OK && info.extra_bytes > 0)

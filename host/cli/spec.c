@@ -5,8 +5,10 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 bool spec_is_name(const char *text, size_t length)
 {
@@ -224,6 +226,18 @@ gpuproc_status spec_open(const file_spec *spec, gpuproc_array **array, gpuproc_e
     gpuproc_raw_layout layout = spec->layout;
     layout.shape = spec->shape;
     return gpuproc_array_open_raw(spec->path, &layout, array, err);
+}
+
+bool spec_takes_header(const file_spec *spec)
+{
+    char first[6] = {0};
+    struct stat st;
+    if (!spec->raw || spec->layout.offset != 0 || stat(spec->path, &st) != 0 || !S_ISREG(st.st_mode)) return false;
+    FILE *f = fopen(spec->path, "rbe");
+    if (f == NULL) return false;
+    size_t n = fread(first, 1, sizeof first, f);
+    fclose(f);
+    return n == sizeof first && memcmp(first, "\x93NUMPY", sizeof first) == 0;
 }
 
 bool spec_size(const char *text, const char *option, uint64_t whole, uint64_t *bytes)

@@ -23,6 +23,9 @@ void spec_free(file_spec *spec);
 /* Opens an input. */
 gpuproc_status spec_open(const file_spec *spec, gpuproc_array **array, gpuproc_error *err);
 
+/* Whether a raw input begins where a .npy file has its header: somebody has given a layout to what needs none. */
+bool spec_takes_header(const file_spec *spec);
+
 /* True where `text` is a name as the language has it. */
 bool spec_is_name(const char *text, size_t length);
 

@@ -22,13 +22,17 @@ static bool is_integer(const gp_builder *b, const gp_value *v, __int128 *i)
     return true;
 }
 
+bool gp_argument_wide(gp_builder *b, const gp_function *fn, const char *what, const gp_value *v, __int128 *i)
+{
+    if (is_integer(b, v, i)) return true;
+    gp_build_fail(b, GPUPROC_TYPE, "%s() needs an integer that is known before data is read as %s", name_of(fn), what);
+    return false;
+}
+
 bool gp_argument_int(gp_builder *b, const gp_function *fn, const char *what, const gp_value *v, int64_t *i)
 {
     __int128 wide;
-    if (!is_integer(b, v, &wide)) {
-        gp_build_fail(b, GPUPROC_TYPE, "%s() needs an integer that is known before data is read as %s", name_of(fn), what);
-        return false;
-    }
+    if (!gp_argument_wide(b, fn, what, v, &wide)) return false;
     if (wide < INT64_MIN || wide > INT64_MAX) {
         gp_build_fail(b, GPUPROC_VALUE, "%s(): the integer given as %s does not fit int64", name_of(fn), what);
         return false;

@@ -127,6 +127,7 @@ int gp_build_array(gp_builder *b, gp_dtype dtype, const gp_shape *shape, const v
 /* An axis argument: an int, a tuple of ints, or None. *axes: a bit each; 0 for None. Message as NumPy's. */
 bool gp_argument_axes(gp_builder *b, const gp_function *fn, const gp_value *v, int ndim, uint32_t *axes);
 bool gp_argument_axis(gp_builder *b, const gp_function *fn, const gp_value *v, int ndim, int *axis);
+bool gp_argument_wide(gp_builder *b, const gp_function *fn, const char *what, const gp_value *v, __int128 *i);
 bool gp_argument_int(gp_builder *b, const gp_function *fn, const char *what, const gp_value *v, int64_t *i);
 bool gp_argument_bool(gp_builder *b, const gp_function *fn, const char *what, const gp_value *v, bool *is);
 bool gp_argument_number(gp_builder *b, const gp_function *fn, const char *what, const gp_value *v, double *f);

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static gp_value of(int node) { return gp_value_node(node); }
 
@@ -80,9 +81,9 @@ typedef struct suggestion {
 
 static void suggest(suggestion *best, const char *name, size_t length, const char *candidate, size_t n)
 {
-    int d = gp_edit_distance(name, length, candidate, n, best->distance);
+    int d = length == n && strncasecmp(name, candidate, n) == 0 ? 0 : gp_edit_distance(name, length, candidate, n, best->distance);
     /* A short name must not be replaced altogether. */
-    if (d >= best->distance || (size_t)d * 2 > (length > n ? length : n)) return;
+    if (d >= best->distance || (size_t)d * 2 >= (length > n ? length : n) + (d <= 1)) return;
     *best = (suggestion){candidate, n, d};
 }
 
@@ -96,6 +97,8 @@ void gp_check_unknown(gp_builder *b, const char *what, int token, bool callable)
         return;
     }
     suggestion best = {NULL, 0, 3};
+    const char *usual = gp_usual_name(name, length);
+    if (usual != NULL) best = (suggestion){usual, strlen(usual), 1};
     gp_dtype dtype;
     double value;
     if (!callable) {

@@ -143,8 +143,9 @@ static int integer2(gp_builder *b, const gp_function *fn, const gp_value *v)
                                  "%s is not possible between uint64 and a signed integer: cast one of them, "
                                  "as in int64(x)",
                                  fn->name);
-        return gp_build_fail(b, GPUPROC_TYPE, "%s needs integers%s, found %s", fn->name,
-                             fn->rule == GP_RULE_BITS2 ? " or bools" : "", gpuproc_dtype_name(dtype));
+        return gp_build_fail(b, GPUPROC_TYPE, "%s needs integers%s, found %s%s", fn->name,
+                             fn->rule == GP_RULE_BITS2 ? " or bools" : "", gpuproc_dtype_name(dtype),
+                             fn->id == GP_FN_bitwise_xor ? ": a power is written x ** y" : "");
     }
     return binary(b, fn->op, dtype, dtype, v);
 }

@@ -40,6 +40,13 @@ static bool takes_elements(gp_quantile_method method)
            method == GP_QUANTILE_INVERTED_CDF || method == GP_QUANTILE_CLOSEST_OBSERVATION;
 }
 
+/* Where an integer q ends at an element, NumPy's sum of it and of nothing has the dtype of that and of q, an int64. */
+static bool adds_nothing(gp_quantile_method method)
+{
+    return method == GP_QUANTILE_AVERAGED_INVERTED_CDF || method == GP_QUANTILE_INTERPOLATED_INVERTED_CDF ||
+           method == GP_QUANTILE_WEIBULL;
+}
+
 typedef struct wanted {
     gp_quantile_method method;
     gp_shape form; /* of q; no axes: one number */
@@ -172,6 +179,10 @@ static gp_value quantile(gp_builder *b, const gp_function *fn, const gp_value *a
     gp_dtype dtype = x.dtype;
     bool own = element || (w.integers && w.method == GP_QUANTILE_LINEAR && !median);
     if (!own) dtype = floats && w.form.ndim == 0 ? x.dtype : GPUPROC_FLOAT64;
+    if (w.integers && w.form.ndim > 0 && adds_nothing(w.method) && gp_dtype_is_integer(x.dtype) && x.dtype != GPUPROC_UINT64) {
+        own = true;
+        dtype = GPUPROC_INT64;
+    }
     gp_dtype work = gp_dtype_is_float(dtype) ? gp_dtype_worked(dtype) : GPUPROC_FLOAT64;
     if (own) x.re = exact_in_float64(b, x.re);
     int node = x.re < 0 ? -1 : quantiles(b, &x, &w, nan, work);

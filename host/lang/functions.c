@@ -113,6 +113,19 @@ const char *gp_known_name(size_t i)
     return i < LENGTH(dtypes) ? dtypes[i].name : NULL;
 }
 
+const char *gp_usual_name(const char *name, size_t length)
+{
+    static const char *const usual[][2] = {
+        {"ln", "log"}, {"avg", "average"}, {"stdev", "std"}, {"variance", "var"}, {"sgn", "sign"}, {"pow", "power"},
+        {"atan2", "arctan2"}, {"ceiling", "ceil"}, {"rand", "random.random"}, {"randn", "random.standard_normal"},
+        {"random.rand", "random.random"}, {"random.randn", "random.standard_normal"}, {"random.randint", "random.integers"},
+    };
+    for (size_t i = 0; i < LENGTH(usual); i++) {
+        if (strlen(usual[i][0]) == length && memcmp(usual[i][0], name, length) == 0) return usual[i][1];
+    }
+    return NULL;
+}
+
 static int least(int a, int b) { return a < b ? a : b; }
 
 int gp_edit_distance(const char *a, size_t a_length, const char *b, size_t b_length, int limit)

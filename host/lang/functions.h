@@ -105,6 +105,9 @@ bool gp_dtype_name_find(const char *name, size_t length, gp_dtype *dtype);
  * NULL behind the last. */
 const char *gp_known_name(size_t i);
 
+/* What is called otherwise elsewhere: NumPy's name for it, or NULL. */
+const char *gp_usual_name(const char *name, size_t length);
+
 /* How many letters must change to make `a` from `b`, a swap counting as one; more
  * than `limit` may be returned as limit + 1. Names longer than 63 bytes never match. */
 int gp_edit_distance(const char *a, size_t a_length, const char *b, size_t b_length, int limit);

@@ -41,7 +41,9 @@ static int nextafter16(gp_builder *b, int x, int to)
     int infinite = gp_build_op(b, GP_OP_ISINF, GPUPROC_BOOL, x, -1, -1);
     int from_infinity = gp_build_op(b, GP_OP_WHERE, GPUPROC_FLOAT32, gp_build_op(b, GP_OP_ISNAN, GPUPROC_BOOL, to, -1, -1), to,
                                     op2(b, GP_OP_COPYSIGN, number(b, 65504), x));
-    int moved = gp_build_op(b, GP_OP_WHERE, GPUPROC_FLOAT32, infinite, from_infinity, op2(b, GP_OP_ADD, x, away));
+    int sum = op2(b, GP_OP_ADD, x, away), vanished = gp_build_op(b, GP_OP_EQ, GPUPROC_BOOL, sum, number(b, 0), -1);
+    sum = gp_build_op(b, GP_OP_WHERE, GPUPROC_FLOAT32, vanished, op2(b, GP_OP_COPYSIGN, sum, x), sum);
+    int moved = gp_build_op(b, GP_OP_WHERE, GPUPROC_FLOAT32, infinite, from_infinity, sum);
     return gp_build_op(b, GP_OP_WHERE, GPUPROC_FLOAT32, there, x, moved);
 }
 

@@ -333,7 +333,7 @@ static void other_messages(void **state)
     fails("nonzero(3)", GPUPROC_VALUE, 1, 1, 10, "...it has no axes");
     fails("arange(0, 1, 0)", GPUPROC_VALUE, 1, 1, 15, "...division by zero");
     fails("zeros((2, -1))", GPUPROC_VALUE, 1, 1, 14, "negative dimensions");
-    fails("random.integers(3, 3)", GPUPROC_VALUE, 1, 1, 21, "low >= high");
+    fails("random.integers(3, 3)", GPUPROC_VALUE, 1, 1, 21, "random.integers(): low >= high");
     fails("random.random(3, seed=-1)", GPUPROC_VALUE, 1, 1, 25, "...seed that is not negative");
     fails("max(x, y)", GPUPROC_TYPE, 1, 1, 9, "...write maximum(a, b)");
     fails("float(x)", GPUPROC_TYPE, 1, 1, 8, "...write float64(x)");

@@ -115,11 +115,15 @@ MATH1(EXPM1, expm1, expm1, NEVER, NEVER)
 MATH1(LOG, log, log, NEVER, NEVER)
 MATH1(LOG2, log2, log2, NEVER, NEVER)
 MATH1(LOG10, log10, log10, NEVER, NEVER)
+/* What is denormal: some round it to 0, where its function is itself. */
+#define DENORMAL4(x) ((ABS4(x) < FLT_MIN) & ((x) != 0))
+#define DENORMAL8(x) ((ABS8(x) < DBL_MIN) & ((x) != 0))
+
 /* Infinite above 1e38 and 1e307. */
-MATH1(LOG1P, log1p, log1p, x > 0x1p125f, x > 0x1p1019)
+MATH1(LOG1P, log1p, log1p, (x > 0x1p125f) | DENORMAL4(x), (x > 0x1p1019) | DENORMAL8(x))
 MATH1(SIN, sin, sin, NEVER, NEVER)
 MATH1(COS, cos, cos, NEVER, NEVER)
-MATH1(TAN, tan, tan, NEVER, NEVER)
+MATH1(TAN, tan, tan, NEVER, DENORMAL8(x))
 MATH1(ARCSIN, asin, asin, NEVER, NEVER)
 MATH1(ARCCOS, acos, acos, NEVER, NEVER)
 MATH1(ARCTAN, atan, atan, NEVER, NEVER)
@@ -128,7 +132,7 @@ MATH1(SINH, sinh, sinh, ABS4(x) > 88, ABS8(x) > 709)
 MATH1(COSH, cosh, cosh, ABS4(x) > 88, ABS8(x) > 709)
 MATH1(TANH, tanh, tanh, NEVER, NEVER)
 /* Infinite where the square of x is. */
-MATH1(ARCSINH, asinh, asinh, ABS4(x) > 0x1p63f, ABS8(x) > 0x1p511)
+MATH1(ARCSINH, asinh, asinh, (ABS4(x) > 0x1p63f) | DENORMAL4(x), (ABS8(x) > 0x1p511) | DENORMAL8(x))
 MATH1(ARCCOSH, acosh, acosh, x > 0x1p63f, x > 0x1p511)
 MATH1(ARCTANH, atanh, atanh, NEVER, NEVER)
 /* Denormal results are 2 ULP off without fused multiply-add. */
