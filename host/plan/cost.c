@@ -203,9 +203,13 @@ static double fold_ns(const gp_plan_fold *fold, const gp_cost_machine *m, double
     }
     size_t d = gp_rates_dtype_index(type);
     bool row = gp_op_info_of(spec->op)->reduction && spec->shape.ndim > 0 && (spec->axes >> (spec->shape.ndim - 1) & 1) != 0;
-    double one = (row ? r->row_one : r->fold_one)[spec->op][d], all = (row ? r->row : r->fold)[spec->op][d];
-    *cpu_ns = one * narrow(type, type) * elements;
-    return on_threads(one, all, m, m->threads) * narrow(type, type) * elements;
+    double one = (row ? r->row_one : r->fold_one)[spec->op][d] * narrow(type, type);
+    double all = (row ? r->row : r->fold)[spec->op][d] * narrow(type, type), few = GP_RATES_FOLD_ELEMENTS;
+    double each = on_threads(one, all, m, m->threads);
+    *cpu_ns = one * elements;
+    if (elements >= few) return each * elements;
+    /* Less to share, and as long to wake the workers; but never longer than one of them takes. */
+    return fmin(one * elements, each * few - (few - elements) * one / m->threads);
 }
 
 /* Half of a selection; a histogram's bins are few. */
@@ -226,6 +230,15 @@ static double fold_bytes(const gp_plan_fold *fold, uint64_t count)
 }
 
 /* ---- Stages --------------------------------------------------------------------- */
+
+/* Bytes of a pass up to which caches hold them all, and from which they hold next to nothing of them. */
+#define NEAR_BYTES ((double)(8 << 20))
+#define FAR_BYTES ((double)(192 << 20)) /* what the figures of far memory were measured with */
+
+static double far_part(double bytes)
+{
+    return log(fmin(fmax(bytes / NEAR_BYTES, 1), FAR_BYTES / NEAR_BYTES)) / log(FAR_BYTES / NEAR_BYTES);
+}
 
 typedef struct stages {
     double bytes[GPUPROC_STAGES], in_place[GPUPROC_STAGES], ns[GPUPROC_STAGES];
@@ -250,9 +263,10 @@ static void read_input(const gp_cost_machine *m, const gp_cost_input *in, bool t
     gp_cost_from from = in->from;
     s->bytes[GPUPROC_STAGE_READ] += from == GP_FROM_MADE ? 0 : bytes;
     if (from == GP_FROM_MEMORY && turned) {
+        double part = far_part(2 * bytes), ns = bytes * ((1 - part) / r[GP_RATE_HOST_turned] + part / r[GP_RATE_HOST_turned_far]);
         s->memory += bytes;
-        s->ns[GPUPROC_STAGE_READ] += bytes / r[GP_RATE_HOST_turned];
-        s->cpu_ns += bytes / r[GP_RATE_HOST_turned];
+        s->ns[GPUPROC_STAGE_READ] += ns;
+        s->cpu_ns += ns;
         return;
     }
     if ((m->device == NULL || m->shares) && (from == GP_FROM_MEMORY || from == GP_FROM_MAPPED)) {
@@ -323,15 +337,6 @@ static void write_bytes(const gp_cost_machine *m, double bytes, bool in_memory, 
     s->cpu_ns += bytes / r[GP_RATE_HOST_write] * r[GP_RATE_HOST_write_cores];
 }
 
-/* Bytes of a pass up to which caches hold them all, and from which they hold next to nothing of them. */
-#define NEAR_BYTES ((double)(8 << 20))
-#define FAR_BYTES ((double)(192 << 20)) /* what the figures of far memory were measured with */
-
-static double far_part(double bytes)
-{
-    return log(fmin(fmax(bytes / NEAR_BYTES, 1), FAR_BYTES / NEAR_BYTES)) / log(FAR_BYTES / NEAR_BYTES);
-}
-
 /* What is moved takes so long, of which `far` from where caches do not reach. */
 typedef struct moving {
     double ns, far_ns;
@@ -391,16 +396,14 @@ static void compute(const gp_cost_pass *pass, const gp_cost_machine *m, double e
     s->ns[GPUPROC_STAGE_DOWNLOAD] = out / d[GP_RATE_DEVICE_download];
 }
 
-/* What a fold takes longer than in the caches: over far memory that it reads and writes, and a mapped file's pages. */
-static double far_fold(const gp_cost_pass *pass, size_t f, const gp_cost_machine *m, const stages *s)
+/* What a fold takes that is the first to look at its operand: beside computing that comes out of memory or of mapped
+ * files, and what the fold writes goes there. */
+static double fold_from_memory(const gp_cost_pass *pass, size_t f, const gp_cost_machine *m, const stages *s, double computed)
 {
-    const double *r = m->rates->host;
+    double folds = (double)pass->plan->folds;
     double written = pass->fold_in_memory[f] ? fold_bytes(&pass->plan->fold[f], pass->plan->pass.count) * m->scale : 0;
-    double memory = s->memory / (double)pass->plan->folds + written, mapped = s->mapped / (double)pass->plan->folds;
-    double pages = on_memory(1 / r[GP_RATE_HOST_mapped_one], 1 / r[GP_RATE_HOST_mapped], m) -
-                   on_memory(1 / r[GP_RATE_HOST_memory_one], 1 / r[GP_RATE_HOST_memory], m);
-    return (memory * far_part(memory) + mapped) * on_memory(1 / r[GP_RATE_HOST_far_fold_one], 1 / r[GP_RATE_HOST_far_fold], m) +
-           mapped * fmax(pages, 0);
+    moving moved = move(m, s->memory / folds, written, s->mapped / folds);
+    return beside(m, computed, &moved);
 }
 
 static void fill_stages(const gp_cost_pass *pass, const gp_cost_machine *m, stages *s)
@@ -423,9 +426,7 @@ static void fill_stages(const gp_cost_pass *pass, const gp_cost_machine *m, stag
     for (size_t f = 0; f < pass->plan->folds; f++) {
         const gp_plan_fold *fold = &pass->plan->fold[f];
         double cpu_ns, ns = fold_ns(fold, m, elements, &cpu_ns);
-        /* Where nothing is computed before it, it is the first that looks at the operand. */
-        if (!is_computed(pass, out)) ns += far_fold(pass, f, m, s);
-        ns += waking_ns(m, ns);
+        if (!is_computed(pass, out)) ns = fold_from_memory(pass, f, m, s, ns);
         s->ns[GPUPROC_STAGE_FOLD] += ns;
         s->cpu_ns += fmax(cpu_ns, ns);
         s->bytes[GPUPROC_STAGE_FOLD] += elements * (double)gpuproc_dtype_bytes(fold->spec.operand[0]);

@@ -20,13 +20,12 @@
     X(near,          "GB/s",  20.0,  "computing on arrays that caches hold, all threads") \
     X(near_one,      "GB/s",  10.0,  "the same on one thread") \
     X(store,         "GB/s",  10.0,  "writing results into far memory beside that, all threads") \
-    X(turned,        "GB/s",  1.0,   "copying in memory across its order: transposing") \
+    X(turned,        "GB/s",  1.0,   "copying across its order what caches hold: transposing") \
+    X(turned_far,    "GB/s",  1.0,   "the same in far memory") \
     X(mapped,        "GB/s",  6.0,   "computing on a mapped file that is in the page cache, all threads") \
     X(mapped_one,    "GB/s",  4.0,   "the same on one thread") \
     X(unhidden,      "times", 0.6,   "of computing and moving, the part of the shorter that shows beside the longer") \
     X(crowd,         "times", 1.0,   "by which a thread is slower where all compute") \
-    X(far_fold,      "GB/s",  15.0,  "folds over far memory beside what they take in caches, all threads") \
-    X(far_fold_one,  "GB/s",  10.0,  "the same on one thread") \
     X(fresh,         "GB/s",  4.0,   "getting memory from the system, first touch, and giving it back") \
     X(write,         "GB/s",  1.5,   "writing into the page cache") \
     X(write_cores,   "cores", 1.0,   "processors that writing keeps busy") \
@@ -102,6 +101,9 @@ enum {
 #undef X
     GP_RATES_DEVICE_COUNT
 };
+
+/* Elements with which folds are measured, about: what waking the workers takes is in their figures. */
+#define GP_RATES_FOLD_ELEMENTS 1000000
 
 /* The dtypes whose operations are measured; others take the nearest. */
 #define GP_RATES_DTYPES 4

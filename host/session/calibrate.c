@@ -240,7 +240,6 @@ static gpuproc_status measure_choosing(gp_calibration *c, gp_rates *rates, gpupr
         uint64_t begin = gp_now_ns();
         gp_session_rates(c->session, rates);
         rates->host[GP_RATE_HOST_first_ns] += (double)(gp_now_ns() - begin);
-        c->times = GP_CALIBRATION_TIMES; /* in one round */
         st = gp_calibration_run(c, &t, &r, err);
         t.expression = "min(x); max(x); sum(x); std(x)";
         if (st == GPUPROC_OK) st = gp_calibration_run(c, &t, &four, err);
@@ -271,10 +270,10 @@ static gpuproc_status calibrate_cpu(gp_calibration *c, bool *stored, gpuproc_err
         c->times = 0;
         GP_TRY(gp_calibrate_cpu(c, rates, err));
         GP_TRY(gp_calibrate_ways(c, rates, err));
+        rates->measured = true;
+        *stored = gp_session_keep_rates(c->session, rates) && *stored;
+        if (*stored) GP_TRY(measure_choosing(c, rates, err));
     }
-    rates->measured = true;
-    *stored = gp_session_keep_rates(c->session, rates) && *stored;
-    if (*stored) GP_TRY(measure_choosing(c, rates, err));
 out:
     free(rates);
     return st;

@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 #define NEAR_ELEMENTS (1 << 20)
-#define TURNED_SIDE 2048
+#define TURNED_SIDE 1024
+#define TURNED_FAR_SIDE 4096
 #define FRESH_BYTES ((size_t)32 << 20)
 
 static double rate(double bytes, double ns) { return bytes / fmax(ns, 1); }
@@ -43,6 +44,17 @@ out:
     return st;
 }
 
+static gpuproc_status measure_turned(gp_calibration *c, int64_t side, int repeat, int figure, gp_rates *rates, gpuproc_error *err)
+{
+    gpuproc_report r;
+    gp_trial t = {.expression = "x.T", .shape = {side, side}, .output = true, .repeat = repeat};
+    gpuproc_status st = gp_calibration_run(c, &t, &r, err);
+    if (st != GPUPROC_OK) return st;
+    double read = busy(&r, GPUPROC_STAGE_READ);
+    rates->host[figure] = rate(4.0 * (double)side * (double)side, read > 0 ? read : busy(&r, GPUPROC_STAGE_KERNEL));
+    return GPUPROC_OK;
+}
+
 static gpuproc_status measure_memory(gp_calibration *c, gp_rates *rates, gpuproc_error *err)
 {
     gpuproc_status st = GPUPROC_OK;
@@ -57,10 +69,8 @@ static gpuproc_status measure_memory(gp_calibration *c, gp_rates *rates, gpuproc
     GP_TRY(gp_calibration_run(c, &store, &r, err));
     double reading = 2 * (double)c->bytes / rates->host[GP_RATE_HOST_memory], both = busy(&r, GPUPROC_STAGE_KERNEL);
     rates->host[GP_RATE_HOST_store] = rate((double)c->bytes, fmax(both - reading, reading / 4));
-    gp_trial turned = {.expression = "x.T", .shape = {TURNED_SIDE, TURNED_SIDE}, .output = true, .repeat = 7};
-    GP_TRY(gp_calibration_run(c, &turned, &r, err));
-    double read = busy(&r, GPUPROC_STAGE_READ);
-    rates->host[GP_RATE_HOST_turned] = rate(4.0 * TURNED_SIDE * TURNED_SIDE, read > 0 ? read : busy(&r, GPUPROC_STAGE_KERNEL));
+    GP_TRY(measure_turned(c, TURNED_SIDE, 7, GP_RATE_HOST_turned, rates, err));
+    GP_TRY(measure_turned(c, TURNED_FAR_SIDE, 3, GP_RATE_HOST_turned_far, rates, err));
     gp_trial copy = {.expression = "x", .shape = {elements}, .output = true, .repeat = 3};
     GP_TRY(gp_calibration_run(c, &copy, &r, err));
     rates->host[GP_RATE_HOST_copy] =
@@ -98,23 +108,6 @@ static gpuproc_status measure_crowd(gp_calibration *c, gp_rates *rates, gpuproc_
     GP_TRY(gp_calibration_run(c, &t, &one, err));
     double times = busy(&all, GPUPROC_STAGE_KERNEL) * c->threads / fmax(busy(&one, GPUPROC_STAGE_KERNEL), 1);
     rates->host[GP_RATE_HOST_crowd] = fmin(fmax(times, 1), c->threads);
-out:
-    return st;
-}
-
-/* How much longer for each byte a fold takes over far memory. */
-static gpuproc_status measure_far_fold(gp_calibration *c, bool alone, int figure, gp_rates *rates, gpuproc_error *err)
-{
-    gpuproc_status st = GPUPROC_OK;
-    gpuproc_report near, far;
-    gp_trial t = {.expression = "sum(x, axis=0)", .shape = {NEAR_ELEMENTS / 256, 256}, .output = true, .repeat = 4, .alone = alone};
-    double more = (double)c->bytes / 4 / NEAR_ELEMENTS;
-    GP_TRY(gp_calibration_run(c, &t, &near, err));
-    t.shape[0] = (int64_t)(c->bytes / 4 / 256);
-    t.repeat = 2;
-    GP_TRY(gp_calibration_run(c, &t, &far, err));
-    double longer = busy(&far, GPUPROC_STAGE_FOLD) - more * busy(&near, GPUPROC_STAGE_FOLD);
-    rates->host[figure] = fmin(rate((double)c->bytes, longer), 1000);
 out:
     return st;
 }
@@ -299,7 +292,9 @@ static gpuproc_status measure_reading(gp_calibration *c, const char *path, doubl
     gpuproc_status st = GPUPROC_OK;
     gpuproc_report r;
     int64_t elements = (int64_t)(bytes / 4);
-    gp_trial t = {.expression = "max(x)", .shape = {elements}, .file_in = path};
+    gp_trial t = {.expression = "x", .shape = {elements}, .file_out = path};
+    GP_TRY(gp_calibration_run(c, &t, &r, err));
+    t = (gp_trial){.expression = "max(x)", .shape = {elements}, .file_in = path};
     GP_TRY(time_moving(c, &t, bytes, GP_RATE_HOST_mapped, GP_RATE_HOST_mapped_one, rates, err));
     /* What is not aligned cannot be mapped, and is copied. */
     t = (gp_trial){.expression = "max(x)", .shape = {elements - 1}, .file_in = path, .offset = 2, .repeat = 3};
@@ -328,7 +323,7 @@ static gpuproc_status measure_files(gp_calibration *c, gp_rates *rates, gpuproc_
     }
     close(fd);
     GP_TRY(gp_calibration_step(c, "writing", 6, err));
-    GP_TRY(measure_writing(c, path.data, (double)c->bytes / 2, rates, err));
+    GP_TRY(measure_writing(c, path.data, (double)c->bytes / 4, rates, err));
     GP_TRY(gp_calibration_step(c, "reading out of the page cache and past it", 4, err));
     GP_TRY(measure_reading(c, path.data, (double)c->bytes / 2, rates, err));
 out:
@@ -352,8 +347,6 @@ gpuproc_status gp_calibrate_machine(gp_calibration *c, gp_rates *rates, gpuproc_
     GP_TRY(measure_memory(c, rates, err));
     GP_TRY(measure_unhidden(c, rates, err));
     GP_TRY(measure_crowd(c, rates, err));
-    GP_TRY(measure_far_fold(c, false, GP_RATE_HOST_far_fold, rates, err));
-    GP_TRY(measure_far_fold(c, true, GP_RATE_HOST_far_fold_one, rates, err));
     GP_TRY(measure_fresh(c, rates, err));
     GP_TRY(gp_calibration_step(c, "what a job costs", 3, err));
     GP_TRY(measure_fixed(c, rates, err));

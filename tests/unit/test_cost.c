@@ -24,7 +24,6 @@ static void machine(gp_rates *r)
     }
     r->host[GP_RATE_HOST_memory] = r->host[GP_RATE_HOST_mapped] = 1e6;
     r->host[GP_RATE_HOST_memory_one] = r->host[GP_RATE_HOST_mapped_one] = 1e6;
-    r->host[GP_RATE_HOST_far_fold] = r->host[GP_RATE_HOST_far_fold_one] = 1e6;
     r->host[GP_RATE_HOST_folds_ns] = 0;
     r->host[GP_RATE_HOST_store] = r->host[GP_RATE_HOST_near] = r->host[GP_RATE_HOST_near_one] = r->host[GP_RATE_HOST_fresh] = 1e6;
     r->host[GP_RATE_HOST_write_cores] = r->host[GP_RATE_HOST_read_cores] = 0;
@@ -205,11 +204,15 @@ static void folds_count(void **state)
     near(cost_on(&e, 1).ns[GPUPROC_STAGE_FOLD], 6e6);
     near(cost_on(&e, 2).ns[GPUPROC_STAGE_FOLD], 4e6);
     near(cost_on(&e, 1000000).ns[GPUPROC_STAGE_FOLD], 2e6);
-    /* Nothing was computed before: the fold waits for far memory, and for the file's pages. */
+    /* Nothing was computed before: the fold looks at the file's pages, and half of the shorter shows. */
     e.input[0].from = GP_FROM_MAPPED;
-    e.rates.host[GP_RATE_HOST_far_fold] = 8;
     e.rates.host[GP_RATE_HOST_mapped] = 2;
-    near(cost_of(&e, NULL, false, 1).ns[GPUPROC_STAGE_FOLD], 3e6 + 1e6 + 4e6);
+    e.rates.host[GP_RATE_HOST_unhidden] = 0.5;
+    near(cost_of(&e, NULL, false, 1).ns[GPUPROC_STAGE_FOLD], 4e6 + 1.5e6);
+    /* Of fewer elements waking the workers takes as long; but one alone takes no longer than that. */
+    e.input[0].from = GP_FROM_DISK;
+    near(cost_of(&e, NULL, false, 0.5).ns[GPUPROC_STAGE_FOLD], 3e6 - 0.5e6 * 6 / 4);
+    near(cost_of(&e, NULL, false, 0.1).ns[GPUPROC_STAGE_FOLD], 0.6e6);
     release(&e);
 }
 
