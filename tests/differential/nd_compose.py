@@ -151,8 +151,9 @@ class Compose:
         a = r.randrange(-n, n) if n else 0
         d = v.shape[a] if n else 1
         ix = [r.randint(-d, max(d - 1, 0)) for _ in range(r.randint(1, 5))]
-        return r.choice([f"take({t}, {ix}, axis={a})", f"{t}[{ix}]", f"take({t}, {r.randint(-9, 9)}, axis={a}, mode='wrap')", f"take({t}, {ix})",
-                         f"take({t}, {[i * 5 for i in ix]}, axis={a}, mode='{r.choice(['wrap', 'clip'])}')", f"take({t}, {[ix, ix]}, axis={a})", f"{t}[..., {ix}]",
+        wrap = "wrap" if d else "clip"  # NumPy never comes back from wrapping into nothing
+        return r.choice([f"take({t}, {ix}, axis={a})", f"{t}[{ix}]", f"take({t}, {r.randint(-9, 9)}, axis={a}, mode='{wrap}')", f"take({t}, {ix})",
+                         f"take({t}, {[i * 5 for i in ix]}, axis={a}, mode='{r.choice([wrap, 'clip'])}')", f"take({t}, {[ix, ix]}, axis={a})", f"{t}[..., {ix}]",
                          f"{t}[:, {ix}]"])
 
     def step_select(self, t, v):
