@@ -198,8 +198,8 @@ def variance(x, ddof=0):
         return np.asanyarray(np.var(x, ddof=ddof)).astype(dtype)[()]
     v = x.ravel().astype("float64")  # what the engine takes the moments of
     m = exact_total(v) / n
-    wide_m = np.longdouble(float(m)) + np.longdouble(float(m - Fraction(float(m))))
-    d = v.astype(np.longdouble) - wide_m
+    # The mean's last digits come last: of huge elements that differ little, the difference has room for them.
+    d = (v.astype(np.longdouble) - np.longdouble(float(m))) - np.longdouble(float(m - Fraction(float(m))))
     return dtype.type(np.sum(d * d) / (n - ddof))
 
 
