@@ -184,7 +184,7 @@ static gp_value mean(gp_builder *b, const reduction *r)
     }
     int re = x->re, im = -1;
     /* float16: the mean of integers, too, is taken of what float16 can hold of them. */
-    if (r->typed && x->dtype != GPUPROC_FLOAT16 && gp_dtype_is_float(x->dtype)) re = rounded_to(b, re, dtype);
+    if (r->typed && x->dtype != GPUPROC_FLOAT16) re = rounded_to(b, re, dtype);
     re = re < 0 ? -1 : mean_part(b, r, re, work);
     if (!is_complex(dtype)) return as_result(b, r, re, -1, dtype);
     im = x->im >= 0 ? mean_part(b, r, x->im, work) : -1;

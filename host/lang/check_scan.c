@@ -64,6 +64,8 @@ static gp_dtype widened(gp_dtype dtype)
 
 static int scanned(gp_builder *b, const gp_operand *x, gp_op op, int node, gp_dtype dtype, int axis)
 {
+    if (x->dtype != dtype) node = gp_build_cast(b, node, dtype);
+    dtype = gp_dtype_worked(dtype);
     node = gp_build_cast(b, node, dtype);
     return gp_operand_fold(b, op, dtype, node, -1, (uint32_t)1 << axis, 0, &x->shape, false);
 }
@@ -93,8 +95,11 @@ static gp_value scan(gp_builder *b, const gp_function *fn, const gp_value *args)
     gp_dtype dtype = extreme ? x.dtype : widened(x.dtype);
     if (to->kind != GP_VAL_NONE && !gp_check_dtype(b, to, &dtype)) return failed();
     if (x.im >= 0 && op != GP_OP_CUMSUM && !gp_operand_no_complex(b, fn, &x)) return failed();
+    /* inf + 0i times a real number is NaN in one part. */
+    if (op == GP_OP_CUMPROD && gp_dtype_kind(dtype) == GP_KIND_COMPLEX)
+        return gp_value_node(gp_build_fail(b, GPUPROC_UNSUPPORTED, "%s() of complex numbers is not supported", fn->name));
     if (dtype == GPUPROC_BOOL && !extreme) op = op == GP_OP_CUMSUM ? GP_OP_CUMMAX : GP_OP_CUMMIN; /* or, and */
-    gp_dtype work = gp_dtype_worked(dtype);
+    gp_dtype one = gp_dtype_kind(dtype) == GP_KIND_COMPLEX ? gp_dtype_worked(dtype) : dtype; /* of a part */
     int part[2] = {x.re, x.im};
     if (strncmp(fn->name, "nan", 3) == 0 && gp_operand_nan(b, &x) >= 0) {
         int neutral = gp_build_float(b, gp_build_dtype(b, x.re), op == GP_OP_CUMPROD), nan = gp_operand_nan(b, &x);
@@ -102,7 +107,7 @@ static gp_value scan(gp_builder *b, const gp_function *fn, const gp_value *args)
         if (x.im >= 0) part[1] = gp_build_op(b, GP_OP_WHERE, gp_build_dtype(b, x.re), nan, neutral, x.im);
     }
     bool pair = x.im >= 0 && gp_dtype_kind(dtype) == GP_KIND_COMPLEX;
-    int re = scanned(b, &x, op, part[0], work, axis), im = pair ? scanned(b, &x, op, part[1], work, axis) : -1;
+    int re = scanned(b, &x, op, part[0], one, axis), im = pair ? scanned(b, &x, op, part[1], one, axis) : -1;
     if (first) {
         re = with_first(b, re, axis, op == GP_OP_CUMPROD);
         if (pair) im = with_first(b, im, axis, false);
