@@ -250,6 +250,9 @@ class Deep:
             q = ""
             if "median" not in f:
                 q = r.choice([0.5, 0.25, 0, 1, 0.9, 0.123, [0.1, 0.5, 0.75], [0.5], [1, 0], [[0.2, 0.4], [0.6, 1.0]], [], 1.5] if x.size else [0.5])
+                # NumPy moves the wrong axes there: (q1, kept, q0).
+                if f.startswith("nan") and np.ndim(q) == 2 and isinstance(axis, tuple) and len(axis) > 1:
+                    q = q[0]
                 if "percentile" in f:
                     q = (np.array(q) * 100).tolist()
                 q = f", {q}"
