@@ -14,15 +14,15 @@
 #  --simulated the device is made to look like a discrete GPU, in time as well (tests/layers)
 #  --minutes   how long all of it may take (8); what finds no time is left out, and said
 #
-# Leaves JSON, logs, timelines and summary.md. A step that fails is shown and the others go on. Exit code 1 where a
-# conformance test failed or found no time.
+# Leaves JSON, logs, timelines and summary.md, and all of it once more as FOLDER.tar.gz. A step that fails is shown
+# and the others go on. Exit code 1 where a conformance test failed or found no time.
 # shellcheck disable=SC2317  # functions that `step` has a shell of its own run
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 opencl='' device=gpu results=gpu-results-$(date +%Y-%m-%d-%H%M%S) build=build small='' against='' minutes=8
 simulated='' command="gpu-check.sh $*"
 usage() {
-    sed -n '2,20s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,18s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 while [ $# -gt 0 ]; do
@@ -86,7 +86,7 @@ exec 3>&1
 say() { printf '[%3d s] %s\n' "$(passed)" "$*" >&3; }
 
 # step NAME SECONDS COMMAND...: runs it for at most so long (of eight minutes in all), and for no longer than there is
-# time; says how it went.
+# time; says how it went. Who does not stop at once has $grace seconds (5) for it.
 step() {
     local name=$1 limit=$(($2 * minutes / 8)) rc from how
     shift 2
@@ -95,7 +95,7 @@ step() {
     if [ "$limit" -lt 2 ]; then # not worth the start
         rc=125 how='left out: no time'
     else
-        timeout -k 5 "$limit" "$@"
+        timeout -k "${grace:-5}" "$limit" "$@"
         rc=$?
         case $rc in
             0) how=well ;;
@@ -140,9 +140,16 @@ for test in $conformance; do
 done
 
 # ---- Ten questions --------------------------------------------------------------
-# shellcheck disable=SC2046  # no word is no argument
-step questions 90 "$bin/gpu_questions" $([ "$device" = gpu ] || echo "$device") \
-    >"$results/questions.jsonl" 2>"$results/questions.err"
+# Each is a process of its own: a driver that hangs or crashes at one of them answers the others. What it had told
+# until then stays. All of them together have 90 s. 0 is who it is; 7 is asked by the bench and by tune.
+asked=$(passed)
+for question in 0:10 1:15 2:40 3:20 4:15 5:20 6:20 8:20 9:15 10:20; do
+    rest=$((90 - ($(passed) - asked) * 8 / minutes)) limit=${question#*:}
+    [ "$limit" -le "$rest" ] || limit=$rest
+    # shellcheck disable=SC2046  # no word is no argument
+    step "question-${question%:*}" "$limit" "$bin/gpu_questions" --question "${question%:*}" \
+        $([ "$device" = gpu ] || echo "$device") >>"$results/questions.jsonl" 2>>"$results/questions.err"
+done
 
 # ---- Overlap, reductions -----------------------------------------------------------
 elements=$([ -n "$small" ] && echo 4000000 || echo 400000000)
@@ -222,12 +229,21 @@ step bench 140 "$gpuproc" bench ${small:+--quick} --device "$device" --seconds "
     --json --html "$results/bench.html" -f >"$results/bench.json" 2>"$results/bench.err"
 
 # ---- Better parameters, with the time that is left --------------------------------------
-tuning=$(($(left) - 60))
+# A search that its limit stops keeps and tells what it has found until then, and that is used: it stops between two
+# sets of parameters, of which one may take the compiler long.
+tuning=$(($(left) - 80))
 [ "$tuning" -le 80 ] || tuning=80
 [ -z "$small" ] || tuning=1
-if step tune $((tuning + 60)) "$gpuproc" tune --device "$device" --seconds "$tuning" --json \
-    >"$results/tune.json" 2>"$results/tune.err"; then
+[ "$tuning" -ge 1 ] || tuning=1
+limit=$(($(left) - 50))
+[ "$limit" -le $((tuning + 60)) ] || limit=$((tuning + 60))
+grace=20 step tune $((limit * 8 / minutes)) "$gpuproc" tune --device "$device" --seconds "$tuning" --json \
+    >"$results/tune.json" 2>"$results/tune.err"
+if grep -q '"stored":true' "$results/tune.json"; then
+    cp "$XDG_CACHE_HOME"/gpuproc/*.tuned "$results/" 2>>"$results/tune.err"
     step products-tuned 60 bash -c 'products tuned 3'
+else
+    say 'products-tuned: nothing better was found'
 fi
 
 # ---- In words --------------------------------------------------------------------------
@@ -333,4 +349,9 @@ rows() { # KIND FILE
     fi
 } >"$results/summary.md"
 say "$results/summary.md"
+if tar -C "$(dirname "$results")" -czf "$results.tar.gz" "$(basename "$results")"; then
+    say "$results.tar.gz" # to take away
+else
+    say "$results: could not be packed"
+fi
 exit $failed

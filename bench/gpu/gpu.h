@@ -40,10 +40,14 @@ bool busy_new(const gpu *g, int question, double seconds, size_t items, busy *b)
 cl_int busy_start(const busy *b, cl_command_queue queue, cl_event *event);
 void busy_free(busy *b);
 
-void ask_queues(const gpu *g);    /* 1, 3 */
-void ask_transfers(const gpu *g); /* 2, 9 */
-void ask_memory(const gpu *g);    /* 4 */
-void ask_kernels(const gpu *g);   /* 5, 6, 10 */
-void ask_waiting(const gpu *g);   /* 8 */
+void ask_pairs(const gpu *g);       /* 1 */
+void ask_transfers(const gpu *g);   /* 2 */
+void ask_pipeline(const gpu *g);    /* 3 */
+void ask_memory(const gpu *g);      /* 4 */
+void ask_assembly(const gpu *g);    /* 5 */
+void ask_half(const gpu *g);        /* 6 */
+void ask_waiting(const gpu *g);     /* 8 */
+void ask_direct_read(const gpu *g); /* 9 */
+void ask_building(const gpu *g);    /* 10 */
 
 #endif

@@ -96,7 +96,7 @@ static void ask_ptx(const gpu *g)
     if (program != NULL) clReleaseProgram(program);
 }
 
-static void ask_assembly(const gpu *g)
+void ask_assembly(const gpu *g)
 {
     char vendor[128] = "", source[4096];
     clGetDeviceInfo(g->device, CL_DEVICE_VENDOR, sizeof vendor, vendor, NULL);
@@ -146,7 +146,7 @@ static double rate(const gpu *g, const char *body, double per)
     return good ? per * (double)rounds * (double)items / median(took, 5) : 0;
 }
 
-static void ask_half(const gpu *g)
+void ask_half(const gpu *g)
 {
     double single = rate(g, "float4 a = (float)get_global_id(0), b = 1.0001f;\nfor (uint i = 0; i < rounds; i++) a = fma(a, b, b);\nout[get_global_id(0)] = a.x + a.y + a.z + a.w;\n", 8);
     tell(6, "cl_khr_fp16 is reported", g->fp16, "yes");
@@ -162,7 +162,7 @@ static void ask_half(const gpu *g)
 
 /* ---- 10 ---- */
 
-static void ask_building(const gpu *g)
+void ask_building(const gpu *g)
 {
     char source[8192], line[128];
     size_t at = 0;
@@ -200,11 +200,4 @@ static void ask_building(const gpu *g)
     tell(10, "size of the binary", (double)bytes, "B");
     if (program != NULL) clReleaseProgram(program);
     free(binary);
-}
-
-void ask_kernels(const gpu *g)
-{
-    ask_assembly(g);
-    ask_half(g);
-    ask_building(g);
 }

@@ -1,6 +1,7 @@
-/* gpu_questions [DEVICE]: asks the first GPU (else the first device, or the one whose name has DEVICE in it). One
- * line of JSON for each answer: question, what, value, unit.
+/* gpu_questions [--question N] [DEVICE]: asks the first GPU (else the first device, or the one whose name has DEVICE in
+ * it) all of them, or one. One line of JSON for each answer: question, what, value, unit.
  *
+ *  0 what is it?
  *  1 do two small kernels run together, in one out-of-order queue or in two in-order ones?
  *  2 how fast is each way to move bytes, and when does the call return?
  *  3 does a pipeline of three queues overlap, with clFlush and without?
@@ -195,7 +196,8 @@ static bool find(const char *name, gpu *g)
     return false;
 }
 
-static void introduce(gpu *g)
+/* Sets what questions go by, and tells it (question 0) where it is asked. */
+static void introduce(gpu *g, bool asked)
 {
     static const struct {
         cl_device_info key;
@@ -207,37 +209,63 @@ static void introduce(gpu *g)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         text[0] = '\0';
         clGetDeviceInfo(g->device, texts[i].key, sizeof text, text, NULL);
-        tell_text(0, texts[i].what, text);
+        if (asked) tell_text(0, texts[i].what, text);
         if (texts[i].key == CL_DEVICE_EXTENSIONS) g->fp16 = strstr(text, "cl_khr_fp16") != NULL;
     }
     clGetDeviceInfo(g->device, CL_DEVICE_QUEUE_PROPERTIES, sizeof queues, &queues, NULL);
     clGetDeviceInfo(g->device, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof g->memory, &g->memory, NULL);
     clGetDeviceInfo(g->device, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof g->largest, &g->largest, NULL);
     g->out_of_order = (queues & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE) != 0;
+    if (!asked) return;
     tell(0, "memory", (double)g->memory, "B");
     tell(0, "largest buffer, as it says", (double)g->largest, "B");
     tell(0, "out-of-order queues", g->out_of_order, "yes");
+}
+
+static const struct {
+    int number;
+    void (*ask)(const gpu *g);
+} questions[] = {{1, ask_pairs}, {2, ask_transfers}, {3, ask_pipeline}, {4, ask_memory}, {5, ask_assembly},
+                 {6, ask_half}, {8, ask_waiting}, {9, ask_direct_read}, {10, ask_building}};
+
+/* The question's number, -1 for all, -2 where there is no such question. */
+static int number_of(const char *text)
+{
+    if (strcmp(text, "0") == 0) return 0;
+    for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
+        if (atoi(text) == questions[i].number) return questions[i].number;
+    }
+    return -2;
 }
 
 int main(int argc, char **argv)
 {
     gpu g = {0};
     cl_int code;
-    if (!find(argc > 1 ? argv[1] : NULL, &g)) {
-        fprintf(stderr, "gpu_questions: no OpenCL device%s%s\n", argc > 1 ? " with a name like " : "", argc > 1 ? argv[1] : "");
+    int only = -1;
+    if (argc > 2 && strcmp(argv[1], "--question") == 0) {
+        only = number_of(argv[2]);
+        argc -= 2;
+        argv += 2;
+    }
+    if (argc > 2 || only == -2 || (argc > 1 && argv[1][0] == '-')) {
+        fprintf(stderr, "usage: gpu_questions [--question N] [DEVICE]\n");
+        return 2;
+    }
+    const char *name = argc > 1 ? argv[1] : NULL;
+    if (!find(name, &g)) {
+        fprintf(stderr, "gpu_questions: no OpenCL device%s%s\n", name != NULL ? " with a name like " : "", name != NULL ? name : "");
         return 1;
     }
-    introduce(&g);
+    introduce(&g, only <= 0);
     g.context = clCreateContext(NULL, 1, &g.device, NULL, NULL, &code);
     if (g.context == NULL) {
         tell_failed(0, "context", code);
         return 1;
     }
-    ask_queues(&g);
-    ask_transfers(&g);
-    ask_waiting(&g);
-    ask_kernels(&g);
-    ask_memory(&g);
+    for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
+        if (only < 0 || only == questions[i].number) questions[i].ask(&g);
+    }
     clReleaseContext(g.context);
     return 0;
 }

@@ -21,7 +21,7 @@ static double pair(const busy *a, const busy *b, cl_command_queue first, cl_comm
     return median(took, 7);
 }
 
-static void ask_pairs(const gpu *g)
+void ask_pairs(const gpu *g)
 {
     busy a, b;
     if (!busy_new(g, 1, 5e-3, 64, &a)) return;
@@ -139,7 +139,7 @@ static double best(pipeline *p, unsigned stages, cl_uint rounds, bool flush, boo
     return median(took, 3);
 }
 
-static void ask_pipeline(pipeline *p)
+static void measure_pipeline(pipeline *p)
 {
     run(p, 7, 1, true, false);
     double up = best(p, 1, 1, true, false), down = best(p, 4, 1, true, false);
@@ -160,16 +160,15 @@ static void ask_pipeline(pipeline *p)
     tell(3, "upload and download together, by the longer", best(p, 5, rounds, true, false) / (up > down ? up : down), "times");
 }
 
-void ask_queues(const gpu *g)
+void ask_pipeline(const gpu *g)
 {
     pipeline p = {0};
     bool good = true;
-    ask_pairs(g);
     for (int q = 0; q < 3; q++) good = (p.queue[q] = queue_new(g, 0)) != NULL && good;
     p.kernel = kernel_new(g, 3, "the pipeline's kernel", scale_source, "scale");
     good = good && p.kernel != NULL;
     for (int k = 0; k < SLOTS && good; k++) good = open_slot(g, &p, &p.slot[k]);
-    if (good) ask_pipeline(&p);
+    if (good) measure_pipeline(&p);
     else tell_failed(3, "pipeline", CL_OUT_OF_RESOURCES);
     for (int k = 0; k < SLOTS; k++) close_slot(&p, &p.slot[k]);
     for (int q = 0; q < 3; q++) {

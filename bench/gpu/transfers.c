@@ -166,13 +166,18 @@ static double read_all(int fd, char *to, size_t bytes)
 /* The next page in it: what may be read past the page cache. */
 static char *aligned(void *host) { return (char *)(((uintptr_t)host + 4095) & ~(uintptr_t)4095); }
 
-static void ask_direct_read(const gpu *g, cl_command_queue queue)
+void ask_direct_read(const gpu *g)
 {
     static const way pinned = {"mapped ALLOC_HOST_PTR", true, CL_MEM_ALLOC_HOST_PTR, 0};
     char name[] = "/var/tmp/gpu_questions.XXXXXX";
     place p;
-    int fd = mkstemp(name), direct;
-    if (fd < 0) return;
+    cl_command_queue queue = queue_new(g, 0);
+    int fd = queue != NULL ? mkstemp(name) : -1, direct;
+    if (fd < 0) {
+        tell_failed(9, "a file and a queue", CL_OUT_OF_RESOURCES);
+        if (queue != NULL) clReleaseCommandQueue(queue);
+        return;
+    }
     if (!open_place(g, queue, &pinned, &p)) {
         tell_failed(9, "mapped memory", CL_OUT_OF_RESOURCES);
     } else {
@@ -184,6 +189,7 @@ static void ask_direct_read(const gpu *g, cl_command_queue queue)
         if (direct >= 0) close(direct);
     }
     close_place(queue, &p);
+    clReleaseCommandQueue(queue);
     close(fd);
     unlink(name);
 }
@@ -213,6 +219,5 @@ void ask_transfers(const gpu *g)
     }
     measure_map(g, queue, (size_t)64 << 20);
     measure_map(g, queue, LARGEST);
-    ask_direct_read(g, queue);
     clReleaseCommandQueue(queue);
 }
