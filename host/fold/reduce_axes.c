@@ -35,6 +35,8 @@
 #define SMALL_CELLS 1024   /* cells of a group, for groups to be shared */
 #define UNIT 16384         /* elements that are worth a worker's while */
 #define TOGETHER 2048      /* lanes of runs that are added at once */
+#define TILE_COLUMNS 4096  /* whose cells a cache holds */
+#define LARGE (4u << 20)   /* bytes that are touched sooner as large pages */
 #define SETS_BYTES (1u << 20)
 #define SETS_MIN 8u
 #define SETS_MAX 64u
@@ -74,6 +76,7 @@ typedef struct reduce {
     layout l;
     set kept, set[SETS_MAX];
     void *memory;
+    size_t pages; /* bytes, where it is whole pages */
     uint64_t item; /* bytes of an element */
 
     /* The piece, for the workers. */
@@ -173,7 +176,8 @@ static gpuproc_status open(const gp_fold_spec *spec, uint64_t budget, unsigned w
     uint64_t size;
     reduce *r = gp_calloc(1, sizeof *r);
     if (r == NULL || !memory_of(&l, spec, &size) || size > SIZE_MAX) goto none;
-    r->memory = gp_calloc(1, size);
+    r->pages = size >= LARGE ? size : 0;
+    r->memory = r->pages > 0 ? gp_pages_alloc(size) : gp_calloc(1, size);
     if (r->memory == NULL) goto none;
     pthread_mutex_init(&r->run.lock, NULL);
     r->l = l;
@@ -200,7 +204,8 @@ static void close(gp_fold *fold)
 {
     reduce *r = (reduce *)fold;
     pthread_mutex_destroy(&r->run.lock);
-    free(r->memory);
+    if (r->pages > 0) gp_pages_free(r->memory, r->pages);
+    else free(r->memory);
     free(r);
 }
 
@@ -507,6 +512,18 @@ static void share_groups(reduce *r)
 
 /* ---- Sharing by columns and by slabs: parts of the kept cells ---- */
 
+/* All rows of some columns. */
+static void add_columns(const reduce *r, const part *w)
+{
+    const layout *l = &r->l;
+    for (uint64_t g = r->group0; g < r->group0 + r->groups; g++) {
+        stretch e = stretch_of(r, g);
+        if (e.from == 0) init_cells(l, r->kept.cells, w);
+        walk(r, &r->kept, w, e.x, e.from, e.to);
+        if (e.to == l->axes.group) give(r, g, r->kept.cells, w);
+    }
+}
+
 static void take_columns(void *arg, unsigned worker, uint64_t from, uint64_t to)
 {
     (void)worker;
@@ -515,14 +532,13 @@ static void take_columns(void *arg, unsigned worker, uint64_t from, uint64_t to)
     part w = whole(l);
     /* Neighbouring units are one: the ends stand at multiples of a cache line. */
     uint64_t step = gp_ceil_div(gp_ceil_div(l->axes.inner, r->units), 64) * 64;
-    w.column = gp_min_u64(from * step, l->axes.inner);
-    w.columns = gp_min_u64(to * step, l->axes.inner) - w.column;
-    if (w.columns == 0) return;
-    for (uint64_t g = r->group0; g < r->group0 + r->groups; g++) {
-        stretch e = stretch_of(r, g);
-        if (e.from == 0) init_cells(l, r->kept.cells, &w);
-        walk(r, &r->kept, &w, e.x, e.from, e.to);
-        if (e.to == l->axes.group) give(r, g, r->kept.cells, &w);
+    uint64_t column = gp_min_u64(from * step, l->axes.inner), end = gp_min_u64(to * step, l->axes.inner);
+    /* Of several rows as many columns at a time as keep their cells in a cache. */
+    uint64_t tile = r->piece->count >= 2 * l->axes.inner ? TILE_COLUMNS : UINT64_MAX;
+    for (; column < end; column += w.columns) {
+        w.column = column;
+        w.columns = gp_min_u64(tile, end - column);
+        add_columns(r, &w);
     }
 }
 

@@ -233,6 +233,8 @@ static void large_shapes(void **state)
         {{4, {3, 3, 5, 5000}}, 9}, {{3, {4, 3, 40000}}, 5}, {{3, {3, 40000, 2}}, 2}, {{2, {5, 1030}}, 1},
         /* Runs that are added together. */
         {{2, {1000, 67}}, 2}, {{2, {700, 129}}, 2}, {{3, {40, 7, 65}}, 5}, {{3, {50, 200, 3}}, 2}, {{4, {6, 50, 9, 33}}, 10},
+        /* Columns of which a cache does not hold all. */
+        {{2, {5, 10000}}, 1}, {{3, {2, 5, 9000}}, 2},
     };
     random_state r = {2};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
