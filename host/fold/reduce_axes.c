@@ -35,6 +35,7 @@
 #define SMALL_CELLS 1024   /* cells of a group, for groups to be shared */
 #define UNIT 16384         /* elements that are worth a worker's while */
 #define TOGETHER 2048      /* lanes of runs that are added at once */
+#define SLAB 4096          /* elements that lie together, for more units than workers */
 #define TILE_COLUMNS 4096  /* whose cells a cache holds */
 #define LARGE (4u << 20)   /* bytes that are touched sooner as large pages */
 #define SETS_BYTES (1u << 20)
@@ -360,12 +361,24 @@ static void add_runs(const reduce *r, gp_cells cells, gp_cells lanes, uint64_t v
     l->acc->merge(cells, lanes, runs * a->inner);
 }
 
+/* The same without lanes. */
+static void add_runs_directly(const reduce *r, gp_cells cells, uint64_t visit, const char *x, uint64_t runs)
+{
+    const layout *l = &r->l;
+    const gp_axes *a = &l->axes;
+    gp_tile tile = {.groups = runs, .rows = a->rows, .width = a->inner, .step = a->inner, .group_step = a->run,
+                    .cell_step = a->inner, .row = (int64_t)(visit * a->rows)};
+    for (uint64_t i = 0; i < runs && visit == 0 && l->acc->begin != NULL; i++)
+        l->acc->begin(gp_cells_at(cells, i * a->inner), x + i * a->run * r->item, a->inner);
+    l->acc->add(cells, x, &tile);
+}
+
 /* Runs from `run` of a group on whose cells are behind one another, of `most`. */
 static uint64_t neighbours(const layout *l, uint64_t run, uint64_t most)
 {
     const gp_axes *a = &l->axes;
     uint64_t kept = a->pairs == 0 ? 1 : a->pair[a->pairs - 1][1];
-    return gp_min_u64(gp_min_u64(most, l->together), kept - run % kept);
+    return gp_min_u64(most, kept - run % kept);
 }
 
 /* Elements [from, to) of a group, x being the first of them. */
@@ -378,9 +391,11 @@ static void walk(const reduce *r, const set *s, const part *w, const char *x, ui
         if (!l->direct) n = gp_min_u64(n, l->block - in % l->block);
         gp_axes_run(a, from / a->run, &row, &visit);
         gp_cells cells = gp_cells_at(s->cells, row * a->inner);
-        if (l->together > 1 && in == 0 && n == a->run) {
+        if (in == 0 && n == a->run && w->columns == a->inner && (l->direct || l->together > 1)) {
             uint64_t runs = neighbours(l, from / a->run, (to - from) / a->run);
-            add_runs(r, cells, s->lanes, visit, x, runs);
+            if (!l->direct) runs = gp_min_u64(runs, l->together);
+            if (l->direct) add_runs_directly(r, cells, visit, x, runs);
+            else add_runs(r, cells, s->lanes, visit, x, runs);
             from += runs * n;
             x += runs * n * r->item;
             continue;
@@ -440,22 +455,15 @@ static void add_whole_groups(const reduce *r, const set *s, uint64_t g, uint64_t
     const layout *l = &r->l;
     const gp_axes *a = &l->axes;
     const char *x = stretch_of(r, g).x;
-    bool rows_only = l->direct && a->pairs == 0;
+    bool one_run = a->pairs == 0; /* a group: they lie side by side */
     l->acc->init(s->cells, n * a->cells);
-    bool runs_only = l->together > 1 && a->pairs == 0;
-    for (uint64_t i = 0; i < n && runs_only; i += l->together)
+    if (one_run && l->direct) add_runs_directly(r, s->cells, 0, x, n);
+    for (uint64_t i = 0; i < n && one_run && l->together > 1; i += l->together)
         add_runs(r, gp_cells_at(s->cells, i * a->cells), s->lanes, 0, x + i * a->group * r->item, gp_min_u64(l->together, n - i));
-    for (uint64_t i = 0; i < n && !rows_only && !runs_only; i++) {
+    for (uint64_t i = 0; i < n && !(one_run && (l->direct || l->together > 1)); i++) {
         const part all = whole(l);
         const set one = {gp_cells_at(s->cells, i * a->cells), s->lanes};
         walk(r, &one, &all, x + i * a->group * r->item, 0, a->group);
-    }
-    for (uint64_t i = 0; i < n && rows_only && l->acc->begin != NULL; i++)
-        l->acc->begin(gp_cells_at(s->cells, i * a->cells), x + i * a->group * r->item, a->cells);
-    if (rows_only) {
-        gp_tile tile = {.groups = n, .rows = a->rows, .width = a->inner, .step = a->inner,
-                        .group_step = a->group, .cell_step = a->inner};
-        l->acc->add(s->cells, x, &tile);
     }
     const part all = {0, a->inner, 0, n * a->cells / a->inner};
     give(r, g, s->cells, &all);
@@ -584,8 +592,9 @@ static void share_slabs(reduce *r)
 {
     const layout *l = &r->l;
     uint64_t slabs = l->axes.pairs == 0 ? 1 : l->axes.pair[0][1];
-    r->units = gp_min_u64(gp_min_u64(slabs, l->sets), gp_min_u64(4 * (uint64_t)r->base.workers->count,
-                                                                 gp_ceil_div(r->piece->count, UNIT)));
+    uint64_t together = l->axes.group / (l->axes.pairs == 0 ? 1 : l->axes.pair[0][0]); /* elements of all slabs */
+    uint64_t most = gp_max_u64(r->base.workers->count, gp_min_u64(4 * (uint64_t)r->base.workers->count, together / SLAB));
+    r->units = gp_min_u64(gp_min_u64(slabs, l->sets), gp_min_u64(most, gp_ceil_div(r->piece->count, UNIT)));
     r->open = NULL;
     r->base.workers->each(r->base.workers, r->units, take_slabs, r);
     if (r->open != NULL) copy_cells(l, r->kept.lanes, r->open->lanes, l->width);
