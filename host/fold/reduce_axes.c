@@ -19,30 +19,17 @@
 
 #include "base/clones.h"
 #include "base/memory.h"
-#include "fold/axes.h"
-#include "fold/cells.h"
+#include "fold/reduce_layout.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
-#define WIDE 64            /* elements of a wide row, at least */
-#define MANY_CELLS 1024    /* in a row: no lanes, no blocks; columns are shared */
-#define BLOCK_ROWS 64      /* wide rows in a block, at least, and: */
-#define BLOCK_ELEMENTS 16384 /* at least */
-#define SMALL_GROUP 131072 /* elements */
-#define SMALL_CELLS 1024   /* cells of a group, for groups to be shared */
-#define UNIT 16384         /* elements that are worth a worker's while */
-#define TOGETHER 2048      /* lanes of runs that are added at once */
-#define SLAB 4096          /* elements that lie together, for more units than workers */
-#define TILE_COLUMNS 4096  /* whose cells a cache holds */
-#define LARGE (4u << 20)   /* bytes that are touched sooner as large pages */
-#define SETS_BYTES (1u << 20)
-#define SETS_MIN 8u
-#define SETS_MAX 64u
-
-typedef enum sharing { BY_GROUPS, BY_COLUMNS, BY_SLABS, BY_BLOCKS } sharing;
+#define UNIT 16384        /* elements that are worth a worker's while */
+#define SLAB 4096         /* elements that lie together, for more units than workers */
+#define TILE_COLUMNS 4096 /* whose cells a cache holds */
+#define LARGE (4u << 20)  /* bytes that are touched sooner as large pages */
 
 /* What one worker adds to: cells of a group, and lanes of a block. */
 typedef struct set {
@@ -57,25 +44,13 @@ typedef struct cut_run {
     uint64_t blocks;
     atomic_uint_fast64_t taken, joined; /* blocks that somebody has; those that have joined */
     pthread_mutex_t lock;               /* for `state`, and for the cells */
-    enum { OPEN, ENDED, CLOSED } state[SETS_MAX]; /* of a set's block: at work; all there is of it; all of it */
+    enum { OPEN, ENDED, CLOSED } state[GP_REDUCE_SETS]; /* of a set's block: at work; all there is of it; all of it */
 } cut_run;
-
-typedef struct layout {
-    gp_axes axes;
-    const gp_accumulator *acc;
-    uint64_t lanes, width; /* per cell; of a wide row */
-    uint64_t block;        /* elements */
-    uint64_t together;     /* whole runs whose lanes a set has room for */
-    bool direct;           /* rows join the cells at once */
-    sharing how;
-    uint64_t set_cells;    /* capacity of a set's cells; 0: they use the kept ones */
-    unsigned sets;
-} layout;
 
 typedef struct reduce {
     gp_fold base;
-    layout l;
-    set kept, set[SETS_MAX];
+    gp_reduce_layout l;
+    set kept, set[GP_REDUCE_SETS];
     void *memory;
     size_t pages; /* bytes, where it is whole pages */
     uint64_t item; /* bytes of an element */
@@ -88,82 +63,23 @@ typedef struct reduce {
     set *open;                 /* slabs: whose lanes are of a block that goes on */
 } reduce;
 
-static uint64_t lanes_of_set(const layout *l) { return l->direct ? 0 : l->width * l->together; }
-
-static uint64_t words_of_set(const layout *l, uint64_t cells)
-{
-    return (uint64_t)l->acc->planes * (cells + lanes_of_set(l));
-}
-
-static layout layout_of(const gp_fold_spec *spec)
-{
-    layout l = {.axes = gp_axes_of(&spec->shape, spec->axes)};
-    const gp_axes *a = &l.axes;
-    l.acc = gp_accumulator_of(spec->op, spec->operand[0]);
-    l.lanes = 1;
-    if (a->rows > l.acc->few) {
-        while (l.lanes * a->inner < WIDE && l.lanes * (l.lanes < 8 ? 4 : 8) <= a->rows) l.lanes *= 2;
-    }
-    l.width = l.lanes * a->inner;
-    uint64_t rows = gp_max_u64(BLOCK_ROWS, BLOCK_ELEMENTS / gp_max_u64(l.width, 1));
-    if (gp_mul_u64(rows, l.width, &l.block) == false) l.block = UINT64_MAX;
-    l.direct = l.lanes == 1 && (a->inner > MANY_CELLS || a->run <= BLOCK_ELEMENTS);
-
-    if (a->groups > 1 && a->group <= SMALL_GROUP && a->cells <= SMALL_CELLS)
-        l.how = BY_GROUPS;
-    else if (a->inner > MANY_CELLS)
-        l.how = BY_COLUMNS;
-    else if (!l.direct && a->run > 2 * l.block)
-        l.how = BY_BLOCKS;
-    else
-        l.how = BY_SLABS;
-
-    l.together = 1;
-    if (!l.direct && a->run <= l.block)
-        l.together = gp_max_u64(gp_min_u64(TOGETHER / gp_max_u64(l.width, 1), a->groups * a->runs), 1);
-    if (l.how == BY_GROUPS) {
-        uint64_t groups = gp_min_u64(UNIT / 8 / gp_max_u64(a->cells, 1), a->groups);
-        l.set_cells = a->cells * gp_max_u64(1, groups);
-    }
-    uint64_t bytes = 8 * words_of_set(&l, l.set_cells);
-    uint64_t sets = SETS_BYTES / gp_max_u64(bytes, 1);
-    sets = gp_min_u64(gp_max_u64(sets, SETS_MIN), SETS_MAX);
-    /* No more than the operand can keep busy: units of groups or slabs, or blocks and parts of them. */
-    uint64_t all = gp_shape_size(&spec->shape);
-    uint64_t busy = l.how == BY_BLOCKS ? all / l.block + 2 : gp_ceil_div(all, UNIT);
-    l.sets = (unsigned)gp_max_u64(gp_min_u64(sets, busy), 1);
-    return l;
-}
-
 /* Results that come when all is over: those of a single group, and those of elements that do not exist. */
-static bool at_the_end(const layout *l) { return l->axes.groups <= 1 || l->axes.reduced == 0; }
-
-static bool memory_of(const layout *l, const gp_fold_spec *spec, uint64_t *bytes)
-{
-    const gp_axes *a = &l->axes;
-    uint64_t cells = a->cells;
-    if (gp_shape_size(&spec->shape) == 0)
-        return gp_mul_u64(gp_shape_size(&spec->result), 8 * (uint64_t)l->acc->planes, bytes);
-    if (!gp_add_u64(cells, lanes_of_set(l), bytes) ||
-        !gp_mul_u64(*bytes, 8 * (uint64_t)l->acc->planes, bytes))
-        return false;
-    return gp_add_u64(*bytes, 8 * l->sets * words_of_set(l, l->set_cells), bytes);
-}
+static bool at_the_end(const gp_reduce_layout *l) { return l->axes.groups <= 1 || l->axes.reduced == 0; }
 
 static uint64_t bytes(const gp_fold_spec *spec)
 {
-    layout l = layout_of(spec);
+    gp_reduce_layout l = gp_reduce_layout_of(spec);
     uint64_t n;
-    return memory_of(&l, spec, &n) ? n : UINT64_MAX;
+    return gp_reduce_layout_bytes(&l, spec, &n) ? n : UINT64_MAX;
 }
 
-static set carve(uint64_t **at, const layout *l, uint64_t cells)
+static set carve(uint64_t **at, const gp_reduce_layout *l, uint64_t cells)
 {
     set s = {.cells = gp_cells_in(*at, l->acc->planes, cells)};
     *at += (uint64_t)l->acc->planes * cells;
     if (!l->direct) {
-        s.lanes = gp_cells_in(*at, l->acc->planes, lanes_of_set(l));
-        *at += (uint64_t)l->acc->planes * lanes_of_set(l);
+        s.lanes = gp_cells_in(*at, l->acc->planes, gp_reduce_lanes_of_set(l));
+        *at += (uint64_t)l->acc->planes * gp_reduce_lanes_of_set(l);
     }
     return s;
 }
@@ -173,10 +89,10 @@ static gpuproc_status open(const gp_fold_spec *spec, uint64_t budget, unsigned w
 {
     (void)budget;
     (void)workers;
-    layout l = layout_of(spec);
+    gp_reduce_layout l = gp_reduce_layout_of(spec);
     uint64_t size;
     reduce *r = gp_calloc(1, sizeof *r);
-    if (r == NULL || !memory_of(&l, spec, &size) || size > SIZE_MAX) goto none;
+    if (r == NULL || !gp_reduce_layout_bytes(&l, spec, &size) || size > SIZE_MAX) goto none;
     r->pages = size >= LARGE ? size : 0;
     r->memory = r->pages > 0 ? gp_pages_alloc(size) : gp_calloc(1, size);
     if (r->memory == NULL) goto none;
@@ -212,7 +128,7 @@ static void close(gp_fold *fold)
 
 static uint64_t room(const gp_fold *fold, uint64_t count)
 {
-    const layout *l = &((const reduce *)fold)->l;
+    const gp_reduce_layout *l = &((const reduce *)fold)->l;
     if (at_the_end(l) || count == 0) return 0;
     return gp_min_u64(1 + (count - 1) / l->axes.group, l->axes.groups) * l->axes.cells;
 }
@@ -224,17 +140,17 @@ typedef struct part {
     uint64_t column, columns, row, rows;
 } part;
 
-static part whole(const layout *l)
+static part whole(const gp_reduce_layout *l)
 {
     return (part){0, l->axes.inner, 0, l->axes.cells / l->axes.inner};
 }
 
-static void copy_cells(const layout *l, gp_cells to, gp_cells from, uint64_t n)
+static void copy_cells(const gp_reduce_layout *l, gp_cells to, gp_cells from, uint64_t n)
 {
     for (int p = 0; p < l->acc->planes; p++) memcpy(to.plane[p], from.plane[p], n * 8);
 }
 
-static void init_cells(const layout *l, gp_cells cells, const part *w)
+static void init_cells(const gp_reduce_layout *l, gp_cells cells, const part *w)
 {
     const gp_axes *a = &l->axes;
     if (w->columns == a->inner) {
@@ -247,7 +163,7 @@ static void init_cells(const layout *l, gp_cells cells, const part *w)
 
 /* Adds n elements that begin at element `at` of rows of `width` (columns [c0, c0 + cn) of them only).
  * `row`: the number of the first row that is touched. */
-static void add_rows(const layout *l, uint64_t item, gp_cells cells, uint64_t width, uint64_t c0,
+static void add_rows(const gp_reduce_layout *l, uint64_t item, gp_cells cells, uint64_t width, uint64_t c0,
                      uint64_t cn, const char *x, uint64_t at, uint64_t n, uint64_t row)
 {
     gp_tile tile = {.groups = 1, .step = width, .cell_step = width, .row = (int64_t)row};
@@ -288,7 +204,7 @@ GP_CLONES static void to_rows(int64_t *index, uint64_t runs, uint64_t lanes, uin
 }
 
 /* The lanes of a block become the cells' share of it; so do those of `runs` blocks of runs that are next to one another. */
-static void close_blocks(const layout *l, gp_cells lanes, uint64_t rows_before, uint64_t runs)
+static void close_blocks(const gp_reduce_layout *l, gp_cells lanes, uint64_t rows_before, uint64_t runs)
 {
     const gp_axes *a = &l->axes;
     if (l->acc->indexed) to_rows(lanes.plane[1], runs, l->lanes, a->inner, rows_before);
@@ -299,7 +215,7 @@ static void close_blocks(const layout *l, gp_cells lanes, uint64_t rows_before, 
 static void begin_cells(const reduce *r, gp_cells cells, gp_cells lanes, const part *w, const char *x,
                         uint64_t in, uint64_t n)
 {
-    const layout *l = &r->l;
+    const gp_reduce_layout *l = &r->l;
     uint64_t from = gp_max_u64(in, w->column);
     uint64_t to = gp_min_u64(gp_min_u64(in + n, l->axes.inner), w->column + w->columns);
     if (from >= to) return;
@@ -310,7 +226,7 @@ static void begin_cells(const reduce *r, gp_cells cells, gp_cells lanes, const p
                (to - from) * 8);
 }
 
-static void init_lanes(const layout *l, gp_cells lanes, gp_cells cells)
+static void init_lanes(const gp_reduce_layout *l, gp_cells lanes, gp_cells cells)
 {
     l->acc->init(lanes, l->width);
     if (l->acc->begin == NULL) return;
@@ -323,7 +239,7 @@ static void init_lanes(const layout *l, gp_cells lanes, gp_cells cells)
 static bool add_segment(const reduce *r, gp_cells cells, gp_cells lanes, const part *w, uint64_t visit,
                         const char *x, uint64_t in, uint64_t n)
 {
-    const layout *l = &r->l;
+    const gp_reduce_layout *l = &r->l;
     const gp_axes *a = &l->axes;
     if (l->direct) {
         add_rows(l, r->item, cells, a->inner, w->column, w->columns, x, in, n,
@@ -339,7 +255,7 @@ static bool add_segment(const reduce *r, gp_cells cells, gp_cells lanes, const p
 /* Whole runs, of one block each, that are next to one another, and their cells as well: at once, for each has little. */
 static void add_runs(const reduce *r, gp_cells cells, gp_cells lanes, uint64_t visit, const char *x, uint64_t runs)
 {
-    const layout *l = &r->l;
+    const gp_reduce_layout *l = &r->l;
     const gp_axes *a = &l->axes;
     uint64_t left = a->rows % l->lanes * a->inner, rows = a->rows / l->lanes;
     gp_tile tile = {.groups = runs, .rows = rows, .width = l->width, .step = l->width, .group_step = a->run,
@@ -364,7 +280,7 @@ static void add_runs(const reduce *r, gp_cells cells, gp_cells lanes, uint64_t v
 /* The same without lanes. */
 static void add_runs_directly(const reduce *r, gp_cells cells, uint64_t visit, const char *x, uint64_t runs)
 {
-    const layout *l = &r->l;
+    const gp_reduce_layout *l = &r->l;
     const gp_axes *a = &l->axes;
     gp_tile tile = {.groups = runs, .rows = a->rows, .width = a->inner, .step = a->inner, .group_step = a->run,
                     .cell_step = a->inner, .row = (int64_t)(visit * a->rows)};
@@ -374,7 +290,7 @@ static void add_runs_directly(const reduce *r, gp_cells cells, uint64_t visit, c
 }
 
 /* Runs from `run` of a group on whose cells are behind one another, of `most`. */
-static uint64_t neighbours(const layout *l, uint64_t run, uint64_t most)
+static uint64_t neighbours(const gp_reduce_layout *l, uint64_t run, uint64_t most)
 {
     const gp_axes *a = &l->axes;
     uint64_t kept = a->pairs == 0 ? 1 : a->pair[a->pairs - 1][1];
@@ -384,7 +300,7 @@ static uint64_t neighbours(const layout *l, uint64_t run, uint64_t most)
 /* Elements [from, to) of a group, x being the first of them. */
 static void walk(const reduce *r, const set *s, const part *w, const char *x, uint64_t from, uint64_t to)
 {
-    const layout *l = &r->l;
+    const gp_reduce_layout *l = &r->l;
     const gp_axes *a = &l->axes;
     while (from < to) {
         uint64_t in = from % a->run, n = gp_min_u64(a->run - in, to - from), row, visit;
@@ -409,7 +325,7 @@ static void walk(const reduce *r, const set *s, const part *w, const char *x, ui
 }
 
 /* Does the piece's part of a group end or begin (at element `at` of the group) inside a block? */
-static bool inside_block(const layout *l, uint64_t at)
+static bool inside_block(const gp_reduce_layout *l, uint64_t at)
 {
     return !l->direct && at % l->axes.run % l->block != 0;
 }
@@ -434,7 +350,7 @@ static stretch stretch_of(const reduce *r, uint64_t g)
 /* Where a worker's part of a group's results go; nowhere where they come at the end. */
 static void give(const reduce *r, uint64_t g, gp_cells cells, const part *w)
 {
-    const layout *l = &r->l;
+    const gp_reduce_layout *l = &r->l;
     const gp_axes *a = &l->axes;
     if (at_the_end(l)) return;
     size_t size = gpuproc_dtype_bytes(r->base.spec.dtype);
@@ -452,7 +368,7 @@ static void give(const reduce *r, uint64_t g, gp_cells cells, const part *w)
 /* n groups that are whole in the piece, as many as a set has cells for. */
 static void add_whole_groups(const reduce *r, const set *s, uint64_t g, uint64_t n)
 {
-    const layout *l = &r->l;
+    const gp_reduce_layout *l = &r->l;
     const gp_axes *a = &l->axes;
     const char *x = stretch_of(r, g).x;
     bool one_run = a->pairs == 0; /* a group: they lie side by side */
@@ -472,7 +388,7 @@ static void add_whole_groups(const reduce *r, const set *s, uint64_t g, uint64_t
 /* A group of which the piece has not all. */
 static void add_part_of_group(const reduce *r, const set *s, uint64_t g)
 {
-    const layout *l = &r->l;
+    const gp_reduce_layout *l = &r->l;
     const part all = whole(l);
     stretch e = stretch_of(r, g);
     if (e.from == 0)
@@ -488,7 +404,7 @@ static void take_groups(void *arg, unsigned worker, uint64_t from, uint64_t to)
 {
     (void)worker;
     const reduce *r = arg;
-    const layout *l = &r->l;
+    const gp_reduce_layout *l = &r->l;
     uint64_t piece_end = r->piece->first + r->piece->count;
     for (uint64_t u = from; u < to; u++) {
         uint64_t g = r->group0 + u * r->groups / r->units, end = r->group0 + (u + 1) * r->groups / r->units;
@@ -508,7 +424,7 @@ static void take_groups(void *arg, unsigned worker, uint64_t from, uint64_t to)
 
 static void share_groups(reduce *r)
 {
-    const layout *l = &r->l;
+    const gp_reduce_layout *l = &r->l;
     r->units = gp_min_u64(gp_min_u64(l->sets, r->groups), gp_ceil_div(r->piece->count, UNIT));
     r->base.workers->each(r->base.workers, r->units, take_groups, r);
     uint64_t end = (r->piece->first + r->piece->count) % l->axes.group;
@@ -523,7 +439,7 @@ static void share_groups(reduce *r)
 /* All rows of some columns. */
 static void add_columns(const reduce *r, const part *w)
 {
-    const layout *l = &r->l;
+    const gp_reduce_layout *l = &r->l;
     for (uint64_t g = r->group0; g < r->group0 + r->groups; g++) {
         stretch e = stretch_of(r, g);
         if (e.from == 0) init_cells(l, r->kept.cells, w);
@@ -536,7 +452,7 @@ static void take_columns(void *arg, unsigned worker, uint64_t from, uint64_t to)
 {
     (void)worker;
     const reduce *r = arg;
-    const layout *l = &r->l;
+    const gp_reduce_layout *l = &r->l;
     part w = whole(l);
     /* Neighbouring units are one: the ends stand at multiples of a cache line. */
     uint64_t step = gp_ceil_div(gp_ceil_div(l->axes.inner, r->units), 64) * 64;
@@ -553,7 +469,7 @@ static void take_columns(void *arg, unsigned worker, uint64_t from, uint64_t to)
 /* Slabs [b0, b1) of one group. A slab lies in one piece for each index of the axis outside it. */
 static void walk_slabs(reduce *r, set *s, const part *w, uint64_t b0, uint64_t b1, const stretch *e)
 {
-    const layout *l = &r->l;
+    const gp_reduce_layout *l = &r->l;
     const gp_axes *a = &l->axes;
     uint64_t slabs = a->pairs == 0 ? 1 : a->pair[0][1];
     uint64_t outer = a->group / (a->pairs == 0 ? 1 : a->pair[0][0]), slab = outer / slabs;
@@ -571,7 +487,7 @@ static void take_slabs(void *arg, unsigned worker, uint64_t from, uint64_t to)
 {
     (void)worker;
     reduce *r = arg;
-    const layout *l = &r->l;
+    const gp_reduce_layout *l = &r->l;
     uint64_t slabs = l->axes.pairs == 0 ? 1 : l->axes.pair[0][1];
     for (uint64_t u = from; u < to; u++) {
         uint64_t b0 = u * slabs / r->units, b1 = (u + 1) * slabs / r->units;
@@ -590,7 +506,7 @@ static void take_slabs(void *arg, unsigned worker, uint64_t from, uint64_t to)
 
 static void share_slabs(reduce *r)
 {
-    const layout *l = &r->l;
+    const gp_reduce_layout *l = &r->l;
     uint64_t slabs = l->axes.pairs == 0 ? 1 : l->axes.pair[0][1];
     uint64_t together = l->axes.group / (l->axes.pairs == 0 ? 1 : l->axes.pair[0][0]); /* elements of all slabs */
     uint64_t most = gp_max_u64(r->base.workers->count, gp_min_u64(4 * (uint64_t)r->base.workers->count, together / SLAB));
@@ -605,7 +521,7 @@ static void share_slabs(reduce *r)
 /* With the lock: those that are ready, in order. */
 static void join_blocks(reduce *r)
 {
-    const layout *l = &r->l;
+    const gp_reduce_layout *l = &r->l;
     cut_run *c = &r->run;
     for (uint64_t b = c->joined; b < c->blocks && c->state[b % l->sets] != OPEN; b++) {
         const set *s = &r->set[b % l->sets];
@@ -632,7 +548,7 @@ static void take_blocks(void *arg, unsigned worker, uint64_t from, uint64_t to)
 {
     (void)worker;
     reduce *r = arg;
-    const layout *l = &r->l;
+    const gp_reduce_layout *l = &r->l;
     cut_run *c = &r->run;
     const part all = whole(l);
     for (; from < to; from++) {
@@ -655,7 +571,7 @@ static void take_blocks(void *arg, unsigned worker, uint64_t from, uint64_t to)
 /* Elements [in, in + n) of one run. */
 static void share_run(reduce *r, gp_cells cells, uint64_t visit, const char *x, uint64_t in, uint64_t n)
 {
-    const layout *l = &r->l;
+    const gp_reduce_layout *l = &r->l;
     const part all = whole(l);
     cut_run *c = &r->run;
     if (l->acc->begin != NULL && visit == 0) begin_cells(r, cells, r->kept.lanes, &all, x, in, n);
@@ -672,7 +588,7 @@ static void share_run(reduce *r, gp_cells cells, uint64_t visit, const char *x, 
 
 static void share_blocks(reduce *r)
 {
-    const layout *l = &r->l;
+    const gp_reduce_layout *l = &r->l;
     const gp_axes *a = &l->axes;
     const part all = whole(l);
     for (uint64_t g = r->group0; g < r->group0 + r->groups; g++) {
@@ -701,13 +617,13 @@ static gpuproc_status take(gp_fold *fold, gp_fold_piece *piece, gpuproc_error *e
     r->group0 = piece->first / a->group;
     r->groups = gp_ceil_div(end, a->group) - r->group0;
     switch (r->l.how) {
-    case BY_GROUPS: share_groups(r); break;
-    case BY_COLUMNS:
+    case GP_REDUCE_BY_GROUPS: share_groups(r); break;
+    case GP_REDUCE_BY_COLUMNS:
         r->units = gp_min_u64(gp_ceil_div(a->inner, 256), 4 * (uint64_t)fold->workers->count);
         fold->workers->each(fold->workers, r->units, take_columns, r);
         break;
-    case BY_SLABS: share_slabs(r); break;
-    case BY_BLOCKS: share_blocks(r); break;
+    case GP_REDUCE_BY_SLABS: share_slabs(r); break;
+    case GP_REDUCE_BY_BLOCKS: share_blocks(r); break;
     }
     if (!at_the_end(&r->l)) piece->out_count = (end / a->group - r->group0) * a->cells;
     return GPUPROC_OK;
