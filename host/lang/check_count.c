@@ -207,6 +207,8 @@ static gp_value count_bins(gp_builder *b, const gp_function *fn, const gp_value 
     if (h.x.mask >= 0) index = gp_operand_masked(b, &h.x, index, gp_build_int(b, i8, -1));
     gp_shape shape = {1, {h.bins}};
     int counts = gp_operand_fold(b, GP_OP_BINCOUNT, weights < 0 ? i8 : f8, index, weights, 0, h.bins, &shape, false);
+    /* Sums of integers wrap in their dtype. */
+    if (gp_dtype_is_integer(dtype) && dtype != GPUPROC_UINT64) counts = gp_build_cast(b, counts, i8);
     counts = gp_build_cast(b, counts, dtype);
     if (dense && counts >= 0) {
         gp_value total = gp_value_reduced(b, GP_FN_sum, gp_value_node(counts), NULL, false);

@@ -156,6 +156,8 @@ gp_value gp_check_pad(gp_builder *b, const gp_function *fn, const gp_value *args
     padding p;
     int ndim = gp_structure_shape(b, &x).ndim;
     if (!pad_mode_of(b, fn, &args[2], &p.mode)) return of(-1);
+    if (args[1].kind == GP_VAL_TUPLE && args[1].items == 0)
+        return of(gp_build_fail(b, GPUPROC_VALUE, "pad() needs integers as pad_width, found none"));
     if (p.mode == PAD_EMPTY) p.mode = PAD_CONSTANT;
     else if (p.mode != PAD_CONSTANT && args[3].kind != GP_VAL_NONE)
         return of(gp_build_fail(b, GPUPROC_VALUE, "unsupported keyword arguments for mode: constant_values"));
