@@ -29,14 +29,15 @@ configure() { # FOLDER OPTIONS...
     }
 }
 
-# Two at once: tests that use a device and all cores should not wait for each other for long.
+# Three at once: many wait, for a device that is slow on purpose or for a time limit; of more, those that use a device
+# and all cores would wait for each other for long.
 # Of what passed, a terminal shows each test, a log the sum.
 run_tests() { # FOLDER OPTIONS...
     local folder=$1 log=$1.tests.log
     shift
     if [ -t 1 ]; then
-        ctest --test-dir "$folder" --output-on-failure -j2 "$@"
-    elif ctest --test-dir "$folder" --output-on-failure -j2 "$@" >"$log" 2>&1; then
+        ctest --test-dir "$folder" --output-on-failure -j3 "$@"
+    elif ctest --test-dir "$folder" --output-on-failure -j3 "$@" >"$log" 2>&1; then
         sed -n '/tests passed/,$p' "$log"
     else
         grep -vE '^ *Start |  Passed  ' "$log"

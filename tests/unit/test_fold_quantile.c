@@ -1,5 +1,6 @@
 /* Quantiles: against NumPy (golden/quantiles.txt), against sorting where the data is narrowed down to in several
  * passes, and of cells. */
+#include "cases.h"
 #include "fold_pieces.h"
 
 #include "fold/quantile_method.h"
@@ -253,7 +254,7 @@ static void cells(void **unused)
     (void)unused;
     uint64_t random = 20260310;
     double q[5] = {0.5, 0.9, 0, 0.123, 1};
-    for (int round = 0; round < 120; round++) {
+    for (int round = 0; round < RANDOM_CASES(120); round++) {
         uint64_t count = 1 + fold_random(&random) % 40, cell = 1 + fold_random(&random) % (round % 4 == 0 ? 3000 : 60);
         gp_dtype dtype = round % 2 == 0 ? GPUPROC_FLOAT32 : GPUPROC_FLOAT64;
         int kind = round % KINDS;

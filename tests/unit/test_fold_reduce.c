@@ -1,5 +1,6 @@
 /* Reductions along axes, against plain sums in a wider type, for many shapes, axes, dtypes and ways
  * to cut; the bits may depend on neither the pieces nor the threads. */
+#include "cases.h"
 #include "fold_run.h"
 
 #include <math.h>
@@ -201,7 +202,7 @@ static void small_shapes(void **state)
 {
     (void)state;
     random_state r = {1};
-    for (int round = 0; round < 1500; round++) {
+    for (int round = 0; round < RANDOM_CASES(1500); round++) {
         gp_shape shape = {.ndim = 1 + (int)random_below(&r, 5)};
         for (int d = 0; d < shape.ndim; d++) {
             static const int64_t lengths[] = {1, 2, 3, 4, 5, 7, 9, 16};

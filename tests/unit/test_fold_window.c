@@ -1,5 +1,6 @@
 /* Windows along an axis, against each window's sum or extreme in a wider type; the bits may depend
  * on neither the pieces nor the threads. */
+#include "cases.h"
 #include "fold_run.h"
 
 static void reference_check(const gp_fold_spec *spec, int axis, const void *data, const void *result)
@@ -63,7 +64,7 @@ static void small_shapes(void **state)
 {
     (void)state;
     random_state r = {21};
-    for (int round = 0; round < 1200; round++) {
+    for (int round = 0; round < RANDOM_CASES(1200); round++) {
         int axis;
         gp_shape shape = random_small_shape(&r, &axis);
         if (gp_shape_size(&shape) > 20000) continue;

@@ -1,4 +1,5 @@
 /* Products of matrices against a plain triple loop in wider arithmetic: with OpenBLAS, where it is, and without. */
+#include "cases.h"
 #include "product_check.h"
 
 #include "base/memory.h"
@@ -67,7 +68,7 @@ static void small_products(void **state)
     random_state random = {1};
     for (int which = 0; which < 2; which++)
         for (size_t d = 0; d < DTYPES; d++)
-            for (int round = 0; round < 100; round++) {
+            for (int round = 0; round < RANDOM_CASES(100); round++) {
                 uint64_t m = sizes[random_below(&random, 17)], n = sizes[random_below(&random, 17)],
                          k = sizes[random_below(&random, 17)];
                 check(linalgs[which], dtypes[d], m, n, k, (int)random_below(&random, LAYOUTS),
@@ -111,7 +112,7 @@ static void special_values(void **state)
     random_state random = {4};
     for (int which = 0; which < 2; which++)
         for (size_t d = 9; d < DTYPES; d++)
-            for (int round = 0; round < 200; round++) {
+            for (int round = 0; round < RANDOM_CASES(200); round++) {
                 uint64_t m = 1 + random_below(&random, 20), n = 1 + random_below(&random, 20),
                          k = 1 + random_below(&random, 8);
                 if (round % 3 == 1) m = 1;
